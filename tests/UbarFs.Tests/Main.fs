@@ -44,6 +44,7 @@ let main arguments =
               ScriptTests.tests
               RuleScriptTests.tests
               ReferenceTests.tests
+              ObservationTests.tests
               SessionTests.tests
               CommandLineTests.tests
               AttackTests.tests
