@@ -78,6 +78,7 @@ module Law =
         | Law.Fixpoint -> "if all estimates are equal, that is the result"
         | Law.OwnApart -> "the own estimate plays no part in R"
         | Law.MeanOfKept -> "R is the mean of what the last stage kept"
-        | Law.TwoStages -> "keeps the nearest max(1, ⌊ρm⌋), then those with no greater loss than the own, or else the best"
+        | Law.TwoStages ->
+            "keeps the nearest max(1, ⌊ρm⌋), then those with no greater loss than the own, or else the best"
         | Law.Precision -> "float32 selects and gives what float64 does, up to rounding"
         | Law.SameAs rule -> $"selects and gives what {rule} does"

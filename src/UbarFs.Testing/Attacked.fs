@@ -66,7 +66,9 @@ let views: Gen<Neighbourhood> =
 
         let situation: Situations.Situation =
             { Network = complete benign byzantine
-              Moments = [ { Estimates = estimates; Gradients = estimates |> Array.map (Array.map ((*) 0.5)) } ]
+              Moments =
+                [ { Estimates = estimates
+                    Gradients = estimates |> Array.map (Array.map ((*) 0.5)) } ]
               Rate = 0.125
               Seed = seed }
 

@@ -15,7 +15,7 @@ let private view neighbours parameters : View =
     let spread = torch.linspace (0.5, 1.5, int64 neighbours, dtype = torch.float32)
 
     { Own = own
-      Received = (own * spread.unsqueeze 1L).expand(shape).contiguous ()
+      Received = (own * spread.unsqueeze 1L).expand(shape).contiguous()
       Senders = [| 0 .. neighbours - 1 |]
       OwnLoss = 1.0
       Losses = Array.map (fun row -> 0.5 + float row / float neighbours)

@@ -90,8 +90,7 @@ module Examination =
                 | Ok() -> test (number + 1)
                 | Error violation ->
                     let counterexample =
-                        shrunk trial rule view
-                        |> Option.defaultValue { View = view; Violation = violation; Steps = 0 }
+                        shrunk trial rule view |> Option.defaultValue { View = view; Violation = violation; Steps = 0 }
 
                     Outcome.Falsified(number + 1, counterexample)
 

@@ -9,9 +9,7 @@ open UbarFs.Testing.Application
 
 /// What a rule makes of a neighbourhood after a change, against what it should be.
 let private afterwards rule change asked expected =
-    estimate rule asked
-    |> agree asked expected
-    |> Result.mapError (Violation.after change asked)
+    estimate rule asked |> agree asked expected |> Result.mapError (Violation.after change asked)
 
 let private neighbourOrder: LawCheck =
     fun rule view ->
@@ -115,12 +113,7 @@ let private containment: LawCheck =
         let poisoned (rows: int[]) poison =
             { view with
                 Received =
-                    view.Received
-                    |> Array.mapi (fun row ->
-                        if Array.contains row rows then
-                            Array.mapi poison
-                        else
-                            id) }
+                    view.Received |> Array.mapi (fun row -> if Array.contains row rows then Array.mapi poison else id) }
 
         Seq.allPairs [ [| 0 .. tolerated - 1 |]; [| count - tolerated .. count - 1 |] ] poisons
         |> Seq.map (fun (rows, poison) ->
@@ -146,7 +139,10 @@ let private ownApart: LawCheck =
     fun rule view ->
         let expected = estimate rule view
 
-        let moved = { view with Own = view.Own |> Array.map (fun coordinate -> unit view - 2.0 * coordinate) }
+        let moved =
+            { view with
+                Own = view.Own |> Array.map (fun coordinate -> unit view - 2.0 * coordinate) }
+
         afterwards rule $"with {written moved.Own} for the own estimate" moved expected
 
 let private precision: LawCheck =
@@ -157,7 +153,9 @@ let private precision: LawCheck =
         if wide.Stages = narrow.Stages && close rounding wide.Estimate narrow.Estimate then
             Ok()
         else
-            Error { Violation.create (described wide) (described narrow) with Change = "in float32, against float64" }
+            Error
+                { Violation.create (described wide) (described narrow) with
+                    Change = "in float32, against float64" }
 
 /// The rule that another one claims to be, with its defaults.
 let reference name : Rule option =
@@ -183,7 +181,13 @@ let private sameAs name : LawCheck =
                     Ok()
                 else
                     let violation = Violation.create $"{described theirs} as from {name}" (described ours)
-                    Error(if dtype = torch.float64 then violation else { violation with Change = "in float32" })
+
+                    Error(
+                        if dtype = torch.float64 then
+                            violation
+                        else
+                            { violation with Change = "in float32" }
+                    )
 
             LawCheck.all (Seq.map inType [ torch.float64; torch.float32 ])
 

@@ -29,9 +29,7 @@ module Neighbourhood =
 
     /// The neighbourhood with every estimate changed.
     let map change (view: Neighbourhood) =
-        { view with
-            Own = change view.Own
-            Received = Array.map change view.Received }
+        { view with Own = change view.Own; Received = Array.map change view.Received }
 
     /// The neighbourhood with some of its neighbours, in the order of their rows.
     let choose (rows: int[]) (view: Neighbourhood) =

@@ -102,8 +102,7 @@ let search (random: KeyedRandom) steps rule (setting: Setting) : Worst =
     let judge view = { Ratio = ratioOf rule setting.Byzantine view; View = view }
     let worse one other = if other.Ratio >= one.Ratio then other else one
 
-    let start =
-        Seq.init (1 + steps / 5) (fun _ -> judge (drawn random setting)) |> Seq.reduce worse
+    let start = Seq.init (1 + steps / 5) (fun _ -> judge (drawn random setting)) |> Seq.reduce worse
 
     (start, Seq.init (steps - steps / 5) ignore)
     ||> Seq.fold (fun worst () ->

@@ -55,14 +55,18 @@ let private shortlist (view: Neighbourhood) =
 let private accepted (view: Neighbourhood) (candidates: int[]) =
     let usable =
         candidates
-        |> Array.filter (fun row ->
-            Array.forall Double.IsFinite view.Received[row] && Double.IsFinite view.Losses[row])
+        |> Array.filter (fun row -> Array.forall Double.IsFinite view.Received[row] && Double.IsFinite view.Losses[row])
 
-    let bound = if Double.IsFinite view.OwnLoss then view.OwnLoss else infinity
+    let bound =
+        if Double.IsFinite view.OwnLoss then
+            view.OwnLoss
+        else
+            infinity
 
     match usable |> Array.filter (fun row -> view.Losses[row] <= bound) with
     | [||] when Array.isEmpty usable -> [||], "nothing usable being left"
-    | [||] -> [| usable |> Array.minBy (fun row -> struct (view.Losses[row], row)) |], "the least loss, for want of better"
+    | [||] ->
+        [| usable |> Array.minBy (fun row -> struct (view.Losses[row], row)) |], "the least loss, for want of better"
     | kept -> kept, "those with no greater loss than the own"
 
 let twoStages: LawCheck =

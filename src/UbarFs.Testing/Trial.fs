@@ -39,7 +39,8 @@ module Trial =
         let count = Neighbourhood.count view
 
         let columns =
-            List.init (Neighbourhood.dimension view) (fun coordinate -> view.Received |> Array.map (Array.item coordinate))
+            List.init (Neighbourhood.dimension view) (fun coordinate ->
+                view.Received |> Array.map (Array.item coordinate))
 
         let pairs =
             [| for one in 0 .. count - 1 do
@@ -51,7 +52,8 @@ module Trial =
         && (rule.Cost <> Cost.Quadratic || (count > 3 && distinct pairs))
 
     let private isSingle _ view =
-        Neighbourhood.estimates view |> Array.forall (Array.forall (fun number -> float (float32 number) = number))
+        Neighbourhood.estimates view
+        |> Array.forall (Array.forall (fun number -> float (float32 number) = number))
 
     let private viewsOf law =
         match law with
@@ -99,7 +101,9 @@ module Trial =
         List.map
             trial
             (Universal.all
-             @ [ "network-form", "the form for all nodes at once selects and gives what the reference does", NetworkForm.check ])
+             @ [ "network-form",
+                 "the form for all nodes at once selects and gives what the reference does",
+                 NetworkForm.check ])
 
     /// The neighbourhoods, with every estimate of d coordinates: the first ones, over and over.
     let ofDimension dimension (trial: Trial) =
@@ -113,3 +117,9 @@ module Trial =
                 LawCheck.safely trial.Check rule view
             else
                 Ok()
+
+    /// Neighbourhoods for FsCheck, with the simpler ones of each.
+    let arbitrary (trial: Trial) : Arbitrary<Neighbourhood> = Arb.fromGenShrink (trial.Views, Shrinking.simpler)
+
+    /// One of what every rule has to keep, by its name.
+    let named name : Trial = universal |> List.find (fun trial -> trial.Name = name)

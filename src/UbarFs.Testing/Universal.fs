@@ -58,14 +58,20 @@ let private leavesItsInput: LawCheck =
             if close 0.0 before after then
                 Ok()
             else
-                Error { Violation.create (written before) (written after) with Change = $"{what} after the rule was asked" })
+                Error
+                    { Violation.create (written before) (written after) with
+                        Change = $"{what} after the rule was asked" })
         |> LawCheck.all
 
 /// Another neighbourhood of the same size, and a smaller one.
 let private others (view: Neighbourhood) =
     let rows = [| 0 .. Neighbourhood.count view - 1 |]
-    let another = Neighbourhood.map (Array.map (fun value -> 3.0 - 2.0 * value)) (Neighbourhood.choose (Array.rev rows) view)
-    [ another; Neighbourhood.choose (Array.truncate (rows.Length / 2) rows) another ]
+
+    let another =
+        Neighbourhood.map (Array.map (fun value -> 3.0 - 2.0 * value)) (Neighbourhood.choose (Array.rev rows) view)
+
+    [ another
+      Neighbourhood.choose (Array.truncate (rows.Length / 2) rows) another ]
 
 let private hasNoHistory: LawCheck =
     fun rule view ->
@@ -84,19 +90,19 @@ let private hasItsStages: LawCheck =
 
         let wrong =
             stages
-            |> List.tryFind (fun (_, kept) ->
-                not (Set.isSubset (set kept) rows) || Array.distinct kept <> kept)
+            |> List.tryFind (fun (_, kept) -> not (Set.isSubset (set kept) rows) || Array.distinct kept <> kept)
 
         match wrong with
-        | _ when names <> rule.Stages ->
-            Error(Violation.create $"the stages %A{rule.Stages}" $"the stages %A{names}")
-        | Some(name, kept) -> Error(Violation.create $"{name} keeps each received row at most once" $"{Application.rows kept}")
+        | _ when names <> rule.Stages -> Error(Violation.create $"the stages %A{rule.Stages}" $"the stages %A{names}")
+        | Some(name, kept) ->
+            Error(Violation.create $"{name} keeps each received row at most once" $"{Application.rows kept}")
         | None -> Ok()
 
 /// x_{k+1} is what equation 2 says, with 0 ≤ α ≤ 1; without neighbours a gradient step.
 let private follows: LawCheck =
     fun rule view ->
         let given = Neighbourhood.toView view
+
         let combined (weights: (float * torch.Tensor) list) =
             weights
             |> List.map (fun (weight, tensor) -> values tensor |> Array.map ((*) weight))
@@ -110,17 +116,25 @@ let private follows: LawCheck =
                 let alpha = alpha (Neighbourhood.count view)
 
                 if 0.0 <= alpha && alpha <= 1.0 then
-                    Ok(combined [ alpha, given.Own; 1.0 - alpha, aggregate.Estimate; -given.Rate, given.Gradient ])
+                    Ok(
+                        combined
+                            [ alpha, given.Own
+                              1.0 - alpha, aggregate.Estimate
+                              -given.Rate, given.Gradient ]
+                    )
                 else
                     Error(Violation.create "0 ≤ α ≤ 1" $"α = {number alpha}")
-            | Update.Replaced when view.Received.Length = 0 -> Ok(combined [ 1.0, given.Own; -given.Rate, given.Gradient ])
+            | Update.Replaced when view.Received.Length = 0 ->
+                Ok(combined [ 1.0, given.Own; -given.Rate, given.Gradient ])
             | Update.Replaced -> Ok(values aggregate.Estimate)
 
         expected |> Result.bind (fun expected -> agree view expected (values updated))
 
 /// The name of each, what it says, and its check.
 let all: (string * string * LawCheck) list =
-    [ "shape", "R has the own estimate's shape and type, in float32 and float64", keepsShape [ torch.float64; torch.float32 ]
+    [ "shape",
+      "R has the own estimate's shape and type, in float32 and float64",
+      keepsShape [ torch.float64; torch.float32 ]
       "determinism", "the same view has the same result, bit for bit", isDeterministic
       "purity", "the tensors of the view and of the memory stay as they are", leavesItsInput
       "no-history", "nothing but the view matters: not what the rule was asked before", hasNoHistory

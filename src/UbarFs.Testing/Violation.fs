@@ -22,7 +22,12 @@ module Violation =
 
     /// One line.
     let text (violation: Violation) =
-        let change = if violation.Change = "" then "" else violation.Change + ": "
+        let change =
+            if violation.Change = "" then
+                ""
+            else
+                violation.Change + ": "
+
         $"{change}expected {violation.Expected}, got {violation.Got}"
 
 /// `Ok`, or how a rule breaks a law on a neighbourhood. A check draws nothing at random.

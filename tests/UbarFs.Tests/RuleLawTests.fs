@@ -23,13 +23,11 @@ let private property (component': Component<Rule>) (trial: Trial) =
     let isClaimed (rule: Rule) = trial.Law |> Option.forall (fun law -> List.contains law rule.Claims)
 
     testPropertyWithConfig config trial.Name
-    <| Prop.forAll
-        (Arb.fromGen (Gen.zip (Generators.chosen component') (viewsOf trial)))
-        (fun (rule, view) ->
-            if isClaimed rule.Value then
-                match Trial.check trial rule.Value view with
-                | Ok() -> ()
-                | Error violation -> failtest $"{Chosen.canonical rule}: {Violation.text violation}")
+    <| Prop.forAll (Arb.fromGen (Gen.zip (Generators.chosen component') (viewsOf trial))) (fun (rule, view) ->
+        if isClaimed rule.Value then
+            match Trial.check trial rule.Value view with
+            | Ok() -> ()
+            | Error violation -> failtest $"{Chosen.canonical rule}: {Violation.text violation}")
 
 let private claimable = List.map Trial.ofLaw Law.all
 
@@ -55,7 +53,9 @@ let private mean (view: View) = Estimate.mean view.Received
 let private keeping stages (rule: Rule) =
     let reference (view: View) =
         let rows = [| 0 .. int view.Received.shape[0] - 1 |]
-        { rule.Reference view with Stages = stages |> List.map (fun name -> { Name = name; Kept = rows }) }
+
+        { rule.Reference view with
+            Stages = stages |> List.map (fun name -> { Name = name; Kept = rows }) }
 
     { rule with Reference = reference } |> Rule.selecting stages
 
@@ -73,7 +73,7 @@ let private breaking law =
     | Law.OwnApart -> planted (fun view -> Native.scaled 0.5 (mean view + view.Own))
     | Law.MeanOfKept -> planted (fun view -> view.Own.clone ()) |> keeping [ "all" ]
     | Law.TwoStages -> planted mean |> keeping [ "near"; "good" ]
-    | Law.Precision -> planted (fun view -> (mean view).square ())
+    | Law.Precision -> planted (fun view -> (mean view).square())
     | Law.SameAs _ -> defaults Average.rule
 
 /// The same for what every rule has to keep.
@@ -96,7 +96,8 @@ let private breakingUniversal =
       "update", { planted mean with Update = Update.Guf(fun _ -> 1.5) }
       "network-form",
       planted mean
-      |> Rule.allAtOnce (fun view -> NetworkView.withoutStages view (view.Pool.index_select (0L, torch.tensor view.Own))) ]
+      |> Rule.allAtOnce (fun view ->
+          NetworkView.withoutStages view (view.Pool.index_select (0L, torch.tensor view.Own))) ]
 
 let private checks =
     testList

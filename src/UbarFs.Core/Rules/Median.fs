@@ -92,15 +92,17 @@ let private weiszfeld (smoothing: float) (rows: torch.Tensor) (centre: torch.Ten
         else
             (Native.scaled (1.0 - held) target + Native.scaled held centre).MoveToOuterDisposeScope()
 
-/// The point itself, or the first of the rows with the smallest sum of distances if that is smaller. Steps towards a
-/// received estimate that only just holds the others' pull get shorter without end.
+/// The point itself, or the first of the rows with the smallest sum of distances if that is smaller by more than rounding.
+/// Steps towards a received estimate that only just holds the others' pull get shorter without end.
 let private orReceived (rows: torch.Tensor) (point: torch.Tensor) =
     let sum centre = Array.sum (Estimate.distances centre rows)
 
-    let least, best =
-        Seq.init (int rows.shape[0]) (fun row -> sum rows[int64 row], row) |> Seq.min
+    let least, best = Seq.init (int rows.shape[0]) (fun row -> sum rows[int64 row], row) |> Seq.min
 
-    if least < sum point then rows[int64 best] else point
+    if least < (1.0 - 1e-9) * sum point then
+        rows[int64 best]
+    else
+        point
 
 /// argmin_z Σ_j ‖z − x_j‖ over rows `[m, d]` in float64. It starts at the coordinate-wise median, where an outlier has no
 /// weight yet, and measures lengths by the median distance from there, so that it moves and scales with its input.
@@ -124,7 +126,8 @@ let private geometric iterations tolerance (rows: torch.Tensor) =
         start
     else
         // Rounding must not carry a coordinate out of its range, where it could overflow.
-        (descend iterations start).minimum(rows.amax [| 0L |]).maximum(rows.amin [| 0L |]) |> orReceived rows
+        (descend iterations start).minimum(rows.amax [| 0L |]).maximum(rows.amin [| 0L |])
+        |> orReceived rows
 
 let private ofFinite iterations tolerance (view: View) =
     use scope = torch.NewDisposeScope()

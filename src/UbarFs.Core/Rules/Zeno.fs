@@ -159,7 +159,12 @@ let zenoPlusPlus: Component<Rule> =
             Rule.aggregating alpha (asynchronousReference penalty epsilon period rescale)
             |> Rule.selecting [ "score" ]
             |> Rule.tolerating (fun _ neighbours -> neighbours)
-            |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Fixpoint; Law.Precision ]
+            |> Rule.claiming
+                [ Law.NeighbourOrder
+                  Law.Mirroring
+                  Law.Containment
+                  Law.Fixpoint
+                  Law.Precision ]
     }
     |> Component.define "zeno++"
     |> Component.describedBy
