@@ -90,7 +90,7 @@ let private exitCode interrupted (results: RunResult list) =
         Exit.runFailed
 
 let private print (arguments: ParseResults<RunArguments>) results =
-    if arguments.Contains Json then
+    if arguments.Contains RunArguments.Json then
         printJson results
     else
         printTables results
@@ -106,7 +106,7 @@ let private execute (arguments: ParseResults<RunArguments>) device versions supp
 
     let session notify =
         { Device = device
-          Fresh = arguments.Contains Fresh
+          Fresh = arguments.Contains RunArguments.Fresh
           Supply = fun dataset -> Map.find dataset.Value supplies
           Versions = versions
           Notify = notify
@@ -150,7 +150,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
 
             let places = Places.current (arguments.TryGetResult RunArguments.Data)
             let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
-            let out = arguments.GetResult(Out, "runs")
+            let out = arguments.GetResult(RunArguments.Out, "runs")
 
             let! planned =
                 scenarios

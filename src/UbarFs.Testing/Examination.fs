@@ -45,6 +45,12 @@ type Effort =
         Dimension: int option
     }
 
+[<RequireQualifiedAccess>]
+module Effort =
+
+    /// What is tested unless somebody says otherwise: the same every time.
+    let standard = { Tests = 100; Patience = 0.2; Seed = 1L; Dimension = None }
+
 /// Testing laws. Test i of a law is a function of the seed, the law's name and i alone.
 [<RequireQualifiedAccess>]
 module Examination =

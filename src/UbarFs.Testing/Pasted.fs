@@ -15,9 +15,11 @@ let private jsonNumber (number: float) : JsonNode | null =
 
 let private jsonList (numbers: float[]) : JsonNode | null = JsonArray(Array.map jsonNumber numbers)
 
-let private case (rule: string) (view: Neighbourhood) : JsonNode =
+/// A neighbourhood as a case for `ubarfs apply`. `rule` is what a case calls the rule: its name, the path of its script,
+/// or either with arguments.
+let case (rule: JsonNode) (view: Neighbourhood) : JsonNode =
     let json = JsonObject()
-    json.Add("rule", JsonValue.Create rule)
+    json.Add("rule", rule.DeepClone())
     json.Add("own", jsonList view.Own)
     json.Add("neighbours", JsonArray(view.Received |> Array.map (fun estimate -> jsonList estimate)))
     json.Add("rho", jsonNumber view.BenignRatio)
@@ -25,9 +27,8 @@ let private case (rule: string) (view: Neighbourhood) : JsonNode =
     json.Add("losses", jsonList view.Losses)
     json
 
-/// The neighbourhood, and what was asked after a change of it, as cases for `ubarfs apply`. `rule` is what a case calls
-/// the rule: its name, or the path of its script.
-let cases (rule: string) (counterexample: Counterexample) : JsonNode =
+/// The neighbourhood, and what was asked after a change of it, as cases.
+let cases (rule: JsonNode) (counterexample: Counterexample) : JsonNode =
     match counterexample.Violation.Asked with
     | None -> case rule counterexample.View
     | Some asked -> JsonArray(case rule counterexample.View, case rule asked)
