@@ -6,6 +6,9 @@ open System.IO
 open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
+open UbarFs.Core
+open UbarFs.Scenario
+open UbarFs.Scripting
 open UbarFs.Engine
 open UbarFs.Cli.Arguments
 
@@ -23,6 +26,15 @@ let private read (file: string) : Result<string, string> =
     | :? IOException
     | :? UnauthorizedAccessException as error -> Error $"{file}: {error.Message}"
 
+/// A rule of the catalogue, or a script's.
+let private find (name: string) : Result<Component<Rule>, string> =
+    if Script.isScript name then
+        RuleScript.loadRule name
+        |> Result.map _.Component
+        |> Result.mapError (List.map Rendering.plain >> String.concat "")
+    else
+        Case.ofCatalogue name
+
 let run (arguments: ParseResults<ApplyArguments>) : int =
     let file = arguments.GetResult Case
 
@@ -33,7 +45,7 @@ let run (arguments: ParseResults<ApplyArguments>) : int =
         let verdict case : JsonNode | null = Case.toJson case (Case.apply case)
 
         let verdicts =
-            Case.parse text
+            Case.parse find text
             |> Result.map (function
                 | One case -> verdict case
                 | Many cases -> JsonArray(cases |> List.map verdict |> Array.ofList))

@@ -27,8 +27,7 @@ let private tests count = if count = 1 then "1 test" else $"{count} tests"
 
 // ---- One line for each law
 
-let private line mark name verdict says =
-    printfn "  %s %-17s %s %s" mark name verdict (faint says)
+let private line mark name verdict says = printfn "  %s %-17s %s %s" mark name verdict (faint says)
 
 let private width = 26
 let private padded (text: string) = text.PadRight width
@@ -44,12 +43,19 @@ let private lawLine (law: LawReport) =
     line mark law.Trial.Name verdict law.Trial.Says
 
 let private figure (number: float) =
-    if Double.IsInfinity number then "∞"
-    else number.ToString((if abs number < 1e4 then "0.###" else "0.0e0"), CultureInfo.InvariantCulture)
+    if Double.IsInfinity number then
+        "∞"
+    else
+        number.ToString((if abs number < 1e4 then "0.###" else "0.0e0"), CultureInfo.InvariantCulture)
 
 let private resilienceLine (report: ResilienceReport) =
     let setting = report.Setting
-    let found = $"κ ≥ {figure report.Worst.Ratio}"
+
+    let found =
+        if report.Worst.Ratio > 1e6 then
+            "κ grows without end"
+        else
+            $"κ ≥ {figure report.Worst.Ratio}"
 
     let mark, verdict =
         match report.Bound with
@@ -66,7 +72,9 @@ let private resilienceLine (report: ResilienceReport) =
 let private costLine (report: CostReport) =
     let growth = report.Growth
     let claimed = CostFit.claimed report.Claimed
-    let measured = $"m^{figure (Math.Round(growth.Neighbours, 1))} d^{figure (Math.Round(growth.Parameters, 1))}"
+
+    let measured =
+        $"m^{figure (Math.Round(growth.Neighbours, 1))} d^{figure (Math.Round(growth.Parameters, 1))}"
 
     let mark, verdict =
         if CostFit.exceeds report.Claimed growth then
@@ -89,7 +97,10 @@ let private section heading (laws: LawReport list) =
 // ---- A counterexample
 
 let private viewLines (view: Neighbourhood) =
-    let rows = ("own", view.Own, view.OwnLoss) :: [ for row in 0 .. view.Received.Length - 1 -> $"neighbour {row}", view.Received[row], view.Losses[row] ]
+    let rows =
+        ("own", view.Own, view.OwnLoss)
+        :: [ for row in 0 .. view.Received.Length - 1 -> $"neighbour {row}", view.Received[row], view.Losses[row] ]
+
     let widest = rows |> List.map (fun (_, estimate, _) -> (Written.numbers estimate).Length) |> List.max
 
     for name, estimate, loss in rows do
@@ -97,7 +108,14 @@ let private viewLines (view: Neighbourhood) =
 
     printfn "  %-13s %s" "ρ" (Written.number view.BenignRatio)
 
-let private counterexampleLines (subject: TestedRule.Subject) (plan: Plan) inFull (law: LawReport) count (found: Counterexample) =
+let private counterexampleLines
+    (subject: TestedRule.Subject)
+    (plan: Plan)
+    inFull
+    (law: LawReport)
+    count
+    (found: Counterexample)
+    =
     printfn ""
     printfn "%s: %s" (red law.Trial.Name) law.Trial.Says
     printfn "%s" (faint $"falsified by test {count}, made smaller in {found.Steps} steps:")
@@ -111,10 +129,15 @@ let private counterexampleLines (subject: TestedRule.Subject) (plan: Plan) inFul
     printfn "  expected      %s" (green found.Violation.Expected)
     printfn "  got           %s" (red found.Violation.Got)
     printfn ""
-    printfn "  again:  ubarfs test-rule %s --property %s --seed %d%s" subject.Words law.Trial.Name plan.Effort.Seed (
-        match plan.Effort.Dimension with
-        | Some dimension -> $" --dimension {dimension}"
-        | None -> "")
+
+    printfn
+        "  again:  ubarfs test-rule %s --property %s --seed %d%s"
+        subject.Words
+        law.Trial.Name
+        plan.Effort.Seed
+        (match plan.Effort.Dimension with
+         | Some dimension -> $" --dimension {dimension}"
+         | None -> "")
 
     if inFull then
         printfn "  as a case, for 'ubarfs apply -':"
@@ -129,8 +152,7 @@ let private witnessLines (report: ResilienceReport) =
     printfn "  ratio         %s" (figure report.Worst.Ratio)
 
 /// What a law's failure is worth showing: always if it was promised or asked for by name.
-let private isShown (plan: Plan) (law: LawReport) =
-    law.Standing <> Standing.Unclaimed || not plan.Only.IsEmpty
+let private isShown (plan: Plan) (law: LawReport) = law.Standing <> Standing.Unclaimed || not plan.Only.IsEmpty
 
 /// Prints a line for each law, and what broke those that failed. `inFull` adds the case and the test.
 let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport) =
@@ -217,7 +239,9 @@ let private resilienceJson (subject: TestedRule.Subject) (report: ResilienceRepo
 
 let private costJson (report: CostReport) : JsonNode =
     let exponents (growth: CostFit.Growth) =
-        object' [ "neighbours", numberJson growth.Neighbours; "parameters", numberJson growth.Parameters ]
+        object'
+            [ "neighbours", numberJson growth.Neighbours
+              "parameters", numberJson growth.Parameters ]
 
     object'
         [ "measured", exponents report.Growth

@@ -12,7 +12,8 @@ open UbarFs.Cli.Arguments
 
 let private within name low high (value: int option) =
     match value with
-    | Some value when value < low || value > high -> Error $"--{name} {value}: expected a whole number from {low} to {high}"
+    | Some value when value < low || value > high ->
+        Error $"--{name} {value}: expected a whole number from {low} to {high}"
     | _ -> Ok value
 
 /// The plan of a command line, with what is wrong with it for the rule.
@@ -27,7 +28,9 @@ let private planFor (arguments: ParseResults<TestRuleArguments>) (rule: Rule) : 
         match wanted |> List.tryFind (fun name -> not (List.contains name names)) with
         | Some name ->
             let known = String.concat ", " names
-            return! Error $"there is nothing to test by the name '{name}': expected one of {known}{Exit.nearest names name}"
+
+            return!
+                Error $"there is nothing to test by the name '{name}': expected one of {known}{Exit.nearest names name}"
         | None ->
             return
                 { Effort =

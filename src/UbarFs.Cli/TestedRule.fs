@@ -22,8 +22,7 @@ type Subject =
         Rule: Rule
     }
 
-let private isFile (word: string) =
-    Script.isScript word || File.Exists word || Path.GetFileName word <> word
+let private isFile (word: string) = Script.isScript word || File.Exists word || Path.GetFileName word <> word
 
 let private find (word: string) : Result<Component<Rule>, int> =
     let names = Catalogue.rules |> List.map _.Name
@@ -46,7 +45,13 @@ let private argument (parameters: Parameter list) (name: string, text: string) =
     match parameters |> List.tryFind (fun parameter -> parameter.Name = name) with
     | None ->
         let names = parameters |> List.map _.Name
-        let known = if names.IsEmpty then "it has none" else String.concat ", " names
+
+        let known =
+            if names.IsEmpty then
+                "it has none"
+            else
+                String.concat ", " names
+
         Error $"--set {name}: the rule has no such parameter ({known}){Exit.nearest names name}"
     | Some parameter ->
         match Kind.read parameter.Kind text with

@@ -34,7 +34,8 @@ type Verdict =
         Distances: float[]
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, with numbers that JSON lacks written as
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule by its name or as `{ name: {
+/// parameter: value } }`, with numbers that JSON lacks written as
 /// the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
@@ -77,23 +78,57 @@ module Case =
         else
             Ok missing
 
-    let private rule (place: string) (node: JsonNode | null) =
+    /// A rule of the catalogue, by its name.
+    let ofCatalogue (name: string) : Result<Component<Rule>, string> =
+        match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
+        | Some rule -> Ok rule
+        | None ->
+            let known = Catalogue.rules |> List.map _.Name |> String.concat ", "
+            Error $"there is no rule '{name}'; the rules are {known}"
+
+    let private argument place (parameters: Parameter list) (name: string) (node: JsonNode | null) =
+        let text =
+            match node with
+            | :? JsonValue as value -> value.ToString()
+            | _ -> ""
+
+        match parameters |> List.tryFind (fun parameter -> parameter.Name = name) with
+        | None -> Error $"{place}: the rule has no parameter '{name}'"
+        | Some parameter ->
+            match Kind.read parameter.Kind text with
+            | Some value -> Ok(name, value)
+            | None -> Error $"{place}.{name}: expected {Kind.describe parameter.Kind}"
+
+    let private rule find (place: string) (node: JsonNode | null) =
+        let found (name: string) = find name |> Result.mapError (fun reason -> $"{place}: {reason}")
+
         match node with
         | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String ->
-            let name = value.GetValue<string>()
+            found (value.GetValue<string>()) |> Result.map (Component.choose Map.empty)
+        | :? JsonObject as named when named.Count = 1 ->
+            let entry = Seq.head named
 
-            match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
-            | Some rule -> Ok(Component.choose Map.empty rule)
-            | None ->
-                let known = Catalogue.rules |> List.map _.Name |> String.concat ", "
-                Error $"{place}: there is no rule '{name}'; the rules are {known}"
-        | _ -> Error $"{place}: expected the name of a rule"
+            match entry.Value with
+            | :? JsonObject as arguments ->
+                result {
+                    let! (rule: Component<Rule>) = found entry.Key
 
-    let private ofNode place (node: JsonNode | null) =
+                    let! arguments =
+                        arguments
+                        |> List.ofSeq
+                        |> List.traverseResultM (fun given ->
+                            argument $"{place}.{entry.Key}" rule.Settings.Parameters given.Key given.Value)
+
+                    return Component.choose (Map.ofList arguments) rule
+                }
+            | _ -> Error $"{place}.{entry.Key}: expected parameters with their values"
+        | _ -> Error $"{place}: expected the name of a rule, or an object of a name with parameters"
+
+    let private ofNode find place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" rule
+                let! rule = field case place "rule" (rule find)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -118,17 +153,18 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases.
-    let parse (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases, whose rules a function finds by name: `Case.ofCatalogue`, or one that knows
+    /// others.
+    let parse (find: string -> Result<Component<Rule>, string>) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode $"case {index}")
+                |> List.mapi (fun index -> ofNode find $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode "case" single |> Result.map One
+            | single -> ofNode find "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

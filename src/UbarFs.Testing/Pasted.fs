@@ -9,7 +9,8 @@ open UbarFs.Core
 
 let private jsonNumber (number: float) : JsonNode | null =
     if Double.IsFinite number then
-        JsonValue.Create number
+        // Without the sign of zero.
+        JsonValue.Create(number + 0.0)
     else
         JsonValue.Create(number.ToString CultureInfo.InvariantCulture)
 
@@ -41,7 +42,7 @@ let private literal (number: float) =
     elif Double.IsNegativeInfinity number then
         "-infinity"
     else
-        let text = number.ToString("R", CultureInfo.InvariantCulture)
+        let text = (number + 0.0).ToString("R", CultureInfo.InvariantCulture)
 
         if text.IndexOfAny [| '.'; 'E' |] >= 0 then
             text

@@ -7,7 +7,10 @@ open System.Globalization
 
 /// As short as it can be without loss.
 let number (number: float) =
-    if Double.IsNaN number then
+    if number = 0.0 then
+        // Of either sign.
+        "0"
+    elif Double.IsNaN number then
         "NaN"
     elif Double.IsInfinity number then
         if number > 0.0 then "∞" else "-∞"

@@ -26,7 +26,7 @@ let private agrees (expected: float) (result: float) =
 
 let private check index (node: JsonNode) =
     let case =
-        match Case.parse (node.ToJsonString()) with
+        match Case.parse Case.ofCatalogue (node.ToJsonString()) with
         | Ok(One case) -> case
         | Ok(Many _) -> failtest "one case was written"
         | Error reason -> failtest reason
