@@ -41,6 +41,8 @@ let private plain (path: string) =
 
     path.Replace('\\', '/').Split '/' |> Array.fold step [] |> List.rev |> String.concat "/"
 
+let private isCode (entry: Entry) = CodeFile.isKey entry.Key.Value
+
 /// Graph files and the like count from the folder of the scenario that names them: told from another folder, they
 /// are found at the same place.
 let rec private moved folder shape (node: Node) : Node =
@@ -69,12 +71,32 @@ let rec private moved folder shape (node: Node) : Node =
             | Some field -> { entry with Value = moved folder field.Shape entry.Value }
             | None -> entry)
         |> Node.mapping node.Span
-    | Shape.Component(_, members), Content.Mapping [ entry ] ->
+    | Shape.Component(_, _, true), Content.Mapping entries when entries |> List.exists isCode ->
+        let isPath (entry: Entry) = List.contains entry.Key.Value [ "script"; "assembly" ]
+
+        entries
+        |> List.map (fun entry ->
+            if isPath entry then
+                { entry with Value = text entry.Value }
+            else
+                entry)
+        |> Node.mapping node.Span
+    | Shape.Component(_, members, _), Content.Mapping [ entry ] ->
         match members |> List.tryFind (fun owner -> owner.Name = entry.Key.Value) with
         | Some owner -> Node.mapping node.Span [ { entry with Value = arguments owner entry.Value } ]
         | None -> node
+    | Shape.OrList(_, item), Content.Sequence items ->
+        { node with Content = Content.Sequence(items |> List.map (moved folder item)) }
     | Shape.OrList(one, _), _ -> moved folder one node
     | _ -> node
+
+/// Whether an heir says nothing else of where the code is.
+let private isSameCode (before: Entry list) (after: Entry list) =
+    let written (entry: Entry) = entry.Key.Value, Node.flow entry.Value
+    let named = after |> List.filter (fun entry -> entry.Key.Value <> CodeFile.arguments)
+
+    not after.IsEmpty
+    && named |> List.forall (fun entry -> List.contains (written entry) (List.map written before))
 
 /// The two nodes as one: keys of mappings are joined, everything else is that of the heir. A component keeps the
 /// parameters that the heir does not name, if it is the same component.
@@ -82,6 +104,14 @@ let rec private merge shape (parent: Node) (heir: Node) : Node =
     match shape with
     | Shape.Component _ ->
         match entries parent, entries heir with
+        | before, after when List.exists isCode before && List.forall isCode after && isSameCode before after ->
+            let inner key =
+                if key = CodeFile.arguments then
+                    Some(Shape.Fields [])
+                else
+                    None
+
+            joined inner [] parent heir
         | [ before ], [ after ] when
             before.Key.Value = after.Key.Value && isMapping before.Value && isMapping after.Value
             ->

@@ -48,7 +48,7 @@ let rec private expected shape =
     match shape with
     | Shape.Scalar kind -> cell (Kind.describe kind)
     | Shape.Text expected -> cell expected
-    | Shape.Component(family, _) ->
+    | Shape.Component(family, _, _) ->
         match Family.all |> List.tryFind (fun known -> known.Name = family) with
         | Some known -> $"one of the [{known.Plural}](#{slug (title known)})"
         | None -> $"a {family}"
