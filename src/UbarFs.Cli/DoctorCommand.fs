@@ -28,7 +28,7 @@ let private printLibtorch (report: LibTorchReport) =
     | None -> ()
 
 let private printDevices (report: LibTorchReport) =
-    line "CPU" $"{Environment.ProcessorCount} cores, {torch.get_num_threads ()} threads in libtorch"
+    line "CPU" $"{Environment.ProcessorCount} cores, {Workers.Count} threads"
 
     if torch.cuda.is_available () then
         line "CUDA" $"{torch.cuda.device_count ()} devices: --device cuda uses the first"
