@@ -68,13 +68,14 @@ module Messages =
 
         messages, remembered
 
-    let private heardBy (experiment: Experiment) (messages: Messages) node =
+    /// Whom node i hears, in ascending order.
+    let senders (experiment: Experiment) (messages: Messages) node : int[] =
         experiment.Network.Neighbours[node]
         |> Array.filter (fun sender -> not (messages.Silent.Contains sender))
 
     /// What node i receives: the estimates `[m, d]` and who sent them, in ascending order.
     let receivedBy (experiment: Experiment) (messages: Messages) node : torch.Tensor * int[] =
-        let senders = heardBy experiment messages node
+        let senders = senders experiment messages node
         let received = Estimate.rows senders messages.Estimates
 
         senders
@@ -109,7 +110,7 @@ module Messages =
             | Some toReceiver -> add (toReceiver receiver)
             | None -> sender
 
-        let received = nodes |> Array.map (fun node -> heardBy experiment messages node |> Array.map (row node))
+        let received = nodes |> Array.map (fun node -> senders experiment messages node |> Array.map (row node))
 
         if messages.Replaced.IsEmpty && further.Count = 0 then
             { Rows = messages.Estimates; Own = own; Received = received }

@@ -49,7 +49,7 @@ type RunRecord =
       DataChecksum: string
       Versions: Map<string, string> }
 
-/// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and `metrics.csv`.
+/// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
 type RunStore = { Folder: string }
 
 [<RequireQualifiedAccess>]
@@ -113,10 +113,10 @@ module RunStore =
 
     let folderOf store run = Path.Combine(store.Folder, id run)
     let private recordFile store run = Path.Combine(folderOf store run, "run.json")
-    let private metricsFile store run = Path.Combine(folderOf store run, "metrics.csv")
+    let private metricsFile store run = Path.Combine(folderOf store run, MetricsFile.name)
 
-    // A reader sees the old file or the new one, never a part.
-    let private replace (file: string) (text: string) =
+    /// Writes a file whose reader sees the old text or the new one, never a part.
+    let replace (file: string) (text: string) =
         let draft = $"{file}.{Guid.NewGuid():N}.tmp"
 
         try
@@ -143,41 +143,16 @@ module RunStore =
         if Directory.Exists(folderOf store run) then
             File.Delete(recordFile store run)
             File.Delete(metricsFile store run)
-
-    let private metricsHeader =
-        [ "epoch"
-          "iteration"
-          "rate"
-          "worst_accuracy"
-          "mean_accuracy"
-          "best_accuracy"
-          "loss" ]
-        @ [ "training_seconds"
-            "aggregation_seconds"
-            "evaluation_seconds"
-            "elapsed_seconds" ]
-
-    let private metricsRow (evaluation: Evaluation) =
-        [ Csv.number evaluation.Epochs
-          string evaluation.Iterations
-          Csv.number evaluation.Rate
-          Csv.number evaluation.Worst
-          Csv.number evaluation.Mean
-          Csv.number evaluation.Best
-          evaluation.Loss |> Option.map Csv.number |> Option.defaultValue ""
-          Csv.seconds evaluation.Times.Training
-          Csv.seconds evaluation.Times.Aggregation
-          Csv.seconds evaluation.EvaluationSeconds
-          Csv.seconds evaluation.Elapsed ]
+            NodesFile.delete (folderOf store run)
 
     /// Opens the run's `metrics.csv` afresh; each evaluation is on disk as soon as it is written.
     let metrics store run =
         Directory.CreateDirectory(folderOf store run) |> ignore
         let writer = new StreamWriter(metricsFile store run, false, AutoFlush = true, NewLine = "\n")
-        writer.WriteLine(Csv.line metricsHeader)
+        writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages))
         writer
 
-    let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (metricsRow evaluation))
+    let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (MetricsFile.row evaluation))
 
     /// Writes `results.csv` for the scenario's runs from their records: one row per run, in order.
     let saveResults store (rows: (Run * Status * RunRecord option) list) =

@@ -81,17 +81,25 @@ module Session =
         match Experiment.create samples run with
         | Error reason -> Status.Failed, Some reason, None
         | Ok experiment ->
+            let folder = RunStore.folderOf store run
+            NetworkFile.write folder experiment
             use metrics = RunStore.metrics store run
+            let nodes, writeNodes = NodesFile.create folder experiment.Network
+            use _ = nodes
 
             let observer =
                 { Iterated = fun iterations -> session.Notify(Event.Iterated(run, iterations))
                   Evaluated =
                     fun evaluation ->
                         RunStore.writeMetrics metrics evaluation
+                        writeNodes evaluation
                         session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation)) }
 
             match Training.run observer session.Cancellation experiment with
-            | Ending.Finished last -> Status.Complete, None, Some last
+            | Ending.Finished last ->
+                nodes.Dispose()
+                NodesFile.finish folder
+                Status.Complete, None, Some last
             | Ending.Interrupted -> Status.Interrupted, None, None
 
     /// One run that is not complete yet. Whatever it throws is its own failure, not the sweep's, unless its results
@@ -145,6 +153,7 @@ module Session =
             |> RunStore.saveResults store
 
         save ()
+        SweepFile.write store scenario
 
         for index in 0 .. results.Length - 1 do
             // Asked again: an equal run earlier in the sweep may have been done just now.

@@ -15,8 +15,10 @@ type Evaluation =
         Rate: float
         /// Test accuracy of every benign node, as a fraction, in ascending order of the nodes.
         Accuracies: float[]
-        /// Mean training loss of the benign nodes in the last iteration; none before the first.
-        Loss: float option
+        /// Training loss of every benign node in the last iteration, in the same order; empty before the first.
+        Losses: float[]
+        /// What the rule selected since the last evaluation.
+        Selections: Selections
         /// Time spent since the last evaluation, by phase, and in evaluating.
         Times: PhaseTimes
         EvaluationSeconds: float
@@ -28,6 +30,13 @@ type Evaluation =
     /// Rounded to what 10¹² images could tell apart, so that equal accuracies have just that mean.
     member evaluation.Mean = System.Math.Round(Array.average evaluation.Accuracies, 12)
     member evaluation.Best = Array.max evaluation.Accuracies
+
+    /// Mean training loss of the benign nodes; none before the first iteration.
+    member evaluation.Loss =
+        if Array.isEmpty evaluation.Losses then
+            None
+        else
+            Some(Array.average evaluation.Losses)
 
 /// How a run's training ended.
 [<RequireQualifiedAccess>]
@@ -48,7 +57,7 @@ module Training =
         let schedule, rate = experiment.Schedule, experiment.Run.Training.Rate
         let clock = Stopwatch.StartNew()
 
-        let evaluate iterations loss times estimates =
+        let evaluate iterations losses selections times estimates =
             let before = clock.Elapsed.TotalSeconds
             let accuracies = Simulation.evaluate experiment estimates
 
@@ -57,7 +66,8 @@ module Training =
                   Epochs = float iterations / float schedule.PerEpoch
                   Rate = rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
                   Accuracies = accuracies
-                  Loss = loss
+                  Losses = losses
+                  Selections = selections
                   Times = times
                   EvaluationSeconds = clock.Elapsed.TotalSeconds - before
                   Elapsed = clock.Elapsed.TotalSeconds }
@@ -66,7 +76,9 @@ module Training =
             evaluation
 
         let mutable state = Simulation.start experiment
-        let mutable latest = evaluate 0 None PhaseTimes.Zero state.Estimates
+        let unselected = Selections.none experiment.Run.Rule.Value.Stages
+        let mutable latest = evaluate 0 [||] unselected PhaseTimes.Zero state.Estimates
+        let mutable selections = unselected
         let mutable times = PhaseTimes.Zero
 
         while state.Iteration < schedule.Iterations && not cancellation.IsCancellationRequested do
@@ -74,11 +86,13 @@ module Training =
             State.release iterated.State state
             state <- iterated.State
             times <- times + iterated.Times
+            selections <- selections + iterated.Selections
             observer.Iterated state.Iteration
 
             if Schedule.evaluatedAfter schedule state.Iteration then
-                latest <- evaluate state.Iteration (Some iterated.Loss) times state.Estimates
+                latest <- evaluate state.Iteration iterated.Losses selections times state.Estimates
                 times <- PhaseTimes.Zero
+                selections <- unselected
 
         if state.Iteration = schedule.Iterations then
             Ending.Finished latest

@@ -42,7 +42,9 @@ let main arguments =
               SchemaTests.tests
               CanonicalTests.tests
               ScriptTests.tests
+              RuleScriptTests.tests
               ReferenceTests.tests
+              ObservationTests.tests
               SessionTests.tests
               CommandLineTests.tests
               AttackTests.tests
