@@ -6,6 +6,7 @@ open System.Runtime.InteropServices
 open Argu
 open TorchSharp
 open UbarFs.Engine.Data
+open UbarFs.Kernels
 open UbarFs.Kernels.LibTorch
 open UbarFs.Cli.Arguments
 
