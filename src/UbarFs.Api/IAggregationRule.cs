@@ -37,6 +37,25 @@ public enum Claim
 
     /// <summary>If all estimates are equal, that is the result.</summary>
     Fixpoint,
+
+    /// <summary>Turning all estimates in space turns the result (ties aside).</summary>
+    Rotation,
+
+    /// <summary>R(−x) = −R(x): nothing prefers the large or the small.</summary>
+    Mirroring,
+
+    /// <summary>The own estimate plays no part in R, unless nothing that was received is of use.</summary>
+    OwnApart,
+
+    /// <summary>
+    /// R is the mean of the received estimates that the last stage kept; the own estimate if it kept none.
+    /// </summary>
+    MeanOfKept,
+
+    /// <summary>
+    /// In float32 it selects what it does in float64, and differs by rounding alone, however close the estimates are.
+    /// </summary>
+    Precision,
 }
 
 /// <summary>

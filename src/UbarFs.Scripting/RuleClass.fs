@@ -19,6 +19,11 @@ let private claim claim =
     | Claim.CoordinateRange -> Law.CoordinateRange
     | Claim.Containment -> Law.Containment
     | Claim.Fixpoint -> Law.Fixpoint
+    | Claim.Rotation -> Law.Rotation
+    | Claim.Mirroring -> Law.Mirroring
+    | Claim.OwnApart -> Law.OwnApart
+    | Claim.MeanOfKept -> Law.MeanOfKept
+    | Claim.Precision -> Law.Precision
     | other -> invalidOp $"there is no claim {int other}"
 
 let private cost growth =
