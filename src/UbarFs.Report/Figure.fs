@@ -151,11 +151,11 @@ module Figure =
               scale (width / 2.0 - 63.0) (Networks.size + 29.0) ] }
 
     let private phases (times: UbarFs.Engine.PhaseTimes) =
-        [ "training", "c0", times.Training
-          "attack", "c5", times.Attack
-          "aggregation", "c1", times.Aggregation - times.Losses
+        [ "training", "c6", times.Training
+          "attack", "c7", times.Attack
+          "aggregation", "c4", times.Aggregation - times.Losses
           "losses", "c3", times.Losses
-          "update", "c2", times.Update ]
+          "update", "c5", times.Update ]
 
     /// Milliseconds with few digits.
     let private milliseconds (seconds: float) = $"%.3g{1000.0 * seconds} ms"
@@ -193,7 +193,7 @@ module Figure =
 
         let key index (name, cls, _) =
             moved
-                (left + 84.0 * float index)
+                (left + 96.0 * float index)
                 4.0
                 [ Markup.element "rect" [ "class", $"bar {cls}"; "width", "11"; "height", "11" ] []
                   label "key" "start" 16.0 10.0 name ]

@@ -59,7 +59,10 @@ module Timing =
 
     let private milliseconds (seconds: float) =
         let value = 1000.0 * seconds
-        if value >= 100.0 then $"%.0f{value}" elif value >= 1.0 then $"%.1f{value}" else $"%.2f{value}"
+        if value = 0.0 then "–"
+        elif value >= 100.0 then $"%.0f{value}"
+        elif value >= 1.0 then $"%.1f{value}"
+        else $"%.2f{value}"
 
     /// The headings and cells of the table, in milliseconds.
     let table (rows: RuleTiming list) : string list * string list list =
@@ -75,5 +78,5 @@ module Timing =
                 $"%.2f{row.Aggregation / row.Times.Training}" ]
 
         (if several then [ "task" ] else [])
-        @ [ "rule"; "training"; "aggregation"; "of it losses"; "attack"; "aggregation / training" ],
+        @ [ "rule"; "training"; "aggregation"; "losses in it"; "attack"; "aggregation / training" ],
         List.map cells rows
