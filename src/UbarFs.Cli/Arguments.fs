@@ -143,7 +143,8 @@ type ReportArguments =
         member argument.Usage =
             match argument with
             | Stores _ -> "folders of scenarios, such as runs/NAME, or a folder of such folders"
-            | Out _ -> "write one report on all of them into this file; without it, several folders go to report.html here"
+            | Out _ ->
+                "write one report on all of them into this file; without it, several folders go to report.html here"
             | Figures _ -> "write figures, the data behind them and tables for papers into this folder"
             | Format _ -> "svg, pdf or png: the format of the figures (default: svg)"
             | Tensorboard -> "write event files for TensorBoard into each folder's 'tensorboard'"

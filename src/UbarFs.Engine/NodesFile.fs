@@ -83,8 +83,7 @@ module NodesFile =
         task {
             use stream = File.Create file
 
-            use! writer =
-                ParquetWriter.CreateAsync(schema, stream)
+            use! writer = ParquetWriter.CreateAsync(schema, stream)
 
             use group = writer.CreateRowGroup()
             do! group.WriteAsync<float>(epochs, ReadOnlyMemory(rows |> Array.map _.Epoch))

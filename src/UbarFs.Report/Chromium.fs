@@ -9,7 +9,13 @@ open System.IO
 [<RequireQualifiedAccess>]
 module Chromium =
 
-    let private names = [ "chromium"; "chromium-browser"; "google-chrome"; "google-chrome-stable"; "chrome"; "msedge" ]
+    let private names =
+        [ "chromium"
+          "chromium-browser"
+          "google-chrome"
+          "google-chrome-stable"
+          "chrome"
+          "msedge" ]
 
     let private variable (name: string) = Environment.GetEnvironmentVariable name |> Option.ofObj
 
@@ -32,12 +38,21 @@ module Chromium =
         let profile = Path.Combine(Path.GetTempPath(), $"ubarfs-chromium-{Guid.NewGuid():N}")
 
         // Chromium refuses to run its sandbox as root.
-        let unsandboxed = if Environment.UserName = "root" then [ "--no-sandbox" ] else []
+        let unsandboxed =
+            if Environment.UserName = "root" then
+                [ "--no-sandbox" ]
+            else
+                []
 
         let fixed' =
-            [ "--headless"; "--disable-gpu"; "--hide-scrollbars"; $"--user-data-dir={profile}" ] @ unsandboxed
+            [ "--headless"
+              "--disable-gpu"
+              "--hide-scrollbars"
+              $"--user-data-dir={profile}" ]
+            @ unsandboxed
 
-        let info = ProcessStartInfo(browser, fixed' @ arguments, RedirectStandardOutput = true, RedirectStandardError = true)
+        let info =
+            ProcessStartInfo(browser, fixed' @ arguments, RedirectStandardOutput = true, RedirectStandardError = true)
 
         try
             match Process.Start info with

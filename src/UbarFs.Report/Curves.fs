@@ -30,15 +30,18 @@ module Curves =
                 |> List.distinct
                 |> List.length
 
-        if levels >= 2 && levels <= 5 && panels % levels = 0 then levels
-        elif panels <= 4 then max 1 panels
-        elif panels % 4 = 0 then 4
-        else 3
+        if levels >= 2 && levels <= 5 && panels % levels = 0 then
+            levels
+        elif panels <= 4 then
+            max 1 panels
+        elif panels % 4 = 0 then
+            4
+        else
+            3
 
     /// Epochs, or iterations where nobody gets through one.
     let axis (groups: Group list) =
-        let furthest choose =
-            groups |> List.collect _.Curve |> List.map choose |> List.fold max 0.0
+        let furthest choose = groups |> List.collect _.Curve |> List.map choose |> List.fold max 0.0
 
         let epochs = furthest _.Epoch
 
@@ -70,8 +73,7 @@ module Curves =
             [ { Rule = None
                 Class = "baseline"
                 Dash = "5 4"
-                Points =
-                  Panel.thinned 120 reference.Group.Curve |> List.map (fun point -> across point, point.Mean)
+                Points = Panel.thinned 120 reference.Group.Curve |> List.map (fun point -> across point, point.Mean)
                 Band = [] } ]
         | _ -> []
 
@@ -87,8 +89,7 @@ module Curves =
               Lines =
                 baseline across groups shown
                 @ (shown
-                   |> List.map (fun group ->
-                       line across strokes (rules |> List.findIndex ((=) group.Rule)) group))
+                   |> List.map (fun group -> line across strokes (rules |> List.findIndex ((=) group.Rule)) group))
               Across = furthest
               Up = 1.0
               Unit = percent
@@ -104,7 +105,9 @@ module Curves =
         let paths = Summary.paths groups
 
         let row (group: Group) (point: CurvePoint) =
-            let settings = paths |> List.map (fun path -> Map.ofList group.Settings |> Map.tryFind path |> Option.defaultValue "")
+            let settings =
+                paths
+                |> List.map (fun path -> Map.ofList group.Settings |> Map.tryFind path |> Option.defaultValue "")
 
             settings
             @ [ group.Rule
@@ -114,6 +117,12 @@ module Curves =
                 UbarFs.Engine.Csv.number point.Lowest
                 UbarFs.Engine.Csv.number point.Highest ]
 
-        paths @ [ "rule"; "epoch"; "iteration"; "worst_accuracy"; "lowest_seed"; "highest_seed" ],
+        paths
+        @ [ "rule"
+            "epoch"
+            "iteration"
+            "worst_accuracy"
+            "lowest_seed"
+            "highest_seed" ],
         [ for group in groups do
               for point in group.Curve -> row group point ]

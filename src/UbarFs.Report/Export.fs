@@ -20,7 +20,13 @@ type Exported =
 module Export =
 
     let private fileName (text: string) =
-        String.map (fun letter -> if System.Char.IsAsciiLetterOrDigit letter then letter else '-') text
+        String.map
+            (fun letter ->
+                if System.Char.IsAsciiLetterOrDigit letter then
+                    letter
+                else
+                    '-')
+            text
 
     let private figure name description drawing table =
         { Name = name
@@ -60,7 +66,12 @@ module Export =
         [ for shown in networks do
               for node in shown.Drawn.Network.Benign do
                   let accuracy = Map.tryFind node shown.Drawn.Accuracies
-                  yield [ shown.Rule; string node; "false"; accuracy |> Option.map Csv.number |> Option.defaultValue "" ]
+
+                  yield
+                      [ shown.Rule
+                        string node
+                        "false"
+                        accuracy |> Option.map Csv.number |> Option.defaultValue "" ]
 
               for node in shown.Drawn.Network.Byzantine do
                   yield [ shown.Rule; string node; "true"; "" ] ]
@@ -115,7 +126,11 @@ module Export =
 
         [ for exported in ofStudy study do
               // The long form has the figures in full.
-              let table = if exported.Name = "verdicts" then VerdictTable.csv groups else exported.Table
+              let table =
+                  if exported.Name = "verdicts" then
+                      VerdictTable.csv groups
+                  else
+                      exported.Table
 
               match exported.Drawing with
               | Some drawing -> write exported.Name "svg" (Figure.file exported.Description drawing), exported

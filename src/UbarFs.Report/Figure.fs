@@ -1,17 +1,10 @@
 namespace UbarFs.Report
 
 /// A drawing of some size.
-type Drawing =
-    { Width: float
-      Height: float
-      Content: Markup list }
+type Drawing = { Width: float; Height: float; Content: Markup list }
 
 /// What a legend says of one kind of line.
-type Key =
-    { Label: string
-      Class: string
-      Dash: string
-      Rule: int option }
+type Key = { Label: string; Class: string; Dash: string; Rule: int option }
 
 /// Figures as SVG files: for papers, and on their own.
 [<RequireQualifiedAccess>]
@@ -41,7 +34,10 @@ module Figure =
                 Rule = Some index }
 
           if baseline then
-              { Label = "baseline without attack"; Class = "baseline"; Dash = "5 4"; Rule = None } ]
+              { Label = "baseline without attack"
+                Class = "baseline"
+                Dash = "5 4"
+                Rule = None } ]
 
     /// The keys of the stages of a rule.
     let stageKeys (withReceived: bool) (stages: string[]) : Key list =
@@ -56,7 +52,10 @@ module Figure =
         Markup.element
             "path"
             ([ "class", $"line {key.Class}"; "d", "M1 6L23 6" ]
-             @ (if key.Dash = "" then [] else [ "stroke-dasharray", key.Dash ]))
+             @ (if key.Dash = "" then
+                    []
+                else
+                    [ "stroke-dasharray", key.Dash ]))
             []
 
     // Letters differ in width; so much is enough for most.
@@ -87,8 +86,7 @@ module Figure =
             |> List.mapi (fun index panel ->
                 let column, row = index % multiples.Columns, index / multiples.Columns
 
-                Panel.draw panel
-                |> moved (16.0 + float column * Panel.width) (top + float row * Panel.height))
+                Panel.draw panel |> moved (16.0 + float column * Panel.width) (top + float row * Panel.height))
 
         let middle = top + float rows * Panel.height / 2.0
 
@@ -107,7 +105,8 @@ module Figure =
           Content =
             legend
             @ panels
-            @ [ up; label "axis" "middle" ((width + 16.0) / 2.0) (height - 5.0) multiples.Across ] }
+            @ [ up
+                label "axis" "middle" ((width + 16.0) / 2.0) (height - 5.0) multiples.Across ] }
 
     /// The colours of accuracies.
     let scale x y : Markup =
@@ -177,7 +176,11 @@ module Figure =
                     let piece =
                         Markup.element
                             "rect"
-                            [ "class", $"bar {cls}"; at "x" (left + x); at "y" 0.0; at "width" width; at "height" 14.0 ]
+                            [ "class", $"bar {cls}"
+                              at "x" (left + x)
+                              at "y" 0.0
+                              at "width" width
+                              at "height" 14.0 ]
                             [ Markup.element "title" [] [ Markup.text $"{name}: {milliseconds seconds}" ] ]
 
                     pieces @ [ piece ], x + width)

@@ -20,7 +20,11 @@ module InnerLife =
         |> List.sortBy fst
         |> List.map (fun (_, measured) -> fst measured.Head, measured |> List.averageBy snd)
 
-    let private across name (point: Point) = if name = "epoch" then point.Epoch else float point.Iteration
+    let private across name (point: Point) =
+        if name = "epoch" then
+            point.Epoch
+        else
+            float point.Iteration
 
     let private line name cls dash choose group : Line =
         { Rule = None
@@ -68,17 +72,18 @@ module InnerLife =
         let choose number (point: Point) = if number < 0 then point.Received else size number point
 
         let largest =
-            own
-            |> List.collect _.Runs
-            |> List.collect _.Points
-            |> List.choose _.Received
-            |> List.fold max 1.0
+            own |> List.collect _.Runs |> List.collect _.Points |> List.choose _.Received |> List.fold max 1.0
 
-        let lines = ("received", "4 3", -1) :: [ for index in 0 .. stages.Length - 1 -> stageClass index, "", index ]
-        { panels choose tally (ceil largest) lines own with Up = "estimates kept by a node" }
+        let lines =
+            ("received", "4 3", -1) :: [ for index in 0 .. stages.Length - 1 -> stageClass index, "", index ]
+
+        { panels choose tally (ceil largest) lines own with
+            Up = "estimates kept by a node" }
 
     /// The share of the Byzantine estimates received that each stage kept, where anybody lies.
     let shares (groups: Group list) (rule: string) (stages: string[]) : Multiples =
         let lines = [ for index in 0 .. stages.Length - 1 -> stageClass index, "", index ]
         let lying = ofRule rule groups |> List.filter isLying
-        { panels share percent 1.0 lines lying with Up = "share of Byzantine estimates kept" }
+
+        { panels share percent 1.0 lines lying with
+            Up = "share of Byzantine estimates kept" }

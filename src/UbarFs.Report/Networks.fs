@@ -119,7 +119,10 @@ module Networks =
 
     /// The nodes: benign ones as circles in the colour of their accuracy, Byzantine ones as hollow squares.
     let nodes (positions: Map<int, float * float>) (drawn: DrawnNetwork) : Markup list =
-        let radius = if positions.Count <= 60 then 6.0 elif positions.Count <= 150 then 4.0 else 2.5
+        let radius =
+            if positions.Count <= 60 then 6.0
+            elif positions.Count <= 150 then 4.0
+            else 2.5
 
         let benign node =
             let x, y = positions[node]

@@ -26,8 +26,7 @@ module Overview =
               34.0
               (Figure.label "title" "middle" (Networks.size / 2.0) -16.0 caption
                :: Figure.label "caption" "middle" (Networks.size / 2.0) -2.0 (ShownNetwork.caption shown)
-               :: (Networks.edges shown.Positions shown.Drawn.Network
-                   @ Networks.nodes shown.Positions shown.Drawn)) ]
+               :: (Networks.edges shown.Positions shown.Drawn.Network @ Networks.nodes shown.Positions shown.Drawn)) ]
 
     let private curves x (groups: Group list) title =
         let multiples = Curves.multiples groups

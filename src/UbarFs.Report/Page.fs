@@ -12,8 +12,7 @@ module Page =
     let private text name content = Markup.element name [] [ Markup.text content ]
     let private note content = element "p" "note" [ Markup.text content ]
 
-    let private section id heading children =
-        Markup.element "section" [ "id", id ] (text "h2" heading :: children)
+    let private section id heading children = Markup.element "section" [ "id", id ] (text "h2" heading :: children)
 
     let private verdictClass verdict =
         match verdict with
@@ -30,7 +29,9 @@ module Page =
         let distinct choose = study.Runs |> List.map choose |> List.distinct |> String.concat ", "
 
         let complete =
-            study.Runs |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete) |> List.length
+            study.Runs
+            |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete)
+            |> List.length
 
         let seeds = study.Runs |> List.distinctBy _.Identity.Seed |> List.length
         let seconds = study.Runs |> List.choose _.Outcome.Seconds |> List.sum
@@ -111,9 +112,7 @@ module Page =
         | None -> Markup.element "td" [ "class", "figure"; "data-value", "" ] []
         | Some judged ->
             let value =
-                judged.Group.Worst
-                |> Option.map (_.Mean >> UbarFs.Engine.Csv.number)
-                |> Option.defaultValue ""
+                judged.Group.Worst |> Option.map (_.Mean >> UbarFs.Engine.Csv.number) |> Option.defaultValue ""
 
             let isBaseline = List.contains judged.Group baselines
             let cls = if isBaseline then " isbaseline" else ""
@@ -140,16 +139,14 @@ module Page =
             |> List.distinct
 
         let row (row: VerdictRow) =
-            Markup.element
-                "tr"
-                []
-                (List.mapi settingCell row.Settings @ List.map (figureCell baselines) row.Cells)
+            Markup.element "tr" [] (List.mapi settingCell row.Settings @ List.map (figureCell baselines) row.Cells)
 
         section
             "verdicts"
             "Verdict"
             [ tally table
-              note "Worst test accuracy of a benign node at the end, in per cent: mean ± standard deviation over the seeds."
+              note
+                  "Worst test accuracy of a benign node at the end, in per cent: mean ± standard deviation over the seeds."
               element
                   "div"
                   "scroll"
@@ -206,13 +203,17 @@ module Page =
 
     let private curves (groups: Group list) (drawn: Multiples) =
         let seeds = groups |> List.exists (fun group -> group.Runs.Length > 1)
-        let shaded = if seeds then " Shaded: from the lowest to the highest seed." else ""
+
+        let shaded =
+            if seeds then
+                " Shaded: from the lowest to the highest seed."
+            else
+                ""
 
         section
             "curves"
             "How the worst node learns"
-            [ note
-                  $"Worst test accuracy against {drawn.Across}. The dotted line is guessing.{shaded}"
+            [ note $"Worst test accuracy against {drawn.Across}. The dotted line is guessing.{shaded}"
               legend (Figure.keys groups drawn)
               multiples (fun index -> [ "data-panel", string index ]) drawn ]
 
@@ -256,11 +257,7 @@ module Page =
                     "aria-label", $"the network under {shown.Rule}" ]
                   (Markup.element "use" [ "href", "#" + references[shown.EdgeKey] ] []
                    :: Networks.nodes shown.Positions shown.Drawn)
-              Markup.element
-                  "figcaption"
-                  []
-                  [ Markup.text shown.Rule
-                    text "small" (ShownNetwork.caption shown) ] ]
+              Markup.element "figcaption" [] [ Markup.text shown.Rule; text "small" (ShownNetwork.caption shown) ] ]
 
     let private networks (groups: Group list) =
         match ShownNetwork.bySetting groups with
@@ -291,7 +288,8 @@ module Page =
                 Markup.element
                     "div"
                     ([ "data-setting", string index ] @ (if index = chosen then [] else [ "hidden", "" ]))
-                    [ text "h3" title; element "div" "networks" (List.map (network references) networks) ]
+                    [ text "h3" title
+                      element "div" "networks" (List.map (network references) networks) ]
 
             [ section
                   "networks"
@@ -381,10 +379,7 @@ module Page =
         section
             "provenance"
             "Provenance"
-            [ element
-                  "div"
-                  "scroll"
-                  [ Markup.element "table" [] [ Markup.element "tbody" [] (List.map row values) ] ]
+            [ element "div" "scroll" [ Markup.element "table" [] [ Markup.element "tbody" [] (List.map row values) ] ]
               note $"Runs: {folders}. Each run's own folder has its settings and measurements." ]
 
     // ---- The page
@@ -402,10 +397,7 @@ module Page =
             []
             [ Markup.element "meta" [ "charset", "utf-8" ] []
               Markup.element "meta" [ "name", "viewport"; "content", "width=device-width, initial-scale=1" ] []
-              Markup.element
-                  "meta"
-                  [ "http-equiv", "Content-Security-Policy"; "content", security script isLive ]
-                  []
+              Markup.element "meta" [ "http-equiv", "Content-Security-Policy"; "content", security script isLive ] []
               Markup.element "link" [ "rel", "icon"; "href", "data:," ] []
               text "title" $"{study.Name} – UbarFs"
               Markup.Own("style", [], Style.page ()) ]
@@ -416,19 +408,13 @@ module Page =
         let script = Style.embedded "report.js"
 
         let content =
-            [ question study
-              verdicts groups
-              curves groups drawn ]
+            [ question study; verdicts groups; curves groups drawn ]
             @ innerLife groups
             @ networks groups
             @ times study
             @ [ scenarios study
                 provenance study
-                Markup.Own(
-                    "script",
-                    [ "type", "application/json"; "id", "data" ],
-                    PageData.create groups drawn
-                ) ]
+                Markup.Own("script", [ "type", "application/json"; "id", "data" ], PageData.create groups drawn) ]
 
         let body =
             [ Markup.element "main" [] content

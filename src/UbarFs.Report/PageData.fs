@@ -43,12 +43,9 @@ module PageData =
                 [ "axis", text multiples.Across
                   "across", real across
                   "plot", list (List.map real [ left; top; width; height ])
-                  "rules",
-                  list [ for rule in rules -> json [ "n", text rule; "c", text $"c{strokes[rule].Colour}" ] ]
+                  "rules", list [ for rule in rules -> json [ "n", text rule; "c", text $"c{strokes[rule].Colour}" ] ]
                   "panels",
-                  list
-                      [ for panel in multiples.Panels ->
-                            json [ "s", list (panel.Lines |> Seq.choose series) ] ] ]
+                  list [ for panel in multiples.Panels -> json [ "s", list (panel.Lines |> Seq.choose series) ] ] ]
 
         match data with
         | null -> "null"

@@ -7,8 +7,25 @@ type Stroke = { Colour: int; Dash: string }
 [<RequireQualifiedAccess>]
 module Palette =
 
-    let light = [| "#0072b2"; "#e69f00"; "#cc79a7"; "#009e73"; "#56b4e9"; "#d55e00"; "#7b5cd6"; "#8c6d31" |]
-    let dark = [| "#4fa8e0"; "#f0b429"; "#e39cc4"; "#2cc295"; "#8fd0f5"; "#ff8a4c"; "#a995f0"; "#c9a86a" |]
+    let light =
+        [| "#0072b2"
+           "#e69f00"
+           "#cc79a7"
+           "#009e73"
+           "#56b4e9"
+           "#d55e00"
+           "#7b5cd6"
+           "#8c6d31" |]
+
+    let dark =
+        [| "#4fa8e0"
+           "#f0b429"
+           "#e39cc4"
+           "#2cc295"
+           "#8fd0f5"
+           "#ff8a4c"
+           "#a995f0"
+           "#c9a86a" |]
 
     // The paper's rules look the same in every report.
     let private familiar = [ "ubar"; "average"; "dkrum"; "dmedian"; "dbulyan"; "bridge" ]
@@ -59,4 +76,5 @@ module Palette =
         $"#%02x{mix r r'}%02x{mix g g'}%02x{mix b b'}"
 
     /// The style sheet's colour variables, of the light or the dark version.
-    let variables colours = colours |> Array.mapi (fun index colour -> $"--c{index}:{colour};") |> String.concat ""
+    let variables colours =
+        colours |> Array.mapi (fun index colour -> $"--c{index}:{colour};") |> String.concat ""

@@ -141,5 +141,4 @@ module Panel =
             let points = Array.ofList points
             let last = points.Length - 1
 
-            [ for index in 0 .. most - 1 ->
-                  points[int (Math.Round(float index * float last / float (most - 1)))] ]
+            [ for index in 0 .. most - 1 -> points[int (Math.Round(float index * float last / float (most - 1)))] ]

@@ -33,9 +33,16 @@ module ResultsTable =
     let create (study: Study) : Table =
         let groups = Summary.groups study
         let paths = Summary.paths groups
-        let table = Table(Title = TableTitle(Spectre.Console.Markup.Escape study.Name), Border = TableBorder.Rounded)
 
-        for heading in (if paths.IsEmpty then [ "attack" ] else Summary.headings paths) @ [ "rule" ] do
+        let table =
+            Table(Title = TableTitle(Spectre.Console.Markup.Escape study.Name), Border = TableBorder.Rounded)
+
+        for heading in
+            (if paths.IsEmpty then
+                 [ "attack" ]
+             else
+                 Summary.headings paths)
+            @ [ "rule" ] do
             table.AddColumn(TableColumn(Spectre.Console.Markup.Escape heading)) |> ignore
 
         table.AddColumn(TableColumn("worst %").RightAligned().NoWrap()) |> ignore

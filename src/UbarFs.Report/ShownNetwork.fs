@@ -25,8 +25,7 @@ module ShownNetwork =
         List.max means - List.average means
 
     // The first seed that got furthest.
-    let private run (group: Group) =
-        group.Runs |> List.maxBy (fun run -> run.Points.Length)
+    let private run (group: Group) = group.Runs |> List.maxBy (fun run -> run.Points.Length)
 
     let private edgeKey (drawn: DrawnNetwork) =
         let edges = drawn.Network.Edges |> Array.map (fun edge -> $"{edge[0]}-{edge[1]}") |> String.concat " "
@@ -40,7 +39,10 @@ module ShownNetwork =
         let settings = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map snd
 
         let worthy =
-            settings |> List.sortByDescending tells |> List.truncate mostSettings |> List.map (fun shown -> shown.Head)
+            settings
+            |> List.sortByDescending tells
+            |> List.truncate mostSettings
+            |> List.map (fun shown -> shown.Head)
 
         let positions = System.Collections.Generic.Dictionary<string, Map<int, float * float>>()
 
@@ -52,10 +54,7 @@ module ShownNetwork =
                 if not (positions.ContainsKey key) then
                     positions[key] <- Networks.positions drawn.Network
 
-                { Rule = group.Rule
-                  Drawn = drawn
-                  Positions = positions[key]
-                  EdgeKey = key })
+                { Rule = group.Rule; Drawn = drawn; Positions = positions[key]; EdgeKey = key })
 
         settings
         |> List.filter (fun shown -> List.contains shown.Head worthy)

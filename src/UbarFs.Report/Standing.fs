@@ -64,16 +64,14 @@ module Standing =
         | [] -> None
         | candidates ->
             candidates
-            |> List.maxBy (fun other ->
-                alike group other, other.Attack = "absent", other.Rule = "average", worst other)
+            |> List.maxBy (fun other -> alike group other, other.Attack = "absent", other.Rule = "average", worst other)
             |> Some
 
     /// What a group is compared with: the attack-free run of averaging, the paper's baseline, that shares its
     /// settings, or of the best rule where averaging is not in the study. Without any attack-free runs it is the best
     /// rule at the same settings.
     let reference (groups: Group list) (group: Group) : Reference option =
-        let comparable =
-            groups |> List.filter (fun other -> other.Worst.IsSome && sameTask group other)
+        let comparable = groups |> List.filter (fun other -> other.Worst.IsSome && sameTask group other)
 
         match nearest group (comparable |> List.filter _.IsAttackFree) with
         | Some baseline -> Some { Group = baseline; IsBaseline = true }

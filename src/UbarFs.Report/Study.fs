@@ -98,7 +98,9 @@ module Study =
         if not (File.Exists file) then
             []
         else
-            use stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
+            use stream =
+                new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
+
             use reader = new StreamReader(stream)
             let text = reader.ReadToEnd()
 
@@ -172,8 +174,7 @@ module Study =
         let own = Path.Combine(folder, identity.Id)
 
         { Identity = identity
-          Settings =
-            [ for pair in identity.Swept -> pair[0], pair[1] ] |> List.filter (isSeed >> not)
+          Settings = [ for pair in identity.Swept -> pair[0], pair[1] ] |> List.filter (isSeed >> not)
           Outcome = outcome (Path.Combine(own, "run.json"))
           Points = points identity (Path.Combine(own, MetricsFile.name))
           Folder = own }
@@ -207,7 +208,8 @@ module Study =
             | None, Some(_, value) -> value run
             | None, None -> run.Outcome.Settings |> Map.tryFind path |> Option.defaultValue ""
 
-        runs |> List.map (fun run -> { run with Settings = paths |> List.map (fun path -> path, value run path) })
+        runs
+        |> List.map (fun run -> { run with Settings = paths |> List.map (fun path -> path, value run path) })
 
     // Of the same run in several stores the one that is furthest.
     let private furthest (runs: StudyRun list) =

@@ -11,14 +11,7 @@ type Spread =
     }
 
 /// An evaluation over repetitions.
-type CurvePoint =
-    {
-        Epoch: float
-        Iteration: int
-        Mean: float
-        Lowest: float
-        Highest: float
-    }
+type CurvePoint = { Epoch: float; Iteration: int; Mean: float; Lowest: float; Highest: float }
 
 /// The runs of a study that differ in nothing but their seed, taken together.
 type Group =
@@ -88,11 +81,7 @@ module Summary =
           Highest = points |> List.map _.Worst |> List.max }
 
     let private curve (runs: StudyRun list) =
-        runs
-        |> List.collect _.Points
-        |> List.groupBy _.Iteration
-        |> List.sortBy fst
-        |> List.map curvePoint
+        runs |> List.collect _.Points |> List.groupBy _.Iteration |> List.sortBy fst |> List.map curvePoint
 
     let private group ((settings, rule, attack), runs: StudyRun list) =
         let complete =

@@ -15,7 +15,11 @@ module TensorBoard =
             let mutable value = uint32 index
 
             for _ in 1..8 do
-                value <- if value &&& 1u = 1u then (value >>> 1) ^^^ 0x82F63B78u else value >>> 1
+                value <-
+                    if value &&& 1u = 1u then
+                        (value >>> 1) ^^^ 0x82F63B78u
+                    else
+                        value >>> 1
 
             value)
 
@@ -94,7 +98,10 @@ module TensorBoard =
         let plain =
             String.Join(",", labels @ [ $"seed={run.Identity.Seed}" ])
             |> String.map (fun letter ->
-                if Char.IsAsciiLetterOrDigit letter || "=.,-_%".Contains letter then letter else '_')
+                if Char.IsAsciiLetterOrDigit letter || "=.,-_%".Contains letter then
+                    letter
+                else
+                    '_')
 
         plain.Substring(0, min 120 plain.Length) + "," + run.Identity.Id
 

@@ -38,7 +38,8 @@ module Timing =
         match runs |> List.collect perIteration with
         | [] -> None
         | stretches ->
-            let time phase = stretches |> List.map (fun (times, iterations) -> phase times / iterations) |> median
+            let time phase =
+                stretches |> List.map (fun (times, iterations) -> phase times / iterations) |> median
 
             Some
                 { Rule = rule
@@ -59,6 +60,7 @@ module Timing =
 
     let private milliseconds (seconds: float) =
         let value = 1000.0 * seconds
+
         if value = 0.0 then "–"
         elif value >= 100.0 then $"%.0f{value}"
         elif value >= 1.0 then $"%.1f{value}"
@@ -78,5 +80,10 @@ module Timing =
                 $"%.2f{row.Aggregation / row.Times.Training}" ]
 
         (if several then [ "task" ] else [])
-        @ [ "rule"; "training"; "aggregation"; "losses in it"; "attack"; "aggregation / training" ],
+        @ [ "rule"
+            "training"
+            "aggregation"
+            "losses in it"
+            "attack"
+            "aggregation / training" ],
         List.map cells rows

@@ -15,10 +15,7 @@ type VerdictRow =
     }
 
 /// The answer of a study: a row for each setting, a column for each rule.
-type VerdictTable =
-    { Headings: string list
-      Rules: string list
-      Rows: VerdictRow list }
+type VerdictTable = { Headings: string list; Rules: string list; Rows: VerdictRow list }
 
 [<RequireQualifiedAccess>]
 module VerdictTable =
@@ -40,7 +37,11 @@ module VerdictTable =
                 rules
                 |> List.map (fun rule -> shown |> List.tryFind (fun group -> group.Rule = rule) |> Option.map judged) }
 
-        { Headings = if paths.IsEmpty then [ "attack" ] else Summary.headings paths
+        { Headings =
+            if paths.IsEmpty then
+                [ "attack" ]
+            else
+                Summary.headings paths
           Rules = rules
           Rows = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map row }
 
@@ -85,7 +86,9 @@ module VerdictTable =
         let row (group: Group) =
             let values = Map.ofList group.Settings
             let number (spread: Spread option) = spread |> Option.map (_.Mean >> Csv.number) |> Option.defaultValue ""
-            let deviation = group.Worst |> Option.bind _.Deviation |> Option.map Csv.number |> Option.defaultValue ""
+
+            let deviation =
+                group.Worst |> Option.bind _.Deviation |> Option.map Csv.number |> Option.defaultValue ""
 
             (paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue ""))
             @ [ group.Rule

@@ -53,14 +53,25 @@ let private opened width (study: Study) test =
                 page.CloseAsync().GetAwaiter().GetResult())
 
 let private count (seen: Seen) (selector: string) = wait (seen.Page.Locator(selector).CountAsync())
-let private texts (seen: Seen) (selector: string) = wait (seen.Page.Locator(selector).AllInnerTextsAsync()) |> List.ofSeq
-let private click (seen: Seen) (selector: string) = seen.Page.Locator(selector).First.ClickAsync().GetAwaiter().GetResult()
+
+let private texts (seen: Seen) (selector: string) =
+    wait (seen.Page.Locator(selector).AllInnerTextsAsync()) |> List.ofSeq
+
+let private click (seen: Seen) (selector: string) =
+    seen.Page.Locator(selector).First.ClickAsync().GetAwaiter().GetResult()
 
 let private complete =
     testCase "the page has all its parts, and neither complains nor asks the network"
     <| fun () ->
         opened 1200 Studies.usual (fun seen ->
-            for part in [ "verdicts"; "curves"; "inner-life"; "networks"; "times"; "scenario"; "provenance" ] do
+            for part in
+                [ "verdicts"
+                  "curves"
+                  "inner-life"
+                  "networks"
+                  "times"
+                  "scenario"
+                  "provenance" ] do
                 Expect.equal (count seen $"section#{part}") 1 part
 
             Expect.equal (count seen "#curves svg[data-panel]") 2 "a panel for each setting"
@@ -150,5 +161,4 @@ let private live =
                 Expect.equal elsewhere HttpStatusCode.NotFound "no files")
 
 let tests =
-    testSequenced
-    <| testList "page" [ complete; toggling; pointing; sorting; narrow; injection; live ]
+    testSequenced <| testList "page" [ complete; toggling; pointing; sorting; narrow; injection; live ]

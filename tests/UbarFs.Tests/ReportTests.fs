@@ -7,9 +7,10 @@ open System.Text
 open System.Xml.Linq
 open Expecto
 open FsCheck.FSharp
+open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
-open UbarFs.Tests.Generators
+open UbarFs.Testing.Generators
 
 let private share = Gen.choose (0, 1000) |> Gen.map (fun thousandths -> float thousandths / 1000.0)
 
@@ -48,7 +49,7 @@ let private standings =
       testCase "without attack-free runs the best rule at the same settings is the measure"
       <| fun () ->
           let attacked = Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = "bit-flip")
-          let groups = Summary.groups { Studies.usual with Runs = attacked }
+          let groups = Summary.groups { Studies.usual with Study.Runs = attacked }
           Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
           Expect.isFalse (Standing.reference groups groups.Head).Value.IsBaseline "no baseline"
           Expect.stringContains (Standing.definition groups) "best rule" "and the report says so"
@@ -67,20 +68,26 @@ let private merging =
     [ testCase "runs that are in several stores count once, and the one that got furthest counts"
       <| fun () ->
           let study = Studies.usual
-          let begun (run: StudyRun) = { run with Outcome.Status = Status.Interrupted; Points = [ run.Points.Head ] }
-          let half = { study with Runs = List.map begun study.Runs }
+
+          let begun (run: StudyRun) =
+              { run with
+                  StudyRun.Outcome.Status = Status.Interrupted
+                  StudyRun.Points = [ run.Points.Head ] }
+
+          let half = { study with Study.Runs = List.map begun study.Runs }
           let merged = Study.merge [ half; study; half ]
           Expect.equal (merged.Runs |> List.map _.Outcome.Status |> List.distinct) [ Status.Complete ] "complete ones"
           Expect.hasLength merged.Runs study.Runs.Length "once"
 
       testCase "what different sweeps differ in sets their runs apart"
       <| fun () ->
-          let bare (run: StudyRun) = { run with Settings = [ "rule", run.Identity.Rule ] }
+          let bare (run: StudyRun) = { run with StudyRun.Settings = [ "rule", run.Identity.Rule ] }
 
           let half attack =
               { Studies.usual with
-                  Name = attack
-                  Runs = Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = attack) |> List.map bare }
+                  Study.Name = attack
+                  Study.Runs =
+                      Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = attack) |> List.map bare }
 
           let merged = Study.merge [ half "absent"; half "bit-flip" ]
           Expect.equal merged.Name "absent + bit-flip" "both names"
@@ -106,9 +113,7 @@ let private tables =
           use writer = new StringWriter()
 
           let console =
-              Spectre.Console.AnsiConsole.Create(
-                  Spectre.Console.AnsiConsoleSettings(Out = Spectre.Console.AnsiConsoleOutput writer)
-              )
+              AnsiConsole.Create(AnsiConsoleSettings(Ansi = AnsiSupport.No, Out = AnsiConsoleOutput writer))
 
           console.Profile.Width <- 200
           console.Write(ResultsTable.create Studies.usual)
@@ -124,11 +129,11 @@ let private text =
 let private markup =
     [ testProperty "text is text, whatever is in it"
       <| forAll (Gen.zip text text) (fun (content, attribute) ->
-          let written =
-              Markup.element "p" [ "title", attribute ] [ Markup.text content ] |> Markup.write
+          let written = Markup.element "p" [ "title", attribute ] [ Markup.text content ] |> Markup.write
 
           let read = XElement.Parse(written, LoadOptions.PreserveWhitespace)
           let seen (text: string) = text.Replace('\u0001', '\uFFFD')
+
           read.Value = seen content
           && (read.Attribute(XName.Get "title") |> Option.ofObj |> Option.map _.Value) = Some(seen attribute)
           && Seq.isEmpty (read.Elements()))
@@ -150,7 +155,19 @@ let private markup =
 
 // What TensorFlow writes at the beginning of every event file: 24 bytes, their number's checksum, the event.
 let private header =
-    [| 0x18uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0uy; 0xA3uy; 0x7Fuy; 0x4Buy; 0x22uy; 0x09uy |]
+    [| 0x18uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0xA3uy
+       0x7Fuy
+       0x4Buy
+       0x22uy
+       0x09uy |]
 
 let private events =
     [ testCase "checksums are CRC-32C, masked"
@@ -181,8 +198,17 @@ let private events =
                   else
                       let length = int (BitConverter.ToUInt64(bytes, offset))
                       let event = bytes[offset + 12 .. offset + 11 + length]
-                      Expect.equal (BitConverter.ToUInt32(bytes, offset + 8)) (TensorBoard.maskedCrc bytes[offset .. offset + 7]) "of the length"
-                      Expect.equal (BitConverter.ToUInt32(bytes, offset + 12 + length)) (TensorBoard.maskedCrc event) "of the event"
+
+                      Expect.equal
+                          (BitConverter.ToUInt32(bytes, offset + 8))
+                          (TensorBoard.maskedCrc bytes[offset .. offset + 7])
+                          "of the length"
+
+                      Expect.equal
+                          (BitConverter.ToUInt32(bytes, offset + 12 + length))
+                          (TensorBoard.maskedCrc event)
+                          "of the event"
+
                       event :: read (offset + 16 + length)
 
               let events = read 0

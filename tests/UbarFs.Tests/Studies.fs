@@ -20,7 +20,11 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Loss = Some 1.0
           Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
           Received = if rule = "ubar" then Some 7.5 else None
-          Stages = if rule = "ubar" then [| Some 3.0, Some 0.25; Some 2.0, Some 0.0 |] else [||] }
+          Stages =
+            if rule = "ubar" then
+                [| Some 3.0, Some 0.25; Some 2.0, Some 0.0 |]
+            else
+                [||] }
 
     { Identity =
         { Id = $"{rule}-{attack}-{seed}"
@@ -64,19 +68,24 @@ let usual =
                 "bit-flip", "ubar", 0.87 ] do
               for seed in 1L .. 2L -> run rule attack seed (worst + 0.01 * float seed) ]
 
-let private markup = "\"'></title></script></style><script>document.body.id='taken'</script><img src=x onerror=alert(1)>"
+let private markup =
+    "\"'></title></script></style><script>document.body.id='taken'</script><img src=x onerror=alert(1)>"
 
 /// The same with markup in every text that a scenario can bring along.
 let hostile =
     let renamed (run: StudyRun) =
+        let identity =
+            { run.Identity with
+                Rule = run.Identity.Rule + markup
+                Attack = run.Identity.Attack + markup
+                Dataset = markup
+                Model = markup
+                Stages = run.Identity.Stages |> Array.map (fun stage -> stage + markup) }
+
         { run with
-            Identity.Rule = run.Identity.Rule + markup
-            Identity.Attack = run.Identity.Attack + markup
-            Identity.Dataset = markup
-            Identity.Model = markup
-            Identity.Stages = run.Identity.Stages |> Array.map (fun stage -> stage + markup)
-            Settings = [ "attack" + markup, run.Identity.Attack + markup; "rule", run.Identity.Rule + markup ]
-            Outcome.Provenance = [ "device" + markup, markup ] }
+            StudyRun.Identity = identity
+            StudyRun.Settings = [ "attack" + markup, identity.Attack; "rule", identity.Rule ]
+            StudyRun.Outcome.Provenance = [ "device" + markup, markup ] }
 
     { ofRuns markup markup (List.map renamed usual.Runs) with
         Scenarios = [ markup, markup ] }
