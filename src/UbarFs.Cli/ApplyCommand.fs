@@ -6,8 +6,6 @@ open System.IO
 open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
-open UbarFs.Core
-open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Engine
 open UbarFs.Cli.Arguments
@@ -26,15 +24,6 @@ let private read (file: string) : Result<string, string> =
     | :? IOException
     | :? UnauthorizedAccessException as error -> Error $"{file}: {error.Message}"
 
-/// A rule of the catalogue, or a script's.
-let private find (name: string) : Result<Component<Rule>, string> =
-    if Script.isScript name then
-        RuleScript.loadRule name
-        |> Result.map _.Component
-        |> Result.mapError (List.map Rendering.plain >> String.concat "")
-    else
-        Case.ofCatalogue name
-
 let run (arguments: ParseResults<ApplyArguments>) : int =
     let file = arguments.GetResult Case
 
@@ -44,8 +33,11 @@ let run (arguments: ParseResults<ApplyArguments>) : int =
     | Ok _, Ok text ->
         let verdict case : JsonNode | null = Case.toJson case (Case.apply case)
 
+        // Paths in a case count from where one is, as those on the command line do.
+        let access = (UserCode.create ()).Access ""
+
         let verdicts =
-            Case.parse find text
+            Case.parse access text
             |> Result.map (function
                 | One case -> verdict case
                 | Many cases -> JsonArray(cases |> List.map verdict |> Array.ofList))

@@ -141,9 +141,9 @@ let private counterexampleLines
 
     if inFull then
         printfn "  as a case, for 'ubarfs apply -':"
-        printfn "%s" ((Pasted.cases subject.Case found).ToJsonString())
+        printfn "%s" ((Pasted.cases subject.Source found).ToJsonString())
         printfn "  as a test with FsCheck:"
-        printf "%s" (Pasted.test subject.Path law.Trial found)
+        printf "%s" (Pasted.test subject.Source law.Trial found)
 
 let private witnessLines (report: ResilienceReport) =
     printfn ""
@@ -182,6 +182,8 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
     printfn ""
 
     match RuleReport.failures report with
+    | [] when report.Laws |> List.forall (fun law -> law.Standing = Standing.Unclaimed) && not plan.Only.IsEmpty ->
+        printfn "the rule promises nothing of this"
     | [] -> printfn "%s" (green "every law that the rule has to keep or claims has held")
     | failed -> printfn "%s: %s" (red "falsified") (String.concat ", " failed)
 
@@ -219,8 +221,8 @@ let private lawJson (subject: TestedRule.Subject) (law: LawReport) : JsonNode =
             @ [ "change", text found.Violation.Change
                 "expected", text found.Violation.Expected
                 "got", text found.Violation.Got
-                "case", Pasted.cases subject.Case found
-                "test", text (Pasted.test subject.Path law.Trial found) ]
+                "case", Pasted.cases subject.Source found
+                "test", text (Pasted.test subject.Source law.Trial found) ]
         )
 
 let private numberJson (number: float) : JsonNode =
@@ -235,7 +237,7 @@ let private resilienceJson (subject: TestedRule.Subject) (report: ResilienceRepo
           "bound", report.Bound |> Option.map numberJson |> Option.toObj
           "neighbours", JsonValue.Create report.Setting.Neighbours
           "byzantine", JsonValue.Create report.Setting.Byzantine
-          "case", Pasted.case subject.Case report.Worst.View ]
+          "case", Pasted.case subject.Source report.Worst.View ]
 
 let private costJson (report: CostReport) : JsonNode =
     let exponents (growth: CostFit.Growth) =
@@ -253,7 +255,7 @@ let json (subject: TestedRule.Subject) (plan: Plan) (report: RuleReport) : strin
 
     let document =
         object'
-            [ "rule", text subject.Path
+            [ "rule", RuleSource.notation subject.Source
               "seed", JsonValue.Create plan.Effort.Seed
               "failures", JsonArray failures
               "laws", JsonArray(report.Laws |> List.map (lawJson subject) |> Array.ofList)

@@ -70,9 +70,9 @@ let private save (subject: TestedRule.Subject) (folder: string) (report: RuleRep
                       File.WriteAllText(path, text)
                       Path.GetRelativePath(Directory.GetCurrentDirectory(), path)
 
-                  let cases = Pasted.cases subject.Case counterexample
+                  let cases = Pasted.cases subject.Source counterexample
                   write "json" (JsonSerializer.Serialize(cases, JsonSerializerOptions(WriteIndented = true)) + "\n")
-                  write "fsx" (Pasted.test subject.Path law.Trial counterexample)
+                  write "fsx" (Pasted.test subject.Source law.Trial counterexample)
               | _ -> () ]
         |> Ok
     with
@@ -110,6 +110,7 @@ let run (arguments: ParseResults<TestRuleArguments>) : int =
                 TestedRule.load
                     (arguments.TryGetResult TestRuleArguments.Libtorch)
                     (arguments.GetResults TestRuleArguments.Set)
+                    (arguments.TryGetResult TestRuleArguments.Type)
                     (arguments.GetResult TestRuleArguments.Rule)
 
             let! plan = planFor arguments subject.Rule |> Result.mapError Exit.refuse

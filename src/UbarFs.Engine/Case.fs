@@ -7,6 +7,7 @@ open System.Text.Json.Nodes
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 
 /// A rule under the microscope: one node's view with every number given.
 type Case =
@@ -34,9 +35,8 @@ type Verdict =
         Distances: float[]
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule by its name or as `{ name: {
-/// parameter: value } }`, with numbers that JSON lacks written as
-/// the strings "NaN", "Infinity" and "-Infinity".
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule as a scenario names it and
+/// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
 
@@ -78,57 +78,23 @@ module Case =
         else
             Ok missing
 
-    /// A rule of the catalogue, by its name.
-    let ofCatalogue (name: string) : Result<Component<Rule>, string> =
-        match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
-        | Some rule -> Ok rule
-        | None ->
-            let known = Catalogue.rules |> List.map _.Name |> String.concat ", "
-            Error $"there is no rule '{name}'; the rules are {known}"
+    /// The rule in the language of scenarios, which contains JSON.
+    let private rule (access: CodeAccess) (place: string) (node: JsonNode | null) : Result<Chosen<Rule>, string> =
+        let text = if isNull node then "null" else node.ToJsonString()
+        let said (problems: Diagnostic list) = problems |> List.map _.Message |> String.concat "; "
+        let decoder = Choice.orCode "rule" _.Rule Catalogue.rules
 
-    let private argument place (parameters: Parameter list) (name: string) (node: JsonNode | null) =
-        let text =
-            match node with
-            | :? JsonValue as value -> value.ToString()
-            | _ -> ""
+        match Yaml.parse (Source.create Origin.CommandLine text) 0 with
+        | Some root, [] ->
+            decoder.Read { Grammar = decoder.Shape; Trail = []; Root = root.Span; Code = access } root
+            |> Result.mapError (fun problems -> $"{place}: {said problems}")
+        | _, problems -> Error $"{place}: {said problems}"
 
-        match parameters |> List.tryFind (fun parameter -> parameter.Name = name) with
-        | None -> Error $"{place}: the rule has no parameter '{name}'"
-        | Some parameter ->
-            match Kind.read parameter.Kind text with
-            | Some value -> Ok(name, value)
-            | None -> Error $"{place}.{name}: expected {Kind.describe parameter.Kind}"
-
-    let private rule find (place: string) (node: JsonNode | null) =
-        let found (name: string) = find name |> Result.mapError (fun reason -> $"{place}: {reason}")
-
-        match node with
-        | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String ->
-            found (value.GetValue<string>()) |> Result.map (Component.choose Map.empty)
-        | :? JsonObject as named when named.Count = 1 ->
-            let entry = Seq.head named
-
-            match entry.Value with
-            | :? JsonObject as arguments ->
-                result {
-                    let! (rule: Component<Rule>) = found entry.Key
-
-                    let! arguments =
-                        arguments
-                        |> List.ofSeq
-                        |> List.traverseResultM (fun given ->
-                            argument $"{place}.{entry.Key}" rule.Settings.Parameters given.Key given.Value)
-
-                    return Component.choose (Map.ofList arguments) rule
-                }
-            | _ -> Error $"{place}.{entry.Key}: expected parameters with their values"
-        | _ -> Error $"{place}: expected the name of a rule, or an object of a name with parameters"
-
-    let private ofNode find place (node: JsonNode | null) =
+    let private ofNode access place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" (rule find)
+                let! rule = field case place "rule" (rule access)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -153,18 +119,17 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases, whose rules a function finds by name: `Case.ofCatalogue`, or one that knows
-    /// others.
-    let parse (find: string -> Result<Component<Rule>, string>) (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases. Paths of code count from where `access` says.
+    let parse (access: CodeAccess) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode find $"case {index}")
+                |> List.mapi (fun index -> ofNode access $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode find "case" single |> Result.map One
+            | single -> ofNode access "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

@@ -19,3 +19,19 @@ let number (number: float) =
 
 /// `[1, 2.5]`
 let numbers (numbers: float[]) = numbers |> Seq.map number |> String.concat ", " |> sprintf "[%s]"
+
+/// As F# code.
+let literal (number: float) =
+    if Double.IsNaN number then
+        "nan"
+    elif Double.IsPositiveInfinity number then
+        "infinity"
+    elif Double.IsNegativeInfinity number then
+        "-infinity"
+    else
+        let text = (number + 0.0).ToString("R", CultureInfo.InvariantCulture)
+
+        if text.IndexOfAny [| '.'; 'E' |] >= 0 then
+            text
+        else
+            text + ".0"

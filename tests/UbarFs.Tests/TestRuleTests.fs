@@ -3,11 +3,11 @@ module UbarFs.Tests.TestRuleTests
 
 open System
 open System.IO
-open System.Text.Json.Nodes
 open Expecto
 open FSharp.Compiler.Interactive.Shell
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Scenario
 open UbarFs.Testing
 
 let private defaults (component': Component<Rule>) = (Component.choose Map.empty component').Value
@@ -19,7 +19,8 @@ let private plan tests : Plan =
 
 /// Everything but the clock.
 let private withoutCost rule plan =
-    { plan with Only = RuleReport.names rule |> List.except [ RuleReport.costName ] }
+    { plan with
+        Only = RuleReport.names rule |> List.except [ RuleReport.costName ] }
 
 let private ubar = defaults Ubar.rule
 
@@ -50,7 +51,11 @@ let private reports =
 
       testCase "averaging is farther from the honest mean than any κ, and its witness shows it"
       <| fun () ->
-          let rule = { defaults Average.rule with Kappa = Some(fun _ _ -> 1.0); Tolerance = fun _ _ -> 1 }
+          let rule =
+              { defaults Average.rule with
+                  Kappa = Some(fun _ _ -> 1.0)
+                  Tolerance = fun _ _ -> 1 }
+
           let report = RuleReport.create { plan 50 with Only = [ RuleReport.resilienceName ] } rule
           Expect.equal (RuleReport.failures report) [ RuleReport.resilienceName ] "it fails"
           let resilience = Option.get report.Resilience
@@ -60,7 +65,10 @@ let private reports =
       testCase "a rule that claims a law it breaks fails, and one that does not claim it does not"
       <| fun () ->
           let claiming = ubar |> Rule.claiming [ Law.OwnApart ]
-          let failures rule = RuleReport.failures (RuleReport.create { plan 100 with Only = [ "own-apart" ] } rule)
+
+          let failures rule =
+              RuleReport.failures (RuleReport.create { plan 100 with Only = [ "own-apart" ] } rule)
+
           Expect.equal (failures claiming) [ "own-apart" ] "claimed"
           Expect.isEmpty (failures ubar) "not claimed"
 
@@ -81,7 +89,10 @@ let private reports =
 
           let plan = plan 10
           let effort = { plan.Effort with Dimension = Some 7 }
-          RuleReport.create { plan with Effort = effort; Only = [ "determinism"; "translation" ] } watched |> ignore
+
+          RuleReport.create { plan with Effort = effort; Only = [ "determinism"; "translation" ] } watched
+          |> ignore
+
           Expect.equal (Seq.distinct dimensions |> List.ofSeq) [ 7 ] "dimensions" ]
 
 let private growths =
@@ -105,8 +116,7 @@ let private smaller =
                 Losses = [| 0.25; 0.75; 1.5; 1.0 |]
                 BenignRatio = 0.6 }
 
-          let fails (view: Neighbourhood) =
-              view.Received |> Array.exists (Array.exists (fun number -> number < 0.0))
+          let fails (view: Neighbourhood) = view.Received |> Array.exists (Array.exists (fun number -> number < 0.0))
 
           let smallest, _ = Shrinking.smallest 2000 fails view
 
@@ -148,13 +158,15 @@ let private evaluated (code: string) =
     | Choice1Of2 _ -> None
     | Choice2Of2 error -> Some(string error)
 
+let private named name : RuleSource = { Origin = RuleOrigin.Catalogue name; Arguments = [] }
+
 let private takenAlong =
     [ testCase "the case of a counterexample is one for 'ubarfs apply', which gives what came"
       <| fun () ->
           let report = ownApart.Value
           let found = counterexample report
 
-          match Case.parse Case.ofCatalogue ((Pasted.cases (JsonValue.Create "ubar") found).ToJsonString()) with
+          match Case.parse CodeAccess.none ((Pasted.cases (named "ubar") found).ToJsonString()) with
           | Error reason -> failtest reason
           | Ok(One _) -> failtest "what was asked first, and after the change"
           | Ok(Many cases) ->
@@ -170,22 +182,23 @@ let private takenAlong =
                 Losses = [| 1.0; infinity |]
                 BenignRatio = 1.0 }
 
-          match Case.parse Case.ofCatalogue ((Pasted.case (JsonValue.Create "dkrum") view).ToJsonString()) with
+          match Case.parse CodeAccess.none ((Pasted.case (named "dkrum") view).ToJsonString()) with
           | Ok(One case) -> Expect.equal (Array.map Written.numbers case.Neighbours) [| "[NaN]"; "[-∞]" |] "numbers"
           | other -> failtest $"%A{other}"
 
       testCase "a case can give a rule parameters"
       <| fun () ->
-          let text = """{ "rule": { "ubar": { "rho": 1, "stages": "distance" } }, "own": [0], "neighbours": [[2], [4]] }"""
+          let text =
+              """{ "rule": { "ubar": { "rho": 1, "stages": "distance" } }, "own": [0], "neighbours": [[2], [4]] }"""
 
-          match Case.parse Case.ofCatalogue text with
+          match Case.parse CodeAccess.none text with
           | Ok(One case) -> Expect.equal (Case.apply case).Result [| 3.0 |] "both neighbours' mean"
           | other -> failtest $"%A{other}"
 
       testCase "the test to paste compiles, and fails on the counterexample"
       <| fun () ->
           let report = ownApart.Value
-          let thrown = evaluated (Pasted.test "ubar" report.Trial (counterexample report))
+          let thrown = evaluated (Pasted.test (named "ubar") report.Trial (counterexample report))
           Expect.stringContains (Option.defaultValue "nothing was thrown" thrown) "Falsifiable" "FsCheck's verdict" ]
 
 let private page = lazy File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "test-rule.md"))
