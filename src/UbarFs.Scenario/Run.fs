@@ -91,6 +91,8 @@ type Run =
         Attacks: Chosen<Attack> list
         /// Time between two evaluations.
         Every: Duration
+        /// How many test images they take, spread evenly over the test set; none for all.
+        TestImages: int option
     }
 
 /// A scenario, resolved: its runs in the order of the sweep.
@@ -168,7 +170,12 @@ module Run =
            | Loss.Hinge -> "hinge")
           "rule", Chosen.canonical run.Rule
           "attack", listed Chosen.canonical run.Attacks
-          "measure.every", string run.Every ]
+          "measure.every", string run.Every
+          "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
+
+    /// How many images an evaluation takes.
+    let testImages (run: Run) =
+        run.TestImages |> Option.defaultValue run.Dataset.Value.TestSize |> min run.Dataset.Value.TestSize
 
     /// Iterations in an epoch: the batches in one pass over an average node's share of the data.
     let perEpoch (run: Run) =
