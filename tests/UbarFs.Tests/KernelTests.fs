@@ -138,7 +138,7 @@ let private networks =
                       Expect.equal (sorts network values) (Array.sort values) $"{count} places"
 
           testProperty "networks sort and select among any number of values"
-          <| Generators.forAll
+          <| UbarFs.Testing.Generators.forAll
               (Gen.zip (Gen.choose (1, 150)) (Gen.zip (Gen.choose (0, 1000)) (Gen.choose (0, 1000))))
               (fun (count, (first, many)) ->
                   let first = first % count
