@@ -8,7 +8,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
-open UbarFs.Tests.Generators
+open UbarFs.Testing.Generators
 open UbarFs.Tests.Runs
 
 let private values (tensor: torch.Tensor) = tensor.data<float32>().ToArray()
