@@ -215,8 +215,8 @@ type ScenarioBuilder(name: string) =
     member _.Every(saying, time: string) = say [ "measure"; "every" ] time saying
 
     /// How many test images an evaluation takes, spread evenly over the test set.
-    [<CustomOperation "testImages">]
-    member _.TestImages(saying, images: int) = say [ "measure"; "images" ] images saying
+    [<CustomOperation "images">]
+    member _.Images(saying, images: int) = say [ "measure"; "images" ] images saying
 
     /// Any key by its path.
     [<CustomOperation "set">]
