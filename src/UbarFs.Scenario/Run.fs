@@ -169,7 +169,11 @@ module Run =
            | Loss.CrossEntropy -> "cross-entropy"
            | Loss.Hinge -> "hinge")
           "rule", Chosen.canonical run.Rule
+          for print in Option.toList (Chosen.fingerprint run.Rule) do
+              "rule.code", print
           "attack", listed Chosen.canonical run.Attacks
+          for print in List.choose Chosen.fingerprint run.Attacks do
+              "attack.code", print
           "measure.every", string run.Every
           "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
 
