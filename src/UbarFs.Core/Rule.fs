@@ -147,12 +147,15 @@ module Rule =
               Stages = rule.Stages |> List.map (fun stage -> { Name = stage; Kept = [||] })
               Memory = view.Memory }
 
-    /// x_{k+1} of a node, and what its rule made of the view.
-    let update (rule: Rule) (view: View) : torch.Tensor * Aggregate =
-        let aggregate = aggregate rule view
-
+    /// x_{k+1} of a node, from what its rule made of the view.
+    let stepped (rule: Rule) (view: View) (aggregate: Aggregate) : torch.Tensor =
         match rule.Update with
         | Update.Guf alpha ->
             let alpha = alpha (int view.Received.shape[0])
-            Guf.step alpha view.Rate view.Own aggregate.Estimate view.Gradient, aggregate
-        | Update.Replaced -> aggregate.Estimate, aggregate
+            Guf.step alpha view.Rate view.Own aggregate.Estimate view.Gradient
+        | Update.Replaced -> aggregate.Estimate
+
+    /// x_{k+1} of a node, and what its rule made of the view.
+    let update (rule: Rule) (view: View) : torch.Tensor * Aggregate =
+        let aggregate = aggregate rule view
+        stepped rule view aggregate, aggregate

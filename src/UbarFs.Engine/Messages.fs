@@ -52,13 +52,20 @@ module Messages =
             for node in faction.Nodes do
                 let state = own experiment knowledge memories node
 
+                let attempt work = Guard.attempt "attack" (Some node) knowledge.Iteration work
+
+                let shaped vector =
+                    Guard.shaped "attack" (Some node) knowledge.Iteration state.Estimate.shape state.Estimate vector
+
                 if Attack.isActive epoch faction.Behaviour then
-                    match enacted.Send state with
-                    | Sent.Everyone vector -> replaced <- Map.add node vector replaced
-                    | Sent.Each toReceiver -> personal <- Map.add node toReceiver personal
+                    match attempt (fun () -> enacted.Send state) with
+                    | Sent.Everyone vector -> replaced <- Map.add node (shaped vector) replaced
+                    | Sent.Each toReceiver ->
+                        let toReceiver receiver = attempt (fun () -> shaped (toReceiver receiver))
+                        personal <- Map.add node toReceiver personal
                     | Sent.Nothing -> silent <- Set.add node silent
 
-                remembered[node] <- enacted.Remember state
+                remembered[node] <- attempt (fun () -> enacted.Remember state)
 
         let messages =
             { Estimates = knowledge.Estimates
@@ -68,13 +75,14 @@ module Messages =
 
         messages, remembered
 
-    let private heardBy (experiment: Experiment) (messages: Messages) node =
+    /// Whom node i hears, in ascending order.
+    let senders (experiment: Experiment) (messages: Messages) node : int[] =
         experiment.Network.Neighbours[node]
         |> Array.filter (fun sender -> not (messages.Silent.Contains sender))
 
     /// What node i receives: the estimates `[m, d]` and who sent them, in ascending order.
     let receivedBy (experiment: Experiment) (messages: Messages) node : torch.Tensor * int[] =
-        let senders = heardBy experiment messages node
+        let senders = senders experiment messages node
         let received = Estimate.rows senders messages.Estimates
 
         senders
@@ -109,7 +117,7 @@ module Messages =
             | Some toReceiver -> add (toReceiver receiver)
             | None -> sender
 
-        let received = nodes |> Array.map (fun node -> heardBy experiment messages node |> Array.map (row node))
+        let received = nodes |> Array.map (fun node -> senders experiment messages node |> Array.map (row node))
 
         if messages.Replaced.IsEmpty && further.Count = 0 then
             { Rows = messages.Estimates; Own = own; Received = received }

@@ -39,6 +39,9 @@ type Sitting =
         Threads: int
     }
 
+/// Where a rule or an attack failed: of which node (none: of all at once), in which iteration, counted from 1.
+type Breach = { Node: int option; Iteration: int64 }
+
 /// What `run.json` says of a run: what it is, what produced it and how it ended.
 type RunRecord =
     {
@@ -48,6 +51,7 @@ type RunRecord =
         Scenario: string
         Status: string
         Reason: string option
+        Breach: Breach option
         Settings: Map<string, string>
         WorstAccuracy: float option
         MeanAccuracy: float option

@@ -5,7 +5,7 @@ open System.IO
 open UbarFs.Core
 open UbarFs.Scenario
 
-/// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and `metrics.csv`.
+/// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
 type RunStore = { Folder: string }
 
 [<RequireQualifiedAccess>]
@@ -56,7 +56,7 @@ module RunStore =
     let folderOf store run = Path.Combine(store.Folder, id run)
     let private recordFile store run = Path.Combine(folderOf store run, "run.json")
     let private resultsFile store = Path.Combine(store.Folder, "results.csv")
-    let private metricsFile store run = Path.Combine(folderOf store run, "metrics.csv")
+    let private metricsFile store run = Path.Combine(folderOf store run, MetricsFile.name)
 
     let save store run (record: RunRecord) =
         Directory.CreateDirectory(folderOf store run) |> ignore
@@ -73,43 +73,23 @@ module RunStore =
         if Directory.Exists(folderOf store run) then
             Directory.Delete(folderOf store run, true)
 
-    let private metricsHeader =
-        [ "epoch"
-          "iteration"
-          "rate"
-          "worst_accuracy"
-          "mean_accuracy"
-          "best_accuracy"
-          "loss" ]
-        @ [ "training_seconds"
-            "aggregation_seconds"
-            "evaluation_seconds"
-            "elapsed_seconds" ]
-
-    let private metricsRow (evaluation: Evaluation) =
-        [ Csv.number evaluation.Epochs
-          string evaluation.Iterations
-          Csv.number evaluation.Rate
-          Csv.number evaluation.Worst
-          Csv.number evaluation.Mean
-          Csv.number evaluation.Best
-          evaluation.Loss |> Option.map Csv.number |> Option.defaultValue ""
-          Csv.seconds evaluation.Times.Training
-          Csv.seconds evaluation.Times.Aggregation
-          Csv.seconds evaluation.EvaluationSeconds
-          Csv.seconds evaluation.Elapsed ]
-
     /// Opens the run's `metrics.csv`, to go on with it or afresh; each evaluation is written as soon as it is there.
-    let metrics store run goOn =
+    let metrics store run (goOn: bool) =
         Directory.CreateDirectory(folderOf store run) |> ignore
         let writer = new StreamWriter(metricsFile store run, goOn, AutoFlush = true, NewLine = "\n")
 
         if not goOn then
-            writer.WriteLine(Csv.line metricsHeader)
+            writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages))
 
         writer
 
-    let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (metricsRow evaluation))
+    /// Sees to it that all that was written is on disk.
+    let settleMetrics (writer: StreamWriter) =
+        match writer.BaseStream with
+        | :? FileStream as stream -> stream.Flush true
+        | _ -> ()
+
+    let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (MetricsFile.row evaluation))
 
     /// Writes `results.csv` for the scenario's runs from their records: one row per run, in order.
     let saveResults store (rows: (Run * Status * RunRecord option) list) =

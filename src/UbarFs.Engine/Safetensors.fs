@@ -202,7 +202,7 @@ module Safetensors =
     let read (file: string) : Result<NamedTensors, string> =
         try
             use stream = File.OpenRead file
-            use scope = torch.NewDisposeScope()
+            use _ = torch.NewDisposeScope()
 
             result {
                 let! length, header = readHeader stream

@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open System.Diagnostics
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 open UbarFs.Kernels.Estimates
 
 /// Where a network of nodes stands between two iterations: all that the rest of its training depends on.
@@ -18,24 +19,14 @@ type State =
         AttackMemories: Memory[]
     }
 
-/// Where the time of some iterations went, in seconds.
-type PhaseTimes =
-    { Training: float
-      Aggregation: float }
-
-    static member Zero = { Training = 0.0; Aggregation = 0.0 }
-
-    static member (+)(one: PhaseTimes, other: PhaseTimes) =
-        { Training = one.Training + other.Training
-          Aggregation = one.Aggregation + other.Aggregation }
-
 /// What one iteration leaves behind.
 type Iterated =
     {
         State: State
-        /// Mean over the benign nodes of their loss on their own batch at x_k.
-        Loss: float
+        /// The loss of every benign node on its own batch at x_k, in the order of `Network.benign`.
+        Losses: float[]
         Times: PhaseTimes
+        Selections: Selections
     }
 
 /// The tensors of a state, which outlive the dispose scope that made them.
@@ -93,6 +84,15 @@ module Simulation =
           RuleMemories = Array.create nodes Map.empty
           AttackMemories = Array.create nodes Map.empty }
 
+    // The function, with the time that it takes added to a clock.
+    let private timed (clock: Stopwatch) work argument =
+        clock.Start()
+
+        try
+            work argument
+        finally
+            clock.Stop()
+
     // What is settled in an iteration before anyone aggregates; arrays are by participant.
     type private Settled =
         { Batches: Batch[]
@@ -100,64 +100,107 @@ module Simulation =
           Knowledge: Omniscience
           Messages: Messages }
 
+    // What an iteration's aggregation comes to; the stages are by participant.
+    type private Aggregated =
+        { Updated: torch.Tensor
+          Remembered: Memory[]
+          Stages: Stage list[]
+          LossSeconds: float
+          UpdateSeconds: float }
+
+    let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
+
+    // A rule that takes its own step can overflow with the gradient.
+    let private ofRule (run: Run) node (view: View) =
+        let culprit, node = culprit run, Some node
+
+        Guard.attempt culprit node view.Iteration (fun () ->
+            let aggregate = Rule.aggregate run.Rule.Value view
+            let inputs = [ view.Own; view.Received; view.Gradient ]
+            Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate |> ignore
+            aggregate)
+
     let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
         let run, knowledge = experiment.Run, settled.Knowledge
         let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
+        let lossClock, updateClock = Stopwatch(), Stopwatch()
 
         let step index node =
             use inner = torch.NewDisposeScope()
             let received, senders = Messages.receivedBy experiment settled.Messages node
 
-            let next, aggregate =
-                Rule.update
-                    run.Rule.Value
-                    { Own = knowledge.Estimates[int64 node]
-                      Received = received
-                      Senders = senders
-                      OwnLoss = settled.Losses[index]
-                      Losses =
-                        Objective.losses run.Training.Loss experiment.Architecture settled.Batches[index] received
-                      Gradient = knowledge.Gradients[int64 node]
-                      Rate = knowledge.Rate
-                      Iteration = knowledge.Iteration
-                      BenignRatio = knowledge.BenignRatio
-                      Memory = memories[node] }
+            let losses =
+                Objective.losses run.Training.Loss experiment.Architecture settled.Batches[index] received
+                |> timed lossClock
 
-            updated[int64 node].copy_ next |> ignore
+            let view =
+                { Own = knowledge.Estimates[int64 node]
+                  Received = received
+                  Senders = senders
+                  OwnLoss = settled.Losses[index]
+                  Losses = losses
+                  Gradient = knowledge.Gradients[int64 node]
+                  Rate = knowledge.Rate
+                  Iteration = knowledge.Iteration
+                  BenignRatio = knowledge.BenignRatio
+                  Memory = memories[node] }
+
+            let aggregate = ofRule run node view
+            updated[int64 node].copy_(timed updateClock (Rule.stepped run.Rule.Value view) aggregate) |> ignore
             remembered[node] <- State.keepMemory memories[node] aggregate.Memory
+            aggregate.Stages
 
-        Array.iteri step experiment.Participants
-        updated, remembered
+        let stages = Array.mapi step experiment.Participants
 
-    let private allAtOnce (experiment: Experiment) alpha (network: NetworkView -> NetworkAggregate) (settled: Settled) =
+        { Updated = updated
+          Remembered = remembered
+          Stages = stages
+          LossSeconds = lossClock.Elapsed.TotalSeconds
+          UpdateSeconds = updateClock.Elapsed.TotalSeconds }
+
+    let private ofNetworkRule (run: Run) iteration (network: NetworkView -> NetworkAggregate) (view: NetworkView) =
+        let culprit = culprit run
+
+        Guard.attempt culprit None iteration (fun () ->
+            let aggregate = network view
+            let shape = [| int64 view.Own.Length; view.Pool.shape[1] |]
+            Guard.aggregated culprit None iteration shape [ view.Pool ] aggregate.Estimates |> ignore
+            aggregate)
+
+    let private allAtOnce (experiment: Experiment) memories alpha network (settled: Settled) =
         use scope = torch.NewDisposeScope()
         let run, knowledge = experiment.Run, settled.Knowledge
         let pool = Messages.pool experiment settled.Messages experiment.Participants
+        let lossClock, updateClock = Stopwatch(), Stopwatch()
 
-        let aggregate =
-            network
-                { Pool = pool.Rows
-                  Own = pool.Own
-                  Received = pool.Received
-                  OwnLosses = settled.Losses
-                  Losses =
-                    Array.map2
-                        (fun batch -> Objective.losses run.Training.Loss experiment.Architecture batch pool.Rows)
-                        settled.Batches
-                  BenignRatio = knowledge.BenignRatio }
+        let losses rows =
+            Array.map2
+                (fun batch -> Objective.losses run.Training.Loss experiment.Architecture batch pool.Rows)
+                settled.Batches
+                rows
+
+        let view =
+            { Pool = pool.Rows
+              Own = pool.Own
+              Received = pool.Received
+              OwnLosses = settled.Losses
+              Losses = timed lossClock losses
+              BenignRatio = knowledge.BenignRatio }
+
+        let aggregate = ofNetworkRule run knowledge.Iteration network view
 
         let alphas = pool.Received |> Array.map (fun received -> alpha received.Length)
 
-        let updated =
-            Guf.steps
-                experiment.Participants
-                alphas
-                knowledge.Rate
-                knowledge.Estimates
-                aggregate.Estimates
-                knowledge.Gradients
+        let steps =
+            Guf.steps experiment.Participants alphas knowledge.Rate knowledge.Estimates aggregate.Estimates
 
-        updated.MoveToOuterDisposeScope()
+        let updated = timed updateClock steps knowledge.Gradients
+
+        { Updated = updated.MoveToOuterDisposeScope()
+          Remembered = memories
+          Stages = aggregate.Stages
+          LossSeconds = lossClock.Elapsed.TotalSeconds
+          UpdateSeconds = updateClock.Elapsed.TotalSeconds }
 
     // x_{k+1} and what the rule remembers: all nodes at once where the rule and the device allow it.
     let private aggregate (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
@@ -165,7 +208,7 @@ module Simulation =
 
         match rule.Update, rule.Network with
         | Update.Guf alpha, Some network when RowKernels.Accepts settled.Knowledge.Estimates ->
-            allAtOnce experiment alpha network settled, memories
+            allAtOnce experiment memories alpha network settled
         | _ -> nodeByNode experiment memories settled
 
     // Everyone draws ξ and computes loss and gradient at x_k.
@@ -183,10 +226,17 @@ module Simulation =
 
         batches, losses, gradients
 
-    let private benignMean (experiment: Experiment) losses =
+    let private ofBenign (experiment: Experiment) losses =
         Array.zip experiment.Participants losses
         |> Array.filter (fun (node, _) -> not experiment.Network.Byzantine[node])
-        |> Array.averageBy snd
+        |> Array.map snd
+
+    let private times (clock: Stopwatch) training sent aggregated : PhaseTimes =
+        { Training = training
+          Attack = sent - training
+          Aggregation = clock.Elapsed.TotalSeconds - sent - aggregated.UpdateSeconds
+          Losses = aggregated.LossSeconds
+          Update = aggregated.UpdateSeconds }
 
     /// Iteration k of the whole network: everyone draws ξ, computes loss and gradient at x_k, sends, aggregates what
     /// it received on the same ξ, and takes its step. The state it starts from stays as it is.
@@ -208,7 +258,9 @@ module Simulation =
 
         let messages, attackMemories = Messages.send experiment knowledge epoch state.AttackMemories
 
-        let updated, ruleMemories =
+        let sent = clock.Elapsed.TotalSeconds
+
+        let aggregated =
             aggregate
                 experiment
                 state.RuleMemories
@@ -217,17 +269,22 @@ module Simulation =
                   Knowledge = knowledge
                   Messages = messages }
 
+        let times = times clock training sent aggregated
+        let senders = Messages.senders experiment messages
+        let stages = run.Rule.Value.Stages
+
         let next =
             State.keep
                 state
                 { Iteration = state.Iteration + 1
-                  Estimates = updated
-                  RuleMemories = ruleMemories
+                  Estimates = aggregated.Updated
+                  RuleMemories = aggregated.Remembered
                   AttackMemories = attackMemories }
 
         { State = next
-          Loss = benignMean experiment losses
-          Times = { Training = training; Aggregation = clock.Elapsed.TotalSeconds - training } }
+          Losses = ofBenign experiment losses
+          Times = times
+          Selections = Selections.observed stages experiment.Network experiment.Participants senders aggregated.Stages }
 
     /// The test accuracy of every benign node, as fractions, in the order of `Network.benign`.
     let evaluate (experiment: Experiment) (estimates: torch.Tensor) : float[] =

@@ -15,8 +15,12 @@ type Evaluation =
         Rate: float
         /// Test accuracy of every benign node, as a fraction, in ascending order of the nodes.
         Accuracies: float[]
-        /// Mean training loss of the benign nodes in the last iteration; none before the first.
-        Loss: float option
+        /// Training loss of every benign node in the last iteration, in the same order; empty before the first.
+        Losses: float[]
+        /// What the rule selected since the last evaluation.
+        Selections: Selections
+        /// Whether no benign estimate is finite any more.
+        Diverged: bool
         /// Time spent since the last evaluation, by phase, and in evaluating.
         Times: PhaseTimes
         EvaluationSeconds: float
@@ -29,58 +33,114 @@ type Evaluation =
     member evaluation.Mean = System.Math.Round(Array.average evaluation.Accuracies, 12)
     member evaluation.Best = Array.max evaluation.Accuracies
 
+    /// Mean training loss of the benign nodes; none before the first iteration.
+    member evaluation.Loss =
+        if Array.isEmpty evaluation.Losses then
+            None
+        else
+            Some(Array.average evaluation.Losses)
+
 /// How a run's training ended.
 [<RequireQualifiedAccess>]
 type Ending =
     | Finished of Evaluation
     | Interrupted
 
-/// Who watches a run: told of every finished iteration (their number so far) and every evaluation.
-type Observer = { Iterated: int -> unit; Evaluated: Evaluation -> unit }
+/// Where a run stands between two iterations: its network, and what adds up until the next evaluation.
+type Standing =
+    {
+        State: State
+        Selections: Selections
+        Times: PhaseTimes
+        /// Seconds since the run began.
+        Elapsed: float
+    }
+
+/// Who watches a run: told of every finished iteration (their number so far), every evaluation, and where the run stands
+/// after each iteration and its evaluation, with whether it will stop there before its end.
+type Observer =
+    { Iterated: int -> unit
+      Evaluated: Evaluation -> unit
+      Reached: bool -> Standing -> unit }
 
 /// The training loop of one run.
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// Trains the network under the observer's eyes. A cancelled token ends it after the iteration at hand.
-    let run (observer: Observer) (cancellation: CancellationToken) (experiment: Experiment) : Ending =
+    let private begun (experiment: Experiment) =
+        { State = Simulation.start experiment
+          Selections = Selections.none experiment.Run.Rule.Value.Stages
+          Times = PhaseTimes.Zero
+          Elapsed = 0.0 }
+
+    let private diverged (experiment: Experiment) estimates =
+        let finite = Estimate.finiteRows estimates
+        Network.benign experiment.Network |> Array.forall (fun node -> not finite[node])
+
+    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (standing: Standing) losses =
+        let schedule, iterations = experiment.Schedule, standing.State.Iteration
+        let before = elapsed ()
+        let accuracies = Simulation.evaluate experiment standing.State.Estimates
+        let after = elapsed ()
+
+        { Iterations = iterations
+          Epochs = float iterations / float schedule.PerEpoch
+          Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
+          Accuracies = accuracies
+          Losses = losses
+          Selections = standing.Selections
+          Diverged = diverged experiment standing.State.Estimates
+          Times = standing.Times
+          EvaluationSeconds = after - before
+          Elapsed = after }
+
+    /// Goes on with a run from where it stood, whose tensors it frees, or begins it. A cancelled token ends it after the
+    /// iteration at hand.
+    let resume (observer: Observer) (cancellation: CancellationToken) (from: Standing option) (experiment: Experiment) =
         use scope = torch.NewDisposeScope()
-        let schedule, rate = experiment.Schedule, experiment.Run.Training.Rate
         let clock = Stopwatch.StartNew()
+        let mutable standing = from |> Option.defaultWith (fun () -> begun experiment)
+        let before = standing.Elapsed
+        let elapsed () = before + clock.Elapsed.TotalSeconds
+        let mutable latest = None
+        let mutable stopping = cancellation.IsCancellationRequested
 
-        let evaluate iterations loss times estimates =
-            let before = clock.Elapsed.TotalSeconds
-            let accuracies = Simulation.evaluate experiment estimates
-
-            let evaluation =
-                { Iterations = iterations
-                  Epochs = float iterations / float schedule.PerEpoch
-                  Rate = rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
-                  Accuracies = accuracies
-                  Loss = loss
-                  Times = times
-                  EvaluationSeconds = clock.Elapsed.TotalSeconds - before
-                  Elapsed = clock.Elapsed.TotalSeconds }
-
+        let evaluate losses =
+            let evaluation = evaluated experiment elapsed standing losses
             observer.Evaluated evaluation
-            evaluation
+            latest <- Some evaluation
 
-        let mutable state = Simulation.start experiment
-        let mutable latest = evaluate 0 None PhaseTimes.Zero state.Estimates
-        let mutable times = PhaseTimes.Zero
+            standing <-
+                { standing with
+                    Selections = Selections.none experiment.Run.Rule.Value.Stages
+                    Times = PhaseTimes.Zero }
 
-        while state.Iteration < schedule.Iterations && not cancellation.IsCancellationRequested do
-            let iterated = Simulation.iterate experiment state
-            State.release iterated.State state
-            state <- iterated.State
-            times <- times + iterated.Times
-            observer.Iterated state.Iteration
+        if standing.State.Iteration = 0 then
+            evaluate [||]
 
-            if Schedule.evaluatedAfter schedule state.Iteration then
-                latest <- evaluate state.Iteration (Some iterated.Loss) times state.Estimates
-                times <- PhaseTimes.Zero
+        while standing.State.Iteration < experiment.Schedule.Iterations && not stopping do
+            let iterated = Simulation.iterate experiment standing.State
+            State.release iterated.State standing.State
 
-        if state.Iteration = schedule.Iterations then
-            Ending.Finished latest
-        else
-            Ending.Interrupted
+            standing <-
+                { standing with
+                    State = iterated.State
+                    Times = standing.Times + iterated.Times
+                    Selections = standing.Selections + iterated.Selections }
+
+            observer.Iterated standing.State.Iteration
+
+            if Schedule.evaluatedAfter experiment.Schedule standing.State.Iteration then
+                evaluate iterated.Losses
+
+            stopping <-
+                cancellation.IsCancellationRequested && standing.State.Iteration < experiment.Schedule.Iterations
+
+            observer.Reached stopping { standing with Elapsed = elapsed () }
+
+        match latest with
+        | Some evaluation when not stopping -> Ending.Finished evaluation
+        | _ -> Ending.Interrupted
+
+    /// Trains the network under the observer's eyes, from the beginning.
+    let run observer cancellation experiment : Ending = resume observer cancellation None experiment

@@ -98,7 +98,8 @@ let private quickstart =
 
             for run in Directory.GetDirectories store do
                 let files = Directory.GetFiles run |> Array.map Path.GetFileName |> Array.sort
-                Expect.equal files [| "metrics.csv"; "run.json" |] "each run has its files"
+                let expected = [| "metrics.csv"; "network.json"; "nodes.parquet"; "run.json" |]
+                Expect.equal files expected "each run has its files"
 
             let second = ubarfs folder (arguments @ [ "--quiet" ])
             Expect.equal second { first with Errors = "" } "a second time all is there, to the second that it took")

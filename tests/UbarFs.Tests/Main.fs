@@ -43,6 +43,7 @@ let main arguments =
               CanonicalTests.tests
               ScriptTests.tests
               ReferenceTests.tests
+              ObservationTests.tests
               SessionTests.tests
               CommandLineTests.tests
               AttackTests.tests

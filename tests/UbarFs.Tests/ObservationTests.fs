@@ -1,0 +1,183 @@
+/// Laws of what a run records beside its accuracies.
+module UbarFs.Tests.ObservationTests
+
+open System
+open System.IO
+open System.Threading
+open Expecto
+open FsCheck.FSharp
+open TorchSharp
+open UbarFs.Core
+open UbarFs.Engine
+open UbarFs.Scenario
+open UbarFs.Tests.Generators
+
+let private stages = [ "stage 1"; "stage 2" ]
+
+/// Three benign nodes and a Byzantine one (3), all connected.
+let private network =
+    { Neighbours = Array.init 4 (fun node -> [| 0..3 |] |> Array.except [ node ])
+      Byzantine = [| false; false; false; true |] }
+
+let private kept first second = [ { Name = "stage 1"; Kept = first }; { Name = "stage 2"; Kept = second } ]
+
+let private observed stages =
+    Selections.observed stages network [| 0..3 |] (fun node -> network.Neighbours[node])
+
+let private counts =
+    testCase "what the benign nodes kept is counted, and what of it came from Byzantine nodes"
+    <| fun () ->
+        // The Byzantine node is everyone's last neighbour; its own selection does not count.
+        let kept =
+            [| kept [| 0; 2 |] [| 0 |]
+               kept [| 2 |] [| 2 |]
+               kept [||] [||]
+               kept [| 0; 1; 2 |] [| 0 |] |]
+
+        let selections = observed stages kept
+        Expect.equal selections.Received { All = 9L; Byzantine = 3L } "three each, one of them Byzantine"
+        Expect.equal selections.Kept [ { All = 3L; Byzantine = 2L }; { All = 2L; Byzantine = 1L } ] "by stage"
+        Expect.equal (selections.MeanSize selections.Kept[0]) (Some 1.0) "mean over three nodes"
+        Expect.equal (selections.ByzantineShare selections.Kept[1]) (Some(1.0 / 3.0)) "of what was received"
+
+let private sums =
+    testProperty "iterations add up"
+    <| forAll (Gen.listOf (Gen.listOf (Gen.choose (0, 2)))) (fun iterations ->
+        let selections =
+            iterations
+            |> List.map (fun places ->
+                let places = places |> List.distinct |> Array.ofList
+                observed stages (Array.create 4 (kept places places)))
+
+        let sum = List.fold (+) (Selections.none stages) selections
+        let all = iterations |> List.sumBy (List.distinct >> List.length)
+
+        sum.Count = 3L * int64 iterations.Length
+        && sum.Kept |> List.forall (fun kept -> kept.All = 3L * int64 all))
+
+let private nothing =
+    testCase "before any iteration there is no mean and no share"
+    <| fun () ->
+        let none = Selections.none stages
+        Expect.isNone (none.MeanSize none.Received) "no mean"
+        Expect.isNone (none.ByzantineShare none.Kept.Head) "no share"
+
+let private agreement =
+    testCase "the form for all nodes observes what the form for one node does"
+    <| fun () ->
+        use _ = torch.NewDisposeScope()
+
+        let selections (rule: Rule) =
+            let run =
+                { Runs.digits with
+                    Rule = { Runs.digits.Rule with Value = rule }
+                    Attacks = [ Runs.choose "bit-flip" Catalogue.attacks ] }
+
+            let experiment = Runs.experiment run
+            (Simulation.iterate experiment (Simulation.start experiment)).Selections
+
+        let rule = Runs.digits.Rule.Value
+        let together, alone = selections rule, selections { rule with Network = None }
+        Expect.equal together alone "as many, and as many Byzantine"
+        Expect.isGreaterThan together.Received.Byzantine 0L "there are some"
+
+let private evaluation node iteration : Evaluation =
+    { Iterations = iteration
+      Epochs = float iteration / 3.0
+      Rate = 0.1
+      Accuracies = [| 0.1; 1.0 / float (node + 2); 0.3 |]
+      Losses = if iteration = 0 then [||] else [| 1.5; nan; 1e-7 |]
+      Selections = Selections.none []
+      Times = PhaseTimes.Zero
+      EvaluationSeconds = 0.0
+      Elapsed = 0.0 }
+
+let private expected evaluations =
+    [| for evaluation: Evaluation in evaluations do
+           for node in 0..2 do
+               { Epoch = evaluation.Epochs
+                 Iteration = evaluation.Iterations
+                 Node = node
+                 Accuracy = evaluation.Accuracies[node]
+                 Loss = Array.tryItem node evaluation.Losses } |]
+
+// NaN differs from itself.
+let private text (rows: NodeMeasurement[]) = rows |> Array.map (sprintf "%A")
+
+let private nodes =
+    [ testCase "nodes.parquet says what was measured, bit for bit"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let evaluations = List.mapi evaluation [ 0; 5; 10 ]
+              let writer, write = NodesFile.openFor folder network false
+              List.iter write evaluations
+              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "while the run lasts"
+              writer.Dispose()
+              NodesFile.finish folder
+              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "and afterwards"
+              Expect.isFalse (File.Exists(Path.Combine(folder, "nodes.csv"))) "in one file")
+
+      testCase "a process that dies while it writes loses no more than the line at hand"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let evaluations = [ evaluation 0 5 ]
+              let writer, write = NodesFile.openFor folder network false
+              List.iter write evaluations
+              writer.Write "1.5,10,0,0."
+              writer.Dispose()
+              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "whole lines") ]
+
+let private files =
+    testCase "a run leaves its network, its nodes and what its rule selected"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            let run = { Runs.digits with Attacks = [ Runs.choose "bit-flip" Catalogue.attacks ] }
+            let file (store: RunStore) name = Path.Combine(RunStore.folderOf store run, name)
+
+            let sweep: Scenario =
+                { Name = "sweep"
+                  Description = "text"
+                  File = "sweep.yaml"
+                  Runs = [ run ]
+                  Places = []
+                  Definition = Node.scalar (Span.at (Source.create Origin.CommandLine "") 0) "" }
+
+            match RunStore.opened folder sweep.Name with
+            | Error reason -> failtest reason
+            | Ok store ->
+                let session: Session =
+                    { Device = torch.CPU
+                      Fresh = false
+                      Supply = fun _ -> Supply.Available(Runs.samples.Value, "digits")
+                      Versions = Map.empty
+                      Notify = ignore
+                      Cancellation = CancellationToken.None }
+
+                Session.runScenario session store sweep |> ignore
+                let network = (NetworkFile.tryRead (RunStore.folderOf store run)).Value
+                Expect.equal (network.Benign.Length, network.Byzantine.Length) (6, 2) "all nodes"
+                let rows = NodesFile.read (RunStore.folderOf store run)
+                Expect.hasLength rows (4 * 6) "four evaluations of the benign nodes"
+                Expect.isTrue (rows |> Array.forall (fun row -> row.Loss.IsSome = (row.Iteration > 0))) "losses"
+                let lines = File.ReadAllLines(file store "metrics.csv") |> Array.map _.Split(',')
+                let cell name (line: string[]) = line[Array.IndexOf(lines[0], name)]
+                Expect.equal (cell "stage_1_size" lines[1]) "" "nothing before the first iteration"
+                let last name = float (cell name (Array.last lines))
+                Expect.isGreaterThan (last "received") (last "stage_1_size") "fewer"
+                Expect.equal (last "stage_2_byzantine_share") 0.0 "bit-flips have a greater loss"
+                Expect.equal (SweepFile.tryRead store.Folder) (Some(SweepFile.ofScenario sweep)) "sweep.json")
+
+let private documented =
+    testCase "the page on results names every column"
+    <| fun () ->
+        let page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "docs", "results.md"))
+
+        let columns =
+            MetricsFile.header [ "STAGE" ]
+            |> List.map (fun column -> column.Replace("stage_", "STAGE_"))
+            |> List.append [ "node"; "accuracy" ]
+
+        for column in columns do
+            Expect.stringContains page $"`{column}`" column
+
+let tests = testList "observation" ([ counts; sums; nothing; agreement; files; documented ] @ nodes)
