@@ -26,8 +26,8 @@ let private isFile (source: Source) (name: string) =
     | Origin.File path -> Path.GetFullPath path = Path.GetFullPath name
     | Origin.CommandLine -> false
 
-/// The source that a message is about: the script, or a file that it loads.
-let private sourceOf (script: Source) (name: string) =
+/// The source of a file that messages name: the script, or one that it loads.
+let sourceOf (script: Source) (name: string) : Source =
     if name = "" || isFile script name || not (File.Exists name) then
         script
     else
@@ -39,8 +39,8 @@ let private oneLine (message: string) =
     message.Split([| '\r'; '\n' |], StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
     |> String.concat " "
 
-/// A message of the compiler; those that only inform are dropped.
-let diagnostic (script: Source) (message: FSharpDiagnostic) : Diagnostic option =
+/// A message of the compiler, in the source of the file that it names; those that only inform are dropped.
+let diagnostic (sourceOf: string -> Source) (message: FSharpDiagnostic) : Diagnostic option =
     let define =
         match message.Severity with
         | FSharpDiagnosticSeverity.Error -> Some Diagnostic.error
@@ -49,22 +49,23 @@ let diagnostic (script: Source) (message: FSharpDiagnostic) : Diagnostic option 
 
     define
     |> Option.map (fun define ->
-        let source = sourceOf script message.FileName
+        let source = sourceOf message.FileName
         let place = span source message.StartLine message.StartColumn message.EndLine message.EndColumn
         define place $"{oneLine message.Message} ({message.ErrorNumberText})")
 
-/// Where an exception left the script, if its trace says so.
-let private thrownAt (script: Source) (error: exn) =
+/// Where an exception left one of the sources, if its trace says so.
+let private thrownAt (trySource: string -> Source option) (error: exn) =
     StackTrace(error, true).GetFrames()
     |> Array.tryPick (fun frame ->
-        match frame.GetFileName() with
-        | null -> None
-        | name when frame.GetFileLineNumber() > 0 && isFile script name ->
-            let line = min (frame.GetFileLineNumber()) script.LineStarts.Length
-            let text = Source.line script (line - 1)
+        frame.GetFileName()
+        |> Option.ofObj
+        |> Option.bind trySource
+        |> Option.filter (fun _ -> frame.GetFileLineNumber() > 0)
+        |> Option.map (fun source ->
+            let line = min (frame.GetFileLineNumber()) source.LineStarts.Length
+            let text = Source.line source (line - 1)
             let indent = text.Length - text.TrimStart().Length
-            Some(span script line indent line text.Length)
-        | _ -> None)
+            span source line indent line text.Length))
 
 let rec private innermost (error: exn) =
     match error, error.InnerException with
@@ -72,11 +73,14 @@ let rec private innermost (error: exn) =
         innermost inner
     | _ -> error
 
-/// An exception that the script threw.
-let thrown (script: Source) (file: string) (error: exn) : Diagnostic =
+/// An exception that a script threw: where it left one of its sources, if these are known by the names in its trace.
+let thrown (trySource: string -> Source option) (file: string) (error: exn) : Diagnostic =
     let error = innermost error
     let message = $"the script failed: {oneLine error.Message} ({error.GetType().Name})"
 
-    match thrownAt script error with
+    match thrownAt trySource error with
     | Some place -> Diagnostic.error place message
     | None -> Diagnostic.fileError file message
+
+/// The source itself under its own name.
+let only (source: Source) (name: string) = if isFile source name then Some source else None

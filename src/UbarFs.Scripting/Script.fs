@@ -101,12 +101,18 @@ let load (path: string) (overrides: (string * string) list) : Result<Scenario li
         use session = session output
         session.EvalInteraction prelude
         let result, messages = session.EvalInteractionNonThrowing(text, Path.GetFullPath path)
-        let said = messages |> Array.choose (Compiler.diagnostic source) |> List.ofArray |> Diagnostic.arrange
+
+        let said =
+            messages
+            |> Array.choose (Compiler.diagnostic (Compiler.sourceOf source))
+            |> List.ofArray
+            |> Diagnostic.arrange
+
         let errors = said |> List.filter (fun message -> message.Severity = Severity.Error)
 
         match result with
         | _ when not errors.IsEmpty -> Error said
-        | Choice2Of2 error -> Error(said @ [ Compiler.thrown source path error ])
+        | Choice2Of2 error -> Error(said @ [ Compiler.thrown (Compiler.only source) path error ])
         | Choice1Of2 value ->
             let value = value |> Option.map _.ReflectionValue |> Option.toObj
 

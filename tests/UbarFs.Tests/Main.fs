@@ -42,6 +42,7 @@ let main arguments =
               SchemaTests.tests
               CanonicalTests.tests
               ScriptTests.tests
+              RuleScriptTests.tests
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests

@@ -4,6 +4,7 @@ open System
 open System.IO
 open System.Security.Cryptography
 open System.Text
+open UbarFs.Scenario
 
 /// A folder under which datasets are looked for.
 type Place =
@@ -21,18 +22,6 @@ module Places =
     [<Literal>]
     let Variable = "UBARFS_DATA"
 
-    let private cache onWindows (variable: string -> string option) =
-        let home =
-            if onWindows then
-                variable "LOCALAPPDATA"
-            else
-                // The XDG specification ignores a relative path.
-                variable "XDG_CACHE_HOME"
-                |> Option.filter Path.IsPathRooted
-                |> Option.orElse (variable "HOME" |> Option.map (fun home -> Path.Combine(home, ".cache")))
-
-        home |> Option.map (fun home -> Path.Combine(home, "ubarfs", "data"))
-
     /// The places in the order in which they are looked at; the first that has a dataset wins: the `--data` argument,
     /// `UBARFS_DATA`, the user's cache, and where Debian's packages put datasets. `variable` reads the environment.
     let find onWindows (variable: string -> string option) (argument: string option) : Place list =
@@ -41,7 +30,7 @@ module Places =
 
         [ argument |> Option.map (own "--data")
           variable Variable |> Option.map (own Variable)
-          cache onWindows variable |> Option.map (own "the user's cache")
+          UserCache.find onWindows variable "data" |> Option.map (own "the user's cache")
           if not onWindows then
               Some
                   { Origin = "the system's packages"

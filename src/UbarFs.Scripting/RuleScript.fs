@@ -1,0 +1,103 @@
+namespace UbarFs.Scripting
+
+open System
+open System.IO
+open System.Reflection
+open FSharp.Reflection
+open UbarFs.Core
+open UbarFs.Scenario
+
+/// What a script's own code throws when a rule or an attack out of it is at work; the message tells its place.
+exception CodeException of message: string * cause: exn with
+    override error.Message = error.message
+
+/// A component out of a user's code.
+type Loaded<'value> =
+    {
+        Component: Component<'value>
+        /// A checksum of the code, wherever it lies.
+        Fingerprint: string
+        /// What the compiler warned of; nothing when the code was compiled before.
+        Warnings: Diagnostic list
+    }
+
+/// Rules and attacks out of F# scripts. Loading a script runs its code: there is no sandbox.
+[<RequireQualifiedAccess>]
+module RuleScript =
+
+    let private isModule (candidate: Type) = candidate.IsPublic && FSharpType.IsModule candidate
+
+    /// The values of a type that the script defines; those of files that it loads count only if it has none.
+    let private values (part: Part<'value>) (assembly: Assembly) : PropertyInfo list =
+        let ofModule (owner: Type) =
+            owner.GetProperties(BindingFlags.Public ||| BindingFlags.Static)
+            |> Array.filter (fun property -> List.contains property.PropertyType part.Types)
+            |> List.ofArray
+
+        let own, others =
+            assembly.GetTypes()
+            |> Array.filter isModule
+            |> List.ofArray
+            |> List.partition (fun owner -> owner.Name = Library.Module)
+
+        match List.collect ofModule own with
+        | [] -> List.collect ofModule others
+        | found -> found
+
+    let private chosen (part: Part<'value>) (path: string) (candidates: PropertyInfo list) =
+        match candidates, candidates |> List.tryFind (fun candidate -> candidate.Name = part.Word) with
+        | [ only ], _
+        | _, Some only -> Ok only
+        | [], None ->
+            Diagnostic.fileError path $"the script defines no {part.Word}"
+            |> Diagnostic.hinted $"define one, as in: {part.Example}"
+            |> Error
+        | several, None ->
+            let names = several |> List.map (fun candidate -> $"'{candidate.Name}'") |> String.concat ", "
+
+            Diagnostic.fileError path $"the script defines more than one {part.Word}: {names}"
+            |> Diagnostic.hinted $"call the one that counts '{part.Word}', or make the others private"
+            |> Error
+
+    let private guarded (part: Part<'value>) sources path (component': Component<'value>) =
+        let translate (error: exn) =
+            match error with
+            | CodeException _ -> error
+            | _ ->
+                let diagnostic = Compiler.thrown (Sources.tryFind sources) path error
+                CodeException((Rendering.plain diagnostic).TrimEnd(), error)
+
+        let read arguments =
+            try
+                part.Guarded translate (component'.Settings.Read arguments)
+            with error ->
+                raise (translate error)
+
+        { component' with Settings = { component'.Settings with Read = read } }
+
+    let private define (part: Part<'value>) (path: string) (sources: Sources) (compiled: Library.Compiled) =
+        let name = Path.GetFileName path |> string
+
+        values part compiled.Assembly
+        |> chosen part path
+        |> Result.bind (fun property ->
+            try
+                Ok(part.Read name (property.GetValue null))
+            with error ->
+                Error(Compiler.thrown (Sources.tryFind sources) path error))
+        |> Result.map (fun component' ->
+            { Component = guarded part sources path component'
+              Fingerprint = Sources.fingerprint sources
+              Warnings = compiled.Warnings })
+        |> Result.mapError (fun problem -> compiled.Warnings @ [ problem ])
+
+    let private load (part: Part<'value>) (path: string) : Result<Loaded<'value>, Diagnostic list> =
+        Sources.read path
+        |> Result.bind (fun sources ->
+            Library.ofSources sources |> Result.bind (fun compiled -> define part path sources compiled))
+
+    /// The rule that a script defines. A script that was compiled before, by any process, is not compiled again.
+    let loadRule (path: string) : Result<Loaded<Rule>, Diagnostic list> = load Part.rule path
+
+    /// The attack that a script defines, likewise.
+    let loadAttack (path: string) : Result<Loaded<Attack>, Diagnostic list> = load Part.attack path
