@@ -39,7 +39,11 @@ let private freeMemory () =
 let private freeOnGpu () =
     try
         let mutable free, total = 0un, 0un
-        if Native.MemoryInfo(&free, &total) = 0 then Some(float free) else None
+
+        if Native.MemoryInfo(&free, &total) = 0 then
+            Some(float free)
+        else
+            None
     with
     | :? DllNotFoundException
     | :? EntryPointNotFoundException -> None
@@ -62,5 +66,4 @@ let needed (run: Run) : float =
 let fits device (before: float) (running: Run list) (run: Run) =
     let needs = needed run
 
-    List.sumBy needed running + needs <= usable * before
-    && needs <= usable * free device
+    List.sumBy needed running + needs <= usable * before && needs <= usable * free device

@@ -15,6 +15,20 @@ type Checkpoint =
         CpuSeconds: float
     }
 
+/// What stands beside the tensors of a checkpoint.
+type CheckpointNotes =
+    {
+        Iteration: int
+        Selections: Selections
+        Times: PhaseTimes
+        Elapsed: float
+        CpuSeconds: float
+        /// Memories that are the same tensor as an earlier one.
+        Same: Map<string, string>
+        /// Strides of tensors that are not laid out in the usual order, which their sums can depend on.
+        Strides: Map<string, int64[]>
+    }
+
 /// The checkpoints of a run: files `checkpoint/ITERATION.safetensors` in its folder, the two newest of which are kept.
 /// Each holds the estimates, what rule and attack remember, and what the files that grow with a run held by then.
 [<RequireQualifiedAccess>]
@@ -24,18 +38,6 @@ module Checkpoint =
     let private generations = 2
     let private extension = ".safetensors"
     let private growing = [ MetricsFile.name; NodesFile.name ]
-
-    /// What stands beside the tensors.
-    type private Notes =
-        { Iteration: int
-          Selections: Selections
-          Times: PhaseTimes
-          Elapsed: float
-          CpuSeconds: float
-          /// Memories that are the same tensor as an earlier one.
-          Same: Map<string, string>
-          /// Strides of tensors that are not laid out in the usual order, which their sums can depend on.
-          Strides: Map<string, int64[]> }
 
     let private json =
         JsonSerializerOptions(NumberHandling = Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals)
@@ -77,7 +79,9 @@ module Checkpoint =
         use scope = torch.NewDisposeScope()
         let standing = checkpoint.Standing
         let state = standing.State
-        let tensors, same = distinct (memories "rule" state.RuleMemories @ memories "attack" state.AttackMemories)
+
+        let tensors, same =
+            distinct (memories "rule" state.RuleMemories @ memories "attack" state.AttackMemories)
 
         let notes =
             { Iteration = state.Iteration
@@ -103,17 +107,18 @@ module Checkpoint =
             if text "format" <> format || text "run" <> id then
                 Error "it is of another run or another version of the program"
             else
-                match JsonSerializer.Deserialize<Notes>(text "notes", json) |> Option.ofObj with
-                | Some notes when not (List.exists isNull [ box notes.Same; notes.Strides; notes.Selections; notes.Times ]) ->
+                match JsonSerializer.Deserialize<CheckpointNotes>(text "notes", json) |> Option.ofObj with
+                | Some notes when
+                    not (List.exists isNull [ box notes.Same; notes.Strides; notes.Selections; notes.Times ])
+                    ->
                     Ok notes
                 | _ -> Error "its notes are not whole"
         with :? JsonException ->
             Error "its notes cannot be understood"
 
-    let private laidOut (notes: Notes) name (tensor: torch.Tensor) =
+    let private laidOut (notes: CheckpointNotes) name (tensor: torch.Tensor) =
         match Map.tryFind name notes.Strides with
-        | Some strides ->
-            torch.empty_strided(tensor.shape, strides, tensor.dtype, tensor.device).copy_ tensor
+        | Some strides -> torch.empty_strided(tensor.shape, strides, tensor.dtype, tensor.device).copy_ tensor
         | None -> tensor
 
     let private memory (tensors: Map<string, torch.Tensor>) kind node : Memory =
@@ -124,7 +129,7 @@ module Checkpoint =
         |> Seq.map (fun entry -> entry.Key.Substring prefix.Length, entry.Value)
         |> Map.ofSeq
 
-    let private restored (experiment: Experiment) (saved: NamedTensors) (notes: Notes) =
+    let private restored (experiment: Experiment) (saved: NamedTensors) (notes: CheckpointNotes) =
         let nodes, device = experiment.Run.Network.Nodes, experiment.Samples.Images.device
         let shape = [| int64 nodes; int64 experiment.Architecture.Dimension |]
         let tensors = saved.Tensors |> Map.map (fun name tensor -> (laidOut notes name tensor).``to`` device)
@@ -136,7 +141,9 @@ module Checkpoint =
             && notes.Iteration < experiment.Schedule.Iterations
             && notes.Same |> Map.forall (fun _ first -> tensors.ContainsKey first)
             ->
-            let all = Map.fold (fun tensors name first -> Map.add name (Map.find first tensors) tensors) tensors notes.Same
+            let all =
+                Map.fold (fun tensors name first -> Map.add name (Map.find first tensors) tensors) tensors notes.Same
+
             let memories kind = Array.init nodes (memory all kind)
 
             Ok
@@ -189,7 +196,12 @@ module Checkpoint =
                 match tryRestore run id experiment file with
                 | Ok checkpoint -> Some checkpoint
                 | Error reason ->
-                    let next = if List.isEmpty older then "the run starts anew" else "the one before it is tried"
+                    let next =
+                        if List.isEmpty older then
+                            "the run starts anew"
+                        else
+                            "the one before it is tried"
+
                     tell $"the checkpoint {Path.GetFileName file} cannot be used, {reason}: {next}"
                     File.Delete file
                     first older

@@ -57,7 +57,8 @@ let sweep (folder: string) =
 /// The bytes of a file that is no longer than it may be; none if there is no such file or it is longer.
 let tryRead (longest: int) (file: string) : byte[] option =
     try
-        use stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
+        use stream =
+            new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
 
         if stream.Length > int64 longest then
             None

@@ -111,7 +111,7 @@ module Execution =
         | error -> failed $"iteration {iteration + 1}: {error.GetType().Name}: {error.Message}"
 
     /// Decides when a run is saved, and saves it.
-    type private Saver(session: Session, folder: string, run: Run, meter: Meter, held: Lock) =
+    type private Saver(session: Session, folder: string, run: Run, meter: Meter, held: HeldLock) =
         let id = RunStore.id run
         let mutable savedAt = Stopwatch.GetTimestamp()
         let mutable cost = 0.0
@@ -132,7 +132,14 @@ module Execution =
                 cost <- clock.Elapsed.TotalSeconds
                 savedAt <- Stopwatch.GetTimestamp()
 
-    let private finish (session: Session) folder experiment (metrics: StreamWriter) (nodes: StreamWriter) (standing: Standing) =
+    let private finish
+        (session: Session)
+        folder
+        experiment
+        (metrics: StreamWriter)
+        (nodes: StreamWriter)
+        (standing: Standing)
+        =
         RunStore.settleMetrics metrics
         nodes.Dispose()
         NodesFile.finish folder
@@ -148,8 +155,7 @@ module Execution =
         let saver = Saver(session, folder, run, meter, held)
         let total = experiment.Schedule.Iterations
 
-        let mutable iteration =
-            checkpoint |> Option.map _.Standing.State.Iteration |> Option.defaultValue 0
+        let mutable iteration = checkpoint |> Option.map _.Standing.State.Iteration |> Option.defaultValue 0
 
         let observer =
             { Iterated =
@@ -208,7 +214,13 @@ module Execution =
         NetworkFile.write folder experiment
         changes earlier now |> Option.iter tell
         session.Notify(Event.Started(run, experiment.Schedule, from))
-        RunLog.write folder (if from = 0 then "begins" else $"goes on after iteration {from}")
+
+        RunLog.write
+            folder
+            (if from = 0 then
+                 "begins"
+             else
+                 $"goes on after iteration {from}")
 
         let meter =
             match checkpoint with
@@ -222,7 +234,7 @@ module Execution =
 
     /// Does a run that is not complete yet. Whatever fails in it is its own failure, not the sweep's, unless its results
     /// cannot be written: then no other's can. Fails with a LostException if another process has taken it over.
-    let execute (session: Session) store (held: Lock) (run: Run) : RunResult =
+    let execute (session: Session) store (held: HeldLock) (run: Run) : RunResult =
         let folder = RunStore.folderOf store run
         Directory.CreateDirectory folder |> ignore
         Durable.sweep folder
@@ -233,8 +245,7 @@ module Execution =
 
         let record =
             match session.Supply run.Dataset with
-            | Supply.Missing reason ->
-                without session run "" { failed reason with Status = Status.MissingData }
+            | Supply.Missing reason -> without session run "" { failed reason with Status = Status.MissingData }
             | Supply.Available(samples, checksum) ->
                 match Experiment.create samples run with
                 | Error reason -> without session run checksum (failed reason)
@@ -249,5 +260,6 @@ module Execution =
 
         if record.Status = string Status.Complete then
             Checkpoint.discard folder
+            held.Finish()
 
         { Run = run; Status = Status.Parse record.Status; Record = Some record }

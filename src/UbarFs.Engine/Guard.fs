@@ -34,8 +34,7 @@ module Guard =
             List.exists
                 (fun (sign: string) -> error.Message.Contains(sign, StringComparison.OrdinalIgnoreCase))
                 [ "out of memory"; "not enough memory"; "can't allocate memory"; "bad_alloc" ]
-            || not (isNull error.InnerException)
-               && isOutOfMemory (nonNull error.InnerException)
+            || not (isNull error.InnerException) && isOutOfMemory (nonNull error.InnerException)
 
     let private breach (culprit: string) node (iteration: int64) reason inner =
         raise (BreachException(culprit, node, iteration + 1L, reason, inner))

@@ -8,7 +8,7 @@ open UbarFs.Scenario
 /// A scenario's runs in one store, as all processes that work there know them, and its `results.csv`, which is only
 /// ever made of their records.
 type Ledger(store: RunStore, runs: Run list) =
-    let locks = Locks.inFolder (Path.Combine(store.Folder, ".locks"))
+    let locks = Locks.ofStore store.Folder
     let ids = runs |> List.map RunStore.id
     let complete = ConcurrentDictionary<string, RunRecord>()
     let mutable savedAt = 0L
@@ -49,7 +49,7 @@ type Ledger(store: RunStore, runs: Run list) =
     member ledger.Save() =
         let clock = Stopwatch.StartNew()
 
-        Locks.exclusively locks "results" (fun () ->
+        Locks.exclusively (Path.Combine(store.Folder, ".results.lock")) (fun () ->
             Durable.sweep store.Folder
 
             ledger.Results()

@@ -22,22 +22,24 @@ type Holder =
 
     override holder.ToString() = $"process {holder.Process} on {holder.Host}"
 
-/// The locks of one store: a folder with an empty file to be locked, and while it is, a file that names the holder.
+/// What a process knows of the locks of one store. A lock is an empty file `lock` in the folder that it is for, and while
+/// somebody holds it a file `holder.json` beside it.
 ///
 /// The lock is the operating system's on an open file, so that it ends with its process, however that ends. Where a
 /// shared folder does not carry locks from machine to machine, the holder's beat does: a holder on another machine
 /// counts as gone when its beat has not changed for a minute.
 type Locks =
-    {
-        Folder: string
-        /// Whether the file system knows locks.
-        Reliable: bool
-        /// Holders on other machines: their last beat, and when it was first seen.
-        Sighted: ConcurrentDictionary<string, Holder * int64>
-    }
+    private
+        {
+            /// Whether the file system knows locks.
+            Reliable: bool
+            /// Holders on other machines, by folder: their last beat, and when it was first seen.
+            Sighted: ConcurrentDictionary<string, Holder * int64>
+        }
 
 /// A lock that this process holds until it disposes of it.
-type Lock(stream: FileStream, holderFile: string, holder: Holder, read: unit -> Holder option) =
+type HeldLock(stream: FileStream, holderFile: string, holder: Holder, read: unit -> Holder option) =
+    let mutable finished = false
     let mutable lost = false
     let mutable beat = 0L
 
@@ -64,16 +66,22 @@ type Lock(stream: FileStream, holderFile: string, holder: Holder, read: unit -> 
     /// Whether another machine took this process for dead, as after a long sleep, and holds the lock now.
     member _.IsLost = lost || not (isOurs ())
 
+    /// The folder needs no lock any more: nobody will want to work there again.
+    member _.Finish() = finished <- true
+
     interface IDisposable with
         member _.Dispose() =
-            use finished = new ManualResetEvent false
+            use stopped = new ManualResetEvent false
 
-            if timer.Dispose finished then
-                finished.WaitOne() |> ignore
+            if timer.Dispose stopped then
+                stopped.WaitOne() |> ignore
 
             try
                 if isOurs () then
                     File.Delete holderFile
+
+                    if finished && not (OperatingSystem.IsWindows()) then
+                        File.Delete stream.Name
             finally
                 stream.Dispose()
 
@@ -81,7 +89,7 @@ type Lock(stream: FileStream, holderFile: string, holder: Holder, read: unit -> 
 [<RequireQualifiedAccess>]
 type Claim =
     /// With the one that held it and ended without a word, if there was one.
-    | Granted of Lock * abandonedBy: Holder option
+    | Granted of HeldLock * abandonedBy: Holder option
     | Held of Holder option
 
 [<RequireQualifiedAccess>]
@@ -98,8 +106,13 @@ module Locks =
              | :? IOException
              | :? UnauthorizedAccessException -> Environment.MachineName)
 
-    let private lockFile locks name = Path.Combine(locks.Folder, $"{name}.lock")
-    let private holderFile locks name = Path.Combine(locks.Folder, $"{name}.holder")
+    let private lockName = "lock"
+    let private holderName = "holder.json"
+
+    /// The names of the files of a lock.
+    let names = [ lockName; holderName ]
+
+    let private holderFile folder = Path.Combine(folder, holderName)
 
     // EWOULDBLOCK on Linux and on macOS, and Windows's sharing violation.
     let private isHeld (error: IOException) = List.contains error.HResult [ 11; 35; 0x80070020 ]
@@ -110,9 +123,9 @@ module Locks =
         with :? IOException as error when isHeld error ->
             None
 
-    let private readHolder locks name : Holder option =
+    let private readHolder folder : Holder option =
         try
-            Durable.tryRead 4096 (holderFile locks name)
+            Durable.tryRead 4096 (holderFile folder)
             |> Option.bind (fun text -> JsonSerializer.Deserialize<Holder>(ReadOnlySpan text) |> Option.ofObj)
             |> Option.filter (fun holder -> not (isNull (box holder.Token)))
         with
@@ -134,24 +147,19 @@ module Locks =
         finally
             File.Delete file
 
-    /// The locks in a folder, which is created.
-    let inFolder (folder: string) : Locks =
-        Directory.CreateDirectory folder |> ignore
-
-        { Folder = folder
-          Reliable = areReliable folder
-          Sighted = ConcurrentDictionary() }
+    /// The locks of a store in this folder.
+    let ofStore (folder: string) : Locks = { Reliable = areReliable folder; Sighted = ConcurrentDictionary() }
 
     // The clock only ever compares its own readings, so that nobody's wrong date matters.
-    let private isGone locks name (holder: Holder) =
+    let private isGone locks (folder: string) (holder: Holder) =
         let seen = holder, Stopwatch.GetTimestamp()
 
         let first =
-            locks.Sighted.AddOrUpdate(name, seen, fun _ before -> if fst before = holder then before else seen)
+            locks.Sighted.AddOrUpdate(folder, seen, fun _ before -> if fst before = holder then before else seen)
 
         Stopwatch.GetElapsedTime(snd first).TotalSeconds > patience
 
-    let private granted locks name stream abandonedBy =
+    let private granted folder stream abandonedBy =
         let holder =
             { Host = Environment.MachineName
               Process = Environment.ProcessId
@@ -160,31 +168,30 @@ module Locks =
               Beat = 0L }
 
         try
-            Claim.Granted(new Lock(stream, holderFile locks name, holder, fun () -> readHolder locks name), abandonedBy)
+            Claim.Granted(new HeldLock(stream, holderFile folder, holder, fun () -> readHolder folder), abandonedBy)
         with _ ->
             stream.Dispose()
             reraise ()
 
-    /// Tries to lock a name, without waiting.
-    let claim (locks: Locks) (name: string) : Claim =
-        match tryOpen (lockFile locks name) with
-        | None -> Claim.Held(readHolder locks name)
+    /// Tries to lock a folder, which is created, without waiting.
+    let claim (locks: Locks) (folder: string) : Claim =
+        Directory.CreateDirectory folder |> ignore
+
+        match tryOpen (Path.Combine(folder, lockName)) with
+        | None -> Claim.Held(readHolder folder)
         | Some stream ->
-            match readHolder locks name with
-            | Some holder when
-                not (locks.Reliable && holder.Kernel = kernel.Value)
-                && not (isGone locks name holder)
-                ->
+            match readHolder folder with
+            | Some holder when not (locks.Reliable && holder.Kernel = kernel.Value) && not (isGone locks folder holder) ->
                 stream.Dispose()
                 Claim.Held(Some holder)
-            | found -> granted locks name stream found
+            | found -> granted folder stream found
 
-    /// Does something while nobody else does it under the same name. After ten seconds it is done all the same.
-    let exclusively (locks: Locks) (name: string) (work: unit -> unit) =
+    /// Does something while nobody else does it who uses the same file. After ten seconds it is done all the same.
+    let exclusively (file: string) (work: unit -> unit) =
         let clock = Stopwatch.StartNew()
 
         let rec attempt () =
-            match tryOpen (lockFile locks name) with
+            match tryOpen file with
             | Some stream -> using stream (fun _ -> work ())
             | None when clock.Elapsed.TotalSeconds > 10.0 -> work ()
             | None ->

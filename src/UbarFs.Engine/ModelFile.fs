@@ -36,7 +36,9 @@ module ModelFile =
 
     /// Writes the final estimates into a run's folder.
     let write (run: string) (experiment: Experiment) (estimates: torch.Tensor) =
-        let metadata = [ "format", "ubarfs-model-1"; "notes", JsonSerializer.Serialize(notes experiment) ]
+        let metadata =
+            [ "format", "ubarfs-model-1"
+              "notes", JsonSerializer.Serialize(notes experiment) ]
 
         Durable.write (Path.Combine(run, name)) (fun stream ->
             Safetensors.write stream metadata [ "estimates", estimates ])
@@ -46,7 +48,8 @@ module ModelFile =
             match Map.tryFind "notes" saved.Metadata, Map.tryFind "estimates" saved.Tensors with
             | Some text, Some estimates when estimates.dim () = 2L ->
                 match JsonSerializer.Deserialize<ModelNotes>(text) |> Option.ofObj with
-                | Some notes when not (isNull (box notes.Benign) || isNull (box notes.Parameters)) -> Ok(notes, estimates)
+                | Some notes when not (isNull (box notes.Benign) || isNull (box notes.Parameters)) ->
+                    Ok(notes, estimates)
                 | _ -> Error "its notes are not whole"
             | _ -> Error "it holds no model"
         with :? JsonException ->

@@ -1,6 +1,7 @@
 namespace UbarFs.Engine
 
 open System
+open System.Text
 open System.Text.Json
 open System.Text.Json.Serialization
 
@@ -80,6 +81,7 @@ module RunRecord =
     let private json =
         JsonSerializerOptions(
             WriteIndented = true,
+            Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
             DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
@@ -106,7 +108,9 @@ module RunRecord =
     /// The record in a text; nothing if it is not one.
     let tryParse (text: byte[]) : RunRecord option =
         try
-            JsonSerializer.Deserialize<RunRecord>(ReadOnlySpan text, json) |> Option.ofObj |> Option.filter isWhole
+            JsonSerializer.Deserialize<RunRecord>(ReadOnlySpan text, json)
+            |> Option.ofObj
+            |> Option.filter isWhole
         with
         | :? JsonException
         | :? ArgumentException

@@ -68,10 +68,16 @@ module RunStore =
         |> Option.bind RunRecord.tryParse
         |> Option.filter (fun record -> record.Id = id run)
 
-    /// Drops everything that the store has of a run.
+    /// Drops everything that the store has of a run, but for its lock.
     let forget store run =
-        if Directory.Exists(folderOf store run) then
-            Directory.Delete(folderOf store run, true)
+        let folder = DirectoryInfo(folderOf store run)
+
+        if folder.Exists then
+            for entry in folder.GetFileSystemInfos() do
+                match entry with
+                | :? DirectoryInfo as inner when isNull inner.LinkTarget -> inner.Delete true
+                | entry when List.contains entry.Name Locks.names -> ()
+                | entry -> entry.Delete()
 
     /// Opens the run's `metrics.csv`, to go on with it or afresh; each evaluation is written as soon as it is there.
     let metrics store run (goOn: bool) =
@@ -102,7 +108,8 @@ module RunStore =
             |> List.distinct
             |> List.except identity
 
-        let header = identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds"; "diverged" ]
+        let header =
+            identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds"; "diverged" ]
 
         let row (run: Run, status: Status, record: RunRecord option) =
             let optional format value = record |> Option.bind value |> Option.map format |> Option.defaultValue ""

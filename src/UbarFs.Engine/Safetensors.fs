@@ -105,7 +105,7 @@ module Safetensors =
         for _, tensor in tensors do
             use scope = torch.NewDisposeScope()
 
-            for part in portions (tensor.detach().cpu().contiguous().flatten ()) do
+            for part in portions (tensor.detach().cpu().contiguous().flatten()) do
                 put (part.bytes.ToArray())
 
         stream.Position <- int64 checksumOffset
@@ -113,7 +113,12 @@ module Safetensors =
         stream.Write(checksum, 0, checksum.Length)
 
     /// What the header says of a tensor.
-    type private Entry = { Name: string; Type: torch.ScalarType; Shape: int64[]; Start: int64; End: int64 }
+    type private Entry =
+        { Name: string
+          Type: torch.ScalarType
+          Shape: int64[]
+          Start: int64
+          End: int64 }
 
     let private integers (json: JsonElement) = [| for item in json.EnumerateArray() -> item.GetInt64() |]
 
@@ -126,7 +131,10 @@ module Safetensors =
         let dtype = property.Value.GetProperty("dtype").GetString()
         let shape = integers (property.Value.GetProperty "shape")
 
-        match types |> List.tryFind (fun (_, known, _) -> known = dtype), integers (property.Value.GetProperty "data_offsets") with
+        match
+            types |> List.tryFind (fun (_, known, _) -> known = dtype),
+            integers (property.Value.GetProperty "data_offsets")
+        with
         | Some(scalar, _, size), [| start; ``end`` |] when
             Array.forall (fun side -> side >= 0L) shape && lengthOf shape size = ``end`` - start
             ->
@@ -139,17 +147,28 @@ module Safetensors =
         let starts = entries |> List.map _.Start
         let ends = entries |> List.map _.End
 
-        if starts @ [ total ] = 0L :: ends then Ok entries else Error "its tensors do not fill it side by side"
+        if starts @ [ total ] = 0L :: ends then
+            Ok entries
+        else
+            Error "its tensors do not fill it side by side"
 
     let private parse (header: byte[]) total =
         try
             use json = JsonDocument.Parse(header.AsMemory(), JsonDocumentOptions(MaxDepth = 8))
-            let metadata, tensors = json.RootElement.EnumerateObject() |> List.ofSeq |> List.partition (fun p -> p.NameEquals "__metadata__")
+
+            let metadata, tensors =
+                json.RootElement.EnumerateObject()
+                |> List.ofSeq
+                |> List.partition (fun p -> p.NameEquals "__metadata__")
 
             result {
                 let! entries = tensors |> List.traverseResultM entry
                 let! entries = inOrder total entries
-                let texts = [ for group in metadata do for text in group.Value.EnumerateObject() -> text.Name, string (text.Value.GetString()) ]
+
+                let texts =
+                    [ for group in metadata do
+                          for text in group.Value.EnumerateObject() -> text.Name, string (text.Value.GetString()) ]
+
                 return Map.ofList texts, entries
             }
         with
@@ -162,13 +181,20 @@ module Safetensors =
     let private readHeader (stream: Stream) =
         let take count =
             let bytes = Array.zeroCreate<byte> count
-            if stream.ReadAtLeast(bytes, count, false) < count then Error "it ends too early" else Ok bytes
+
+            if stream.ReadAtLeast(bytes, count, false) < count then
+                Error "it ends too early"
+            else
+                Ok bytes
 
         result {
             let! length = take 8
             let size = BinaryPrimitives.ReadInt64LittleEndian(ReadOnlySpan length)
 
-            if size < int64 (checksumOffset - 8 + checksumLength) || size > min (int64 longestHeader) (stream.Length - 8L) then
+            if
+                size < int64 (checksumOffset - 8 + checksumLength)
+                || size > min (int64 longestHeader) (stream.Length - 8L)
+            then
                 return! Error $"its header cannot have {size} bytes"
 
             let! header = take (int size)

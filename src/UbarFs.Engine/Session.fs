@@ -1,6 +1,7 @@
 namespace UbarFs.Engine
 
 open System.Collections.Concurrent
+open System.IO
 open System.Threading
 open UbarFs.Scenario
 
@@ -26,9 +27,10 @@ module Session =
         | Status.Failed, Some record -> not session.Retry || Some record <> item.Before
         | _ -> false
 
-    let private underLock session item held =
+    let private underLock session item (held: HeldLock) =
         match item.Ledger.Now item.Run with
         | result when isSettled session item result ->
+            held.Finish()
             session.Notify(Event.Reused result)
             Turn.Done
         | _ ->
@@ -49,7 +51,7 @@ module Session =
             session.Notify(Event.Reused result)
             Turn.Done
         | _ ->
-            match Locks.claim item.Ledger.Locks id with
+            match Locks.claim item.Ledger.Locks (RunStore.folderOf item.Ledger.Store item.Run) with
             | Claim.Held holder ->
                 holders[id] <- holder
                 Turn.Later
@@ -64,9 +66,12 @@ module Session =
 
     // What another process works on is left to it.
     let private forget (ledger: Ledger) run =
-        match Locks.claim ledger.Locks (RunStore.id run) with
-        | Claim.Held _ -> ()
-        | Claim.Granted(held, _) -> using held (fun _ -> RunStore.forget ledger.Store run)
+        let folder = RunStore.folderOf ledger.Store run
+
+        if Directory.Exists folder then
+            match Locks.claim ledger.Locks folder with
+            | Claim.Held _ -> ()
+            | Claim.Granted(held, _) -> using held (fun _ -> RunStore.forget ledger.Store run)
 
     /// The runs of a scenario that a session sees to: those of its shard, each once.
     let runs (session: Session) (scenario: Scenario) : Run list =
@@ -77,7 +82,8 @@ module Session =
         |> List.filter (fun run -> ids.Contains(RunStore.id run))
 
     let private items session (ledger: Ledger, scenario) =
-        let known = ledger.Results() |> List.map (fun result -> RunStore.id result.Run, result.Record) |> Map.ofList
+        let known =
+            ledger.Results() |> List.map (fun result -> RunStore.id result.Run, result.Record) |> Map.ofList
 
         runs session scenario
         |> List.map (fun run -> { Ledger = ledger; Run = run; Before = known[RunStore.id run] })
@@ -124,8 +130,7 @@ module Session =
                 reraise ()
 
         try
-            SideBySide(fits, waiting, List.collect (items session) opened)
-                .Run(session.Jobs, failing.Token, work)
+            SideBySide(fits, waiting, List.collect (items session) opened).Run(session.Jobs, failing.Token, work)
         finally
             opened |> List.iter (fun (ledger, _) -> ledger.Save())
 

@@ -46,7 +46,12 @@ type SideBySide<'item>(fits: 'item list -> 'item -> bool, waiting: 'item list ->
     let tellWaiting () =
         let left = List.map fst later
 
-        if ready.IsEmpty && running.IsEmpty && not (LanguagePrimitives.PhysicalEquality left told) && told.Length <> left.Length then
+        if
+            ready.IsEmpty
+            && running.IsEmpty
+            && not (LanguagePrimitives.PhysicalEquality left told)
+            && told.Length <> left.Length
+        then
             told <- left
             waiting left
 

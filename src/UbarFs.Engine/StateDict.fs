@@ -60,9 +60,7 @@ module StateDict =
         match layer, progress.Rest with
         | (Layer.Convolution _ | Layer.Dense _), weight :: bias :: rest ->
             { Modules = written weight.Shape layer :: before
-              Named =
-                progress.Named
-                @ [ $"{before.Length}.weight", weight; $"{before.Length}.bias", bias ]
+              Named = progress.Named @ [ $"{before.Length}.weight", weight; $"{before.Length}.bias", bias ]
               IsFlat = isFlat
               Channels = weight.Shape.Head
               Rest = rest }
@@ -77,6 +75,12 @@ module StateDict =
               Rest = architecture.Blocks }
 
         let whole = List.fold add start architecture.Layers
-        let modules = if whole.IsFlat then whole.Modules else "Flatten()" :: whole.Modules
+
+        let modules =
+            if whole.IsFlat then
+                whole.Modules
+            else
+                "Flatten()" :: whole.Modules
+
         let written = modules |> List.rev |> List.map (fun name -> $"nn.{name}") |> String.concat ", "
         { Module = $"nn.Sequential({written})"; Parameters = whole.Named }
