@@ -96,7 +96,7 @@ let format () =
 /// which are left out.
 let lint () =
     inTurn
-        [ for name in [ "Core"; "Scenario"; "Engine"; "Scripting"; "Report"; "Cli" ] do
+        [ for name in [ "Core"; "Scenario"; "Engine"; "Scripting"; "Testing"; "Report"; "Cli" ] do
               let project = $"src/UbarFs.{name}/UbarFs.{name}.fsproj"
 
               fun () -> dotnetQuietly $"linting {name}" [ "dotnet-fsharplint"; "--format"; "msbuild"; "lint"; project ] ]

@@ -6,6 +6,7 @@ open System.Runtime.InteropServices
 open Argu
 open TorchSharp
 open UbarFs.Engine.Data
+open UbarFs.Kernels
 open UbarFs.Kernels.LibTorch
 open UbarFs.Cli.Arguments
 
@@ -28,7 +29,7 @@ let private printLibtorch (report: LibTorchReport) =
     | None -> ()
 
 let private printDevices (report: LibTorchReport) =
-    line "CPU" $"{Environment.ProcessorCount} cores, {torch.get_num_threads ()} threads in libtorch"
+    line "CPU" $"{Environment.ProcessorCount} cores, {Workers.Count} threads"
 
     if torch.cuda.is_available () then
         line "CUDA" $"{torch.cuda.device_count ()} devices: --device cuda uses the first"

@@ -60,22 +60,6 @@ type Cost =
     /// O(m²d)
     | Quadratic
 
-/// A promise about every view, checked for each rule that makes it.
-[<RequireQualifiedAccess>]
-type Law =
-    /// The order of the neighbours does not matter (ties aside).
-    | NeighbourOrder
-    /// Moving all estimates by one vector moves the result by it.
-    | Translation
-    /// Scaling all estimates by a positive number scales the result by it.
-    | Scaling
-    /// Every coordinate of the result lies between the smallest and the largest of what was received and the own.
-    | CoordinateRange
-    /// The result is finite while at most n̂ received estimates are not.
-    | Containment
-    /// If all estimates are equal, that is the result.
-    | Fixpoint
-
 /// An aggregation rule: how one node makes one estimate of its own and the received ones. `Reference` must not
 /// change the tensors of the view; the tensors it returns belong to the caller's dispose scope.
 type Rule =

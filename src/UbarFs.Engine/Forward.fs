@@ -28,20 +28,49 @@ module Forward =
             images.permute(0L, 2L, 3L, 1L).contiguous().permute(0L, 3L, 1L, 2L)
         | _ -> images
 
-    let private through (flow: torch.Tensor, blocks: torch.Tensor list) layer =
-        match layer, blocks with
-        | Layer.Relu, _ -> torch.nn.functional.relu flow, blocks
-        | Layer.Tanh, _ -> torch.nn.functional.tanh flow, blocks
-        | Layer.Sigmoid, _ -> torch.nn.functional.sigmoid flow, blocks
-        | Layer.Flatten, _ -> flow.flatten 1L, blocks
-        | Layer.MaxPool size, _ -> torch.nn.functional.max_pool2d (asImages flow, int64 size), blocks
-        | Layer.AveragePool size, _ -> torch.nn.functional.avg_pool2d (asImages flow, int64 size), blocks
-        | Layer.Convolution(_, _, padding), weight :: bias :: rest ->
-            torch.nn.functional.conv2d (asImages flow, weight, bias, padding = [| int64 padding; int64 padding |]), rest
-        | Layer.Dense _, weight :: bias :: rest -> torch.nn.functional.linear (flow.flatten 1L, weight, bias), rest
-        | (Layer.Convolution _ | Layer.Dense _), _ ->
+    let private withoutWeights layer (flow: torch.Tensor) =
+        match layer with
+        | Layer.Relu -> torch.nn.functional.relu flow
+        | Layer.Tanh -> torch.nn.functional.tanh flow
+        | Layer.Sigmoid -> torch.nn.functional.sigmoid flow
+        | Layer.MaxPool size -> torch.nn.functional.max_pool2d (asImages flow, int64 size)
+        | Layer.AveragePool size -> torch.nn.functional.avg_pool2d (asImages flow, int64 size)
+        | Layer.Flatten
+        | Layer.Convolution _
+        | Layer.Dense _ -> flow.flatten 1L
+
+    /// The pooling of a convolution's outputs, perhaps after activations, which keep their number.
+    let rec private poolingAfter layers =
+        match layers with
+        | (Layer.Relu | Layer.Tanh | Layer.Sigmoid) :: rest -> poolingAfter rest
+        | (Layer.MaxPool size | Layer.AveragePool size) :: _ -> size
+        | _ -> 1
+
+    /// A convolution without the last rows and columns of outputs that the pooling after it drops.
+    let private convolved kernel padding pooling (weight: torch.Tensor) (bias: torch.Tensor) (flow: torch.Tensor) =
+        let dropped side = (flow.shape[side] + 2L * padding - kernel + 1L) % pooling
+
+        if dropped 2 = 0L && dropped 3 = 0L then
+            torch.nn.functional.conv2d (flow, weight, bias, padding = [| padding; padding |])
+        else
+            let border = [| padding; padding - dropped 3; padding; padding - dropped 2 |]
+            torch.nn.functional.conv2d (torch.nn.functional.pad (flow, border), weight, bias)
+
+    let rec private through (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
+        match layers, blocks with
+        | [], _ -> flow
+        // The same values and gradients in either order; pooling first leaves ReLU less to do.
+        | Layer.Relu :: (Layer.MaxPool _ as pooling) :: rest, _ -> through (pooling :: Layer.Relu :: rest) blocks flow
+        | Layer.Convolution(_, kernel, padding) :: rest, weight :: bias :: others ->
+            asImages flow
+            |> convolved (int64 kernel) (int64 padding) (int64 (poolingAfter rest)) weight bias
+            |> through rest others
+        | Layer.Dense _ :: rest, weight :: bias :: others ->
+            torch.nn.functional.linear (flow.flatten 1L, weight, bias) |> through rest others
+        | (Layer.Convolution _ | Layer.Dense _) :: _, _ ->
             invalidOp "an architecture has a weight and a bias for each such layer"
+        | layer :: rest, _ -> withoutWeights layer flow |> through rest blocks
 
     /// Logits `[b, classes]` of images `[b, channels, height, width]` under the blocks of a row.
     let logits (architecture: Architecture) blocks (images: torch.Tensor) =
-        (List.fold through (images, blocks) architecture.Layers |> fst).flatten 1L
+        (through architecture.Layers blocks images).flatten 1L

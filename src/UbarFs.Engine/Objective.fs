@@ -26,14 +26,11 @@ module Objective =
         | Loss.CrossEntropy -> torch.nn.functional.cross_entropy (logits, batch.Labels)
         | Loss.Hinge -> hinge logits batch.Labels
 
-    /// The losses of some rows of `[p, d]` on one batch.
-    let losses loss architecture (batch: Batch) (pool: torch.Tensor) (rows: int[]) : float[] =
+    /// The loss of a row.
+    let loss loss architecture (batch: Batch) (row: torch.Tensor) : float =
+        use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
-
-        rows
-        |> Array.map (fun row ->
-            use scope = torch.NewDisposeScope()
-            (meanLoss loss architecture (Forward.blocks architecture pool[int64 row]) batch).ToDouble())
+        (meanLoss loss architecture (Forward.blocks architecture row) batch).ToDouble()
 
     /// Writes the gradient at `row` into `gradient`, both `[d]`, and returns the loss.
     let gradient loss architecture (batch: Batch) (row: torch.Tensor) (gradient: torch.Tensor) : float =

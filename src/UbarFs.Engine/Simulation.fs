@@ -129,9 +129,7 @@ module Simulation =
             use inner = torch.NewDisposeScope()
             let received, senders = Messages.receivedBy experiment settled.Messages node
 
-            let losses =
-                Objective.losses run.Training.Loss experiment.Architecture settled.Batches[index] received
-                |> timed lossClock
+            let losses = Passes.lossesOn experiment settled.Batches[index] received |> timed lossClock
 
             let view =
                 { Own = knowledge.Estimates[int64 node]
@@ -169,25 +167,19 @@ module Simulation =
 
     let private allAtOnce (experiment: Experiment) memories alpha network (settled: Settled) =
         use scope = torch.NewDisposeScope()
-        let run, knowledge = experiment.Run, settled.Knowledge
+        let knowledge = settled.Knowledge
         let pool = Messages.pool experiment settled.Messages experiment.Participants
         let lossClock, updateClock = Stopwatch(), Stopwatch()
-
-        let losses rows =
-            Array.map2
-                (fun batch -> Objective.losses run.Training.Loss experiment.Architecture batch pool.Rows)
-                settled.Batches
-                rows
 
         let view =
             { Pool = pool.Rows
               Own = pool.Own
               Received = pool.Received
               OwnLosses = settled.Losses
-              Losses = timed lossClock losses
+              Losses = timed lossClock (Passes.losses experiment settled.Batches pool.Rows)
               BenignRatio = knowledge.BenignRatio }
 
-        let aggregate = ofNetworkRule run knowledge.Iteration network view
+        let aggregate = ofNetworkRule experiment.Run knowledge.Iteration network view
 
         let alphas = pool.Received |> Array.map (fun received -> alpha received.Length)
 
@@ -211,21 +203,6 @@ module Simulation =
             allAtOnce experiment memories alpha network settled
         | _ -> nodeByNode experiment memories settled
 
-    // Everyone draws ξ and computes loss and gradient at x_k.
-    let private train (experiment: Experiment) (estimates: torch.Tensor) iteration =
-        let gradients = torch.zeros_like estimates
-        let batches = experiment.Participants |> Array.map (Experiment.batch experiment iteration)
-        let loss = experiment.Run.Training.Loss
-
-        let losses =
-            Array.map2
-                (fun node batch ->
-                    Objective.gradient loss experiment.Architecture batch estimates[int64 node] gradients[int64 node])
-                experiment.Participants
-                batches
-
-        batches, losses, gradients
-
     let private ofBenign (experiment: Experiment) losses =
         Array.zip experiment.Participants losses
         |> Array.filter (fun (node, _) -> not experiment.Network.Byzantine[node])
@@ -243,7 +220,8 @@ module Simulation =
     let iterate (experiment: Experiment) (state: State) : Iterated =
         use scope = torch.NewDisposeScope()
         let run, clock = experiment.Run, Stopwatch.StartNew()
-        let batches, losses, gradients = train experiment state.Estimates (int64 state.Iteration)
+        let batches = Passes.batches experiment (int64 state.Iteration)
+        let losses, gradients = Passes.gradients experiment batches state.Estimates
         let training = clock.Elapsed.TotalSeconds
         use _ = torch.no_grad ()
         let epoch = Schedule.epoch experiment.Schedule state.Iteration
@@ -288,11 +266,4 @@ module Simulation =
 
     /// The test accuracy of every benign node, as fractions, in the order of `Network.benign`.
     let evaluate (experiment: Experiment) (estimates: torch.Tensor) : float[] =
-        use scope = torch.NewDisposeScope()
-
-        let chunks: Batch list =
-            experiment.Samples.Test
-            |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
-
-        Network.benign experiment.Network
-        |> Array.map (fun node -> Objective.accuracy experiment.Architecture chunks estimates[int64 node])
+        Passes.accuracies experiment estimates (Network.benign experiment.Network)

@@ -60,15 +60,6 @@ let private cost (rule: Rule) =
     | Cost.LinearWithLosses -> "O(md) and the losses of O(m) estimates on the own batch"
     | Cost.Quadratic -> "O(m²d) for m neighbours and d parameters"
 
-let private law claim =
-    match claim with
-    | Law.NeighbourOrder -> "the order of the neighbours does not matter (ties aside)"
-    | Law.Translation -> "moving all estimates moves the result"
-    | Law.Scaling -> "scaling all estimates scales the result"
-    | Law.CoordinateRange -> "no coordinate leaves the range of what was received and the own"
-    | Law.Containment -> "finite while at most n̂ estimates are not"
-    | Law.Fixpoint -> "if all estimates are equal, that is the result"
-
 let ofRule (rule: Rule) =
     [ "Update", update rule
       "Tolerance", tolerance rule
@@ -77,7 +68,7 @@ let ofRule (rule: Rule) =
       | None -> ()
       "Cost", cost rule
       if not rule.Claims.IsEmpty then
-          "Laws", rule.Claims |> List.map law |> String.concat "; " ]
+          "Laws", rule.Claims |> List.map Law.text |> String.concat "; " ]
 
 let private knowledge strategy =
     match strategy with

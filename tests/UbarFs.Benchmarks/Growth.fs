@@ -47,7 +47,7 @@ let private show name what points =
 
 /// Prints the fitted exponents.
 let print () =
-    Allocator.keeping ()
+    Surroundings.ours ()
     printfn "rule      grows with exponent"
 
     for name in names do

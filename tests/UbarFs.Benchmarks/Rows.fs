@@ -4,6 +4,7 @@ module UbarFs.Benchmarks.Rows
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
 type Row =
@@ -56,31 +57,46 @@ let private aggregation budget limit (view: NetworkView) =
           row budget (Some limit) name (fun () -> Straightforward.rule form view) (fun () -> network view)
       row budget None "stage1" (fun () -> Straightforward.stage1 view) nearest ]
 
-let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
-    let architecture, batch = experiment.Architecture, Experiment.batch experiment 0L 0
-    let plain = Straightforward.plain batch
-    let own, gradient = estimates[0L], torch.zeros_like estimates[0L]
-    let loss = experiment.Run.Training.Loss
+// As many nodes as keep all threads busy for a while; times are of one of them.
+let private someNodes = [| 0..9 |]
 
-    [ row budget None "forward" (fun () -> Straightforward.forward architecture plain own) (fun () ->
-          Objective.losses loss architecture batch estimates [| 0 |])
-      row budget None "forward-backward" (fun () -> Straightforward.forwardBackward architecture plain own) (fun () ->
-          Objective.gradient loss architecture batch own gradient) ]
+let private perNode row =
+    let share time = time / float someNodes.Length
+    { row with Straightforward = share row.Straightforward; Ours = share row.Ours }
+
+let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
+    let architecture = experiment.Architecture
+    let experiment = { experiment with Participants = someNodes }
+    let batches = Passes.batches experiment 0L
+    let plain = Array.map Straightforward.plain batches
+    let own = someNodes |> Array.map (fun node -> estimates[int64 node])
+    let eachOwn = someNodes |> Array.map Array.singleton
+
+    [ row budget None "forward" (fun () -> Array.map2 (Straightforward.forward architecture) plain own) (fun () ->
+          Passes.losses experiment batches estimates eachOwn)
+      row
+          budget
+          None
+          "forward-backward"
+          (fun () -> Array.map2 (Straightforward.forwardBackward architecture) plain own)
+          (fun () -> Passes.gradients experiment batches estimates) ]
+    |> List.map perNode
 
 let private phases budget (experiment: Experiment) (estimates: torch.Tensor) =
-    let architecture, batch = experiment.Architecture, Experiment.batch experiment 0L 0
-    let plain = Straightforward.plain batch
-    let candidates = [| 1..5 |]
+    let architecture, nodes = experiment.Architecture, { experiment with Participants = someNodes }
+    let batches = Passes.batches nodes 0L
+    let plain = Array.map Straightforward.plain batches
+    let candidates = [| 11..15 |]
+    let lossOf batch row = Straightforward.forward architecture batch estimates[int64 row]
     let state = { Simulation.start experiment with Estimates = estimates }
-    let loss = experiment.Run.Training.Loss
 
     [ row
           budget
           None
           "stage2"
-          (fun () ->
-              candidates |> Array.map (fun row -> Straightforward.forward architecture plain estimates[int64 row]))
-          (fun () -> Objective.losses loss architecture batch estimates candidates)
+          (fun () -> plain |> Array.map (fun batch -> Array.map (lossOf batch) candidates))
+          (fun () -> Passes.losses nodes batches estimates (Array.map (fun _ -> candidates) someNodes))
+      |> perNode
       row (4.0 * budget) None "ubar-iteration" (fun () -> Straightforward.ubarIteration experiment estimates) (fun () ->
           Simulation.iterate experiment state) ]
 
@@ -104,4 +120,4 @@ let measure budget : Table =
       Nodes = experiment.Participants.Length
       Edges = view.Received |> Array.sumBy Array.length
       Dimension = experiment.Architecture.Dimension
-      Threads = torch.get_num_threads () }
+      Threads = Workers.Count }

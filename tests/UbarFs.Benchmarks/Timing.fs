@@ -23,11 +23,11 @@ let time budget action =
 /// The best times of a straightforward form and of ours, taken in turns so that both see the same machine.
 let compare budget straightforward ours =
     let slow () =
-        Allocator.untouched ()
+        Surroundings.others ()
         once straightforward
 
     let fast () =
-        Allocator.keeping ()
+        Surroundings.ours ()
         once ours
 
     let first = slow () + fast ()

@@ -7,8 +7,9 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
-open UbarFs.Tests.Generators
-open UbarFs.Tests.Situations
+open UbarFs.Testing
+open UbarFs.Testing.Generators
+open UbarFs.Testing.Situations
 
 let private word name value = name, Value.Word value
 

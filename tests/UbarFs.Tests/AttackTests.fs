@@ -5,8 +5,9 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
-open UbarFs.Tests.Situations
+open UbarFs.Testing
+open UbarFs.Testing.Generators
+open UbarFs.Testing.Situations
 
 let private simple =
     [ testCase "gaussian draws every coordinate from N(0, σ²), for each node and iteration anew"

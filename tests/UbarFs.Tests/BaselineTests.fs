@@ -6,7 +6,8 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private withArguments arguments (component': Component<Rule>) =
     (Component.choose (Map.ofList arguments) component').Value
@@ -15,7 +16,7 @@ let private defaults = withArguments []
 
 let private aggregate rule (view: Neighbourhood) =
     use _ = torch.NewDisposeScope()
-    let aggregate = Rule.aggregate rule (toView view)
+    let aggregate = Rule.aggregate rule (Neighbourhood.toView view)
     aggregate.Estimate.data<float>().ToArray(), aggregate.Stages
 
 let private estimate rule view = fst (aggregate rule view)
@@ -92,8 +93,8 @@ let private medians =
                 estimate (defaults Median.dmedian) view ]
 
           let best = sum (estimate (defaults Median.geometricMedian) view)
-          // Weiszfeld's algorithm creeps where equal estimates just hold the others' pull: 100 steps leave a percent there.
-          Seq.append view.Received others |> Seq.forall (fun other -> best <= sum other * 1.03 + 1e-9))
+          // What 100 steps leave between the received estimates.
+          Seq.append view.Received others |> Seq.forall (fun other -> best <= sum other * 1.001 + 1e-9))
 
       testProperty "in one dimension the geometric median is the median"
       <| forAll finite (fun view ->
@@ -115,7 +116,7 @@ let private trimmed =
       <| forAll finite (fun view ->
           use _ = torch.NewDisposeScope()
           let rule = withArguments [ "moving-average", Value.Real 0.75 ] Trimmed.slsgd
-          let update, aggregate = Rule.update rule { toView view with Rate = 0.0 }
+          let update, aggregate = Rule.update rule { Neighbourhood.toView view with Rate = 0.0 }
           let values (tensor: torch.Tensor) = tensor.data<float>().ToArray()
           let expected = Array.map2 (fun own r -> 0.25 * own + 0.75 * r) view.Own (values aggregate.Estimate)
           distance (values update) expected < 1e-12)

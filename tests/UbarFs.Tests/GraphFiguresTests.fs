@@ -5,7 +5,8 @@ open System
 open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private graph name arguments seed nodes =
     let topology =

@@ -4,7 +4,8 @@ module UbarFs.Tests.GraphFileTests
 open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 /// A graph without a lonely last node, which an edge list cannot name.
 let private graphs =

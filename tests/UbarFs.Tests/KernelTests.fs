@@ -138,7 +138,7 @@ let private networks =
                       Expect.equal (sorts network values) (Array.sort values) $"{count} places"
 
           testProperty "networks sort and select among any number of values"
-          <| Generators.forAll
+          <| UbarFs.Testing.Generators.forAll
               (Gen.zip (Gen.choose (1, 150)) (Gen.zip (Gen.choose (0, 1000)) (Gen.choose (0, 1000))))
               (fun (count, (first, many)) ->
                   let first = first % count
@@ -165,15 +165,15 @@ let private threads =
             values (TrimmedMeans.Medians(pool, lists)),
             values (MeansAroundMedian.Of(pool, lists, [| 1; 1; 3; 5; 2 |]))
 
-        let before = torch.get_num_threads ()
+        let before = Workers.Count
 
         try
-            torch.set_num_threads 1
+            Workers.Count <- 1
             let one = results ()
-            torch.set_num_threads 4
+            Workers.Count <- 4
             Expect.equal (results ()) one "one thread and four"
         finally
-            torch.set_num_threads before
+            Workers.Count <- before
 
 let private widthless =
     everywhere "order statistics are the same at every width" (fun width columns ->

@@ -1,10 +1,12 @@
 module UbarFs.Tests.ModelTests
 
 open Expecto
+open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
+open UbarFs.Tests.Generators
 
 let private model name =
     Catalogue.models
@@ -64,14 +66,12 @@ let private laws shape name =
               let batch, row = batchOf shape 12, rowOf architecture
               let gradient = torch.zeros_like row
               let loss = Objective.gradient objective architecture batch row gradient
-              let losses = Objective.losses objective architecture batch (row.unsqueeze 0L) [| 0 |]
-              Expect.floatClose Accuracy.high loss losses[0] "the same loss"
+              Expect.equal (Objective.loss objective architecture batch row) loss "the same loss"
               let direction = (torch.tensor (Initial.row architecture 4L 1)).to_type torch.float64
               let step = 1e-5
               let change = Native.scaled step direction
-              let rows = torch.stack [| row + change; row - change |]
-              let losses = Objective.losses objective architecture batch rows [| 0; 1 |]
-              let slope = (losses[0] - losses[1]) / (2.0 * step)
+              let lossAt row = Objective.loss objective architecture batch row
+              let slope = (lossAt (row + change) - lossAt (row - change)) / (2.0 * step)
               let expected = (gradient * direction).sum().ToDouble()
               Expect.floatClose { absolute = 1e-7; relative = 1e-4 } slope expected "directional derivative"
 
@@ -87,10 +87,58 @@ let private laws shape name =
 
           Expect.equal (Objective.accuracy architecture [ batch; batch ] row) 1.0 "all labels" ]
 
+/// A layer's definition, with nothing left out.
+let private plainly (flow: torch.Tensor, blocks: torch.Tensor list) layer =
+    match layer, blocks with
+    | Layer.Convolution(_, _, padding), weight :: bias :: rest ->
+        torch.nn.functional.conv2d (flow, weight, bias, padding = [| int64 padding; int64 padding |]), rest
+    | Layer.Dense _, weight :: bias :: rest -> torch.nn.functional.linear (flow.flatten 1L, weight, bias), rest
+    | Layer.MaxPool size, _ -> torch.nn.functional.max_pool2d (flow, int64 size), blocks
+    | Layer.AveragePool size, _ -> torch.nn.functional.avg_pool2d (flow, int64 size), blocks
+    | Layer.Tanh, _ -> flow.tanh (), blocks
+    | _ -> flow.relu (), blocks
+
+let private pyramids: FsCheck.Gen<ImageShape * Layer list> =
+    let layers =
+        gen {
+            let! channels, kernel, padding = Gen.zip3 (Gen.choose (1, 3)) (Gen.choose (1, 4)) (Gen.choose (0, 3))
+            let! activation = Gen.elements [ []; [ Layer.Relu ]; [ Layer.Tanh ]; [ Layer.Relu; Layer.Tanh ] ]
+            let! pooling = Gen.elements [ []; [ Layer.MaxPool 2 ]; [ Layer.MaxPool 3 ]; [ Layer.AveragePool 2 ] ]
+            return Layer.Convolution(channels, kernel, padding) :: activation @ pooling
+        }
+
+    gen {
+        let! height, width = Gen.two (Gen.choose (9, 14))
+        let! first, second = Gen.two layers
+        return { Channels = 2; Height = height; Width = width }, first @ second @ [ Layer.Dense 10 ]
+    }
+
+/// Loss and gradient of a pass that turns blocks into logits.
+let private slope pass (architecture: Architecture) (row: torch.Tensor) (labels: torch.Tensor) =
+    let row = row.detach().requires_grad_()
+    let loss = torch.nn.functional.cross_entropy (pass (Forward.blocks architecture row), labels)
+    loss, (torch.autograd.grad ([| loss |], [| row |]))[0]
+
+let private shortcuts =
+    testProperty "skipping what a pooling drops and pooling before ReLU change neither loss nor gradient"
+    <| forAll pyramids (fun (shape, layers) ->
+        use _ = torch.NewDisposeScope()
+
+        match Architecture.create shape 10 { Layers = fun _ -> layers } with
+        | Error _ -> true
+        | Ok architecture ->
+            let batch, row = batchOf shape 4, rowOf architecture
+            let plain blocks = List.fold plainly (batch.Images, blocks) layers |> fst
+            let expectedLoss, expected = slope plain architecture row batch.Labels
+            let ours blocks = Forward.logits architecture blocks batch.Images
+            let loss, gradient = slope ours architecture row batch.Labels
+            loss.allclose (expectedLoss, 1e-12, 1e-12) && gradient.allclose (expected, 1e-9, 1e-12))
+
 let tests =
     testList
         "model"
-        [ yield! laws mnist "softmax"
+        [ shortcuts
+          yield! laws mnist "softmax"
           yield! laws mnist "mlp"
           yield! laws mnist "cnn"
 
@@ -102,8 +150,8 @@ let tests =
               let row = torch.zeros (int64 architecture.Dimension, dtype = torch.float64)
               row[int64 architecture.Dimension - 1L] <- torch.tensor 2.0
               // Labels 0 to 9: nine images with 1 + 2 − 0, one with max(0, 1 + 0 − 2).
-              let losses = Objective.losses Loss.Hinge architecture (batchOf mnist 10) (row.unsqueeze 0L) [| 0 |]
-              Expect.floatClose Accuracy.veryHigh losses[0] (9.0 * 3.0 / 10.0) "the mean"
+              let loss = Objective.loss Loss.Hinge architecture (batchOf mnist 10) row
+              Expect.floatClose Accuracy.veryHigh loss (9.0 * 3.0 / 10.0) "the mean"
 
           testCase "the paper's network on CIFAR-10 has 191,434 parameters"
           <| fun () -> Expect.equal (architecture cifar "cnn").Dimension 191434 "d"

@@ -8,17 +8,9 @@ open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 open UbarFs.Tests.Runs
-
-/// Some nodes, what they have and what they received: rows of one pool. Losses are by node and row.
-type private Crowd =
-    { Pool: float[][]
-      Own: int[]
-      Received: int[][]
-      OwnLosses: float[]
-      Losses: float[][]
-      BenignRatio: float }
 
 /// Repeats the coordinates, so that kernels see full vectors and a remainder.
 let private widened times (row: float[]) = Array.concat (Array.replicate times row)
@@ -50,75 +42,18 @@ let private crowdOf views =
 
             if reversed[node] then Array.rev rows else rows
 
-        return
+        let crowd: NetworkForm.Crowd =
             { Pool = pool
               Own = own
               Received = Array.init nodes received
               OwnLosses = ownLosses
               Losses = Array.chunkBySize rows losses
               BenignRatio = view.BenignRatio }
+
+        return crowd
     }
 
-let private tensorOf (pool: float[][]) =
-    torch
-        .tensor(Array.concat pool, dtype = torch.float64)
-        .view([| int64 pool.Length; int64 pool[0].Length |])
-        .to_type(torch.float32)
-
-let private networkView (crowd: Crowd) pool : NetworkView =
-    { Pool = pool
-      Own = crowd.Own
-      Received = crowd.Received
-      OwnLosses = crowd.OwnLosses
-      Losses = Array.mapi (fun node -> Array.map (fun row -> crowd.Losses[node][row]))
-      BenignRatio = crowd.BenignRatio }
-
-let private viewOf (crowd: Crowd) (pool: torch.Tensor) node : View =
-    let own, received = pool[int64 crowd.Own[node]], crowd.Received[node]
-
-    { Own = own
-      Received = Estimate.rows received pool
-      Senders = received
-      OwnLoss = crowd.OwnLosses[node]
-      Losses = Array.map (fun place -> crowd.Losses[node][received[place]])
-      Gradient = torch.zeros_like own
-      Rate = 0.0
-      Iteration = 0L
-      BenignRatio = crowd.BenignRatio
-      Memory = Map.empty }
-
-let private values (tensor: torch.Tensor) =
-    if tensor.numel () = 0L then
-        [||]
-    else
-        tensor.data<float32>().ToArray()
-
-/// 1e-5 of the largest number that went into the result, in which rounding errors are measured.
-let private close (largest: float) (expected: float32) (actual: float32) =
-    expected.Equals actual || abs (float expected - float actual) <= 1e-5 * largest
-
-let private agree (rule: Rule) (network: NetworkView -> NetworkAggregate) (crowd: Crowd) =
-    use _ = torch.NewDisposeScope()
-    let pool = tensorOf crowd.Pool
-    let before = values pool
-    let together = network (networkView crowd pool)
-
-    for node in 0 .. crowd.Own.Length - 1 do
-        let view = viewOf crowd pool node
-        let alone = Rule.aggregate rule view
-        Expect.equal together.Stages[node] alone.Stages $"stages of node {node}"
-
-        let largest =
-            Seq.append (values view.Own) (values view.Received)
-            |> Seq.filter Single.IsFinite
-            |> Seq.fold (fun largest value -> max largest (abs (float value))) 0.0
-
-        let expected, actual = values alone.Estimate, values together.Estimates[int64 node]
-
-        if not (Array.forall2 (close largest) expected actual) then
-            failtest $"node {node}: expected %A{expected}, got %A{actual}"
-
-    Expect.isTrue (Array.forall2 (fun (one: float32) other -> one.Equals other) before (values pool)) "the pool is kept"
+let private values (tensor: torch.Tensor) = tensor.data<float32>().ToArray()
 
 let private config = { FsCheckConfig.defaultConfig with maxTest = 150 }
 
@@ -133,7 +68,10 @@ let private properties =
                   testPropertyWithConfig config $"{rule.Name} selects and makes what its reference does of {name}"
                   <| Prop.forAll (Arb.fromGen (Gen.zip (chosen rule) (crowdOf views))) (fun (rule, crowd) ->
                       match rule.Value.Network with
-                      | Some network -> agree rule.Value network crowd
+                      | Some network ->
+                          match NetworkForm.agree rule.Value network crowd with
+                          | Ok() -> ()
+                          | Error violation -> failtest (Violation.text violation)
                       | None -> failtest $"{Chosen.canonical rule} has lost its network form") ]
 
 let private curve run =

@@ -5,7 +5,8 @@ open System.Collections.Generic
 open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 type private Plan =
     { Seed: int64

@@ -4,7 +4,8 @@ module UbarFs.Tests.PlacementTests
 open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private draw name arguments placement benign byzantine seed =
     let topology =

@@ -5,7 +5,8 @@ open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private block (counter: uint32[]) (key: uint32[]) =
     let words = Array.zeroCreate<uint32> 4

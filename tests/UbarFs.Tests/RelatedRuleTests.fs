@@ -6,7 +6,8 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 /// A rule with some arguments.
 let chosen (rule: Component<Rule>) arguments = (Component.choose (Map.ofList arguments) rule).Value
@@ -17,7 +18,7 @@ let floats (tensor: torch.Tensor) = tensor.to_type(torch.float64).data<float>().
 /// What a rule makes of a neighbourhood, and the rows that its last stage kept.
 let applyTo rule (adapt: View -> View) neighbourhood =
     use _ = torch.NewDisposeScope()
-    let aggregate = Rule.aggregate rule (adapt (toView neighbourhood))
+    let aggregate = Rule.aggregate rule (adapt (Neighbourhood.toView neighbourhood))
     floats aggregate.Estimate, aggregate.Stages |> List.tryLast |> Option.map _.Kept |> Option.defaultValue [||]
 
 let apply rule neighbourhood = applyTo rule id neighbourhood
@@ -70,12 +71,12 @@ let private containment =
           <| forAll (Gen.zip finite notFinite) (fun (view, poison) ->
               use _ = torch.NewDisposeScope()
               let lost = { view with Own = Array.updateAt 0 poison view.Own; OwnLoss = nan }
-              isFinite (floats (fst (Rule.update rule (toView lost)))))
+              isFinite (floats (fst (Rule.update rule (Neighbourhood.toView lost)))))
 
           testProperty $"{name}: leaves only its result and its memory to the caller"
           <| forAll mixed (fun view ->
               use scope = torch.NewDisposeScope()
-              let view = toView view
+              let view = Neighbourhood.toView view
               let before = scope.DisposablesCount
               let aggregate = Rule.aggregate rule view
               scope.DisposablesCount - before = 1 + aggregate.Memory.Count) ]

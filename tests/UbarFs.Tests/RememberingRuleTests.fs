@@ -5,7 +5,8 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 open UbarFs.Tests.RelatedRuleTests
 
 /// In an iteration that does not refresh the remembered v.
@@ -163,7 +164,7 @@ let private afa =
           Losses = Array.create 10 1.0
           BenignRatio = 0.4 }
 
-    let iterate neighbourhood (memory: Memory) = Rule.aggregate rule { toView neighbourhood with Memory = memory }
+    let iterate neighbourhood (memory: Memory) = Rule.aggregate rule { Neighbourhood.toView neighbourhood with Memory = memory }
 
     let afterwards count =
         let memories = Seq.unfold (fun memory -> Some(memory, (iterate divided memory).Memory)) Map.empty
@@ -227,7 +228,7 @@ let private memory =
         use _ = torch.NewDisposeScope()
 
         let iterate (memory: Memory, results) iteration =
-            let view, drift = toView neighbourhood, 0.5 * float (iteration + 1)
+            let view, drift = Neighbourhood.toView neighbourhood, 0.5 * float (iteration + 1)
 
             let view =
                 { view with

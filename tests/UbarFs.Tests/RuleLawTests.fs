@@ -6,61 +6,58 @@ open FsCheck
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
 
-let private laws =
-    [ Law.NeighbourOrder
-      Law.Translation
-      Law.Scaling
-      Law.CoordinateRange
-      Law.Containment
-      Law.Fixpoint ]
-
-/// The views on which a law is checked.
-let private viewsOf law =
-    match law with
-    | Law.NeighbourOrder -> generalPosition
-    | Law.CoordinateRange -> Gen.frequency [ 4, several; 1, extreme ]
-    | _ -> several
-
-let private holds (check: Laws.Check) rule neighbourhood =
-    use _ = torch.NewDisposeScope()
-    check rule (toView neighbourhood)
+/// Beside the views of test-rule those at the ends of what float64 can hold.
+let private viewsOf (trial: Trial) =
+    match trial.Law with
+    | Some Law.CoordinateRange -> Gen.frequency [ 8, trial.Views; 1, Generators.enormous; 2, Generators.extreme ]
+    | Some(Law.Translation | Law.Scaling | Law.Mirroring | Law.Containment | Law.Fixpoint)
+    | None -> Gen.frequency [ 8, trial.Views; 1, Generators.enormous ]
+    | Some _ -> trial.Views
 
 let private config = { FsCheckConfig.defaultConfig with maxTest = 60 }
 
-/// A property over a rule's parameters and views.
-let private property name (component': Component<Rule>) views (check: Rule -> Laws.Check) =
-    testPropertyWithConfig config name
-    <| Prop.forAll (Arb.fromGen (Gen.zip (chosen component') views)) (fun (rule, view) ->
-        match holds (check rule.Value) rule.Value view with
-        | Ok() -> ()
-        | Error reason -> failtest $"{Chosen.canonical rule}: {reason}")
+/// A trial of a rule with parameters of all kinds; of a law, where the rule claims it.
+let private property (component': Component<Rule>) (trial: Trial) =
+    let isClaimed (rule: Rule) = trial.Law |> Option.forall (fun law -> List.contains law rule.Claims)
 
-let private claimed (component': Component<Rule>) law =
-    property $"keeps the law {law}, if it claims it" component' (viewsOf law) (fun rule ->
-        if List.contains law rule.Claims then
-            Laws.check law
-        else
-            fun _ _ -> Ok())
+    testPropertyWithConfig config trial.Name
+    <| Prop.forAll (Arb.fromGen (Gen.zip (Generators.chosen component') (viewsOf trial))) (fun (rule, view) ->
+        if isClaimed rule.Value then
+            match Trial.check trial rule.Value view with
+            | Ok() -> ()
+            | Error violation -> failtest $"{Chosen.canonical rule}: {Violation.text violation}")
+
+let private claimable = List.map Trial.ofLaw Law.all
+
+let private bfloat16 =
+    { List.head Trial.universal with
+        Name = "shape in bfloat16"
+        Check = Universal.keepsShape [ torch.bfloat16 ] }
 
 let private everyRule =
     [ for rule in Catalogue.rules ->
-          testList
-              rule.Name
-              [ for name, check in Laws.universal do
-                    property name rule several (fun _ -> check)
-                for law in laws do
-                    claimed rule law ] ]
+          testList rule.Name (List.map (property rule) (bfloat16 :: Trial.universal @ claimable)) ]
 
 let private defaults (component': Component<Rule>) = (Component.choose Map.empty component').Value
 
-/// Whether a check fails on one of many views.
-let private isCaught (check: Laws.Check) views rule =
-    Gen.sample 200 views |> Array.exists (fun view -> Result.isError (holds check rule view))
+/// Whether a rule is found to break a law on one of many views.
+let private isCaught (trial: Trial) rule =
+    Gen.sample 200 trial.Views
+    |> Array.exists (fun view -> Result.isError (Trial.check trial rule view))
 
 let private planted reference = Rule.aggregating 0.5 (fun view -> Aggregate.ofEstimate (reference view))
 let private mean (view: View) = Estimate.mean view.Received
+
+let private keeping stages (rule: Rule) =
+    let reference (view: View) =
+        let rows = [| 0 .. int view.Received.shape[0] - 1 |]
+
+        { rule.Reference view with
+            Stages = stages |> List.map (fun name -> { Name = name; Kept = rows }) }
+
+    { rule with Reference = reference } |> Rule.selecting stages
 
 /// For each law, a rule that does not keep it.
 let private breaking law =
@@ -68,43 +65,70 @@ let private breaking law =
     | Law.NeighbourOrder -> planted (fun view -> view.Received[0].clone())
     | Law.Translation -> planted (fun view -> Native.scaled 0.9 (mean view))
     | Law.Scaling -> planted (fun view -> view.Own + (mean view - view.Own).tanh())
+    | Law.Rotation -> planted (fun view -> OrderStatistics.median (OrderStatistics.sorted view.Received))
+    | Law.Mirroring -> planted (fun view -> view.Received.amax [| 0L |])
     | Law.CoordinateRange -> planted (fun view -> Native.scaled 2.0 (mean view) - view.Own)
     | Law.Containment -> planted mean |> Rule.tolerating (fun _ _ -> 1)
     | Law.Fixpoint -> planted (fun view -> Native.number 1.0 (fun one -> (mean view).add one))
+    | Law.OwnApart -> planted (fun view -> Native.scaled 0.5 (mean view + view.Own))
+    | Law.MeanOfKept -> planted (fun view -> view.Own.clone ()) |> keeping [ "all" ]
+    | Law.TwoStages -> planted mean |> keeping [ "near"; "good" ]
+    | Law.Precision -> planted (fun view -> (mean view).square())
+    | Law.SameAs _ -> defaults Average.rule
 
-/// The same for what every rule has to keep. (That a rule copes alone is up to `Rule.aggregate`.)
+/// The same for what every rule has to keep.
 let private breakingUniversal =
     let calls = ref 0.0
+    let last = ref 0.0
 
-    [ "keeps shape and type", planted (fun view -> (mean view).to_type torch.float32)
-      "is deterministic",
+    [ "shape", planted (fun view -> (mean view).to_type torch.float32)
+      "determinism",
       planted (fun view ->
           calls.Value <- calls.Value + 1.0
           Native.number (float calls.Value) (fun calls -> (mean view).add calls))
-      "leaves its input as it is", planted (fun view -> view.Own.add_(mean view).clone())
-      "has the stages that it names", planted mean |> Rule.selecting [ "stage" ] ]
+      "purity", planted (fun view -> view.Own.add_(mean view).clone())
+      "no-history",
+      planted (fun view ->
+          let before = last.Value
+          last.Value <- float view.Received.shape[0]
+          Native.number before (fun before -> (mean view).add before))
+      "stages", planted mean |> Rule.selecting [ "stage" ]
+      "update", { planted mean with Update = Update.Guf(fun _ -> 1.5) }
+      "network-form",
+      planted mean
+      |> Rule.allAtOnce (fun view ->
+          NetworkView.withoutStages view (view.Pool.index_select (0L, torch.tensor view.Own))) ]
 
 let private checks =
     testList
         "the checks"
-        [ for law in laws do
+        [ for law in Law.all do
               testCase $"{law} is claimed by a rule of the catalogue"
               <| fun () ->
                   Expect.exists Catalogue.rules (fun rule -> List.contains law (defaults rule).Claims) "a claim"
 
+          for law in Law.SameAs "dmedian" :: Law.all do
               testCase $"{law} is found broken in a rule that breaks it"
-              <| fun () -> Expect.isTrue (isCaught (Laws.check law) (viewsOf law) (breaking law)) "a counterexample"
+              <| fun () -> Expect.isTrue (isCaught (Trial.ofLaw law) (breaking law)) "a counterexample"
 
           for name, rule in breakingUniversal do
-              testCase $"that a rule {name} is found untrue of one that does not"
+              testCase $"{name} is found broken in a rule that breaks it"
               <| fun () ->
-                  let check = Laws.universal |> List.find (fun (law, _) -> law = name) |> snd
-                  Expect.isTrue (isCaught check several rule) "a counterexample"
+                  let trial = Trial.universal |> List.find (fun trial -> trial.Name = name)
+                  Expect.isTrue (isCaught trial rule) "a counterexample"
+
+          testCase "every rule is the same as itself"
+          <| fun () ->
+              for rule in Catalogue.rules do
+                  let trial = Trial.ofLaw (Law.SameAs rule.Name)
+
+                  for view in Gen.sample 20 trial.Views do
+                      Expect.isOk (Trial.check trial (defaults rule) view) rule.Name
 
           testCase "dbulyan depends on the order of the neighbours even without ties in what it receives"
           <| fun () ->
               let dbulyan = defaults Bulyan.dbulyan
               Expect.isFalse (List.contains Law.NeighbourOrder dbulyan.Claims) "so it does not claim the law"
-              Expect.isTrue (isCaught (Laws.check Law.NeighbourOrder) generalPosition dbulyan) "a counterexample" ]
+              Expect.isTrue (isCaught (Trial.ofLaw Law.NeighbourOrder) dbulyan) "a counterexample" ]
 
 let tests = testList "rule laws" (everyRule @ [ checks ])

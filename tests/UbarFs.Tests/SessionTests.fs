@@ -10,7 +10,8 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private ruled name : Run =
     { Runs.digits with

@@ -5,8 +5,9 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
-open UbarFs.Tests.Situations
+open UbarFs.Testing
+open UbarFs.Testing.Generators
+open UbarFs.Testing.Situations
 
 /// γ as it was sent: the component of x̂ − x̄ along e.
 let private sentGamma direction (situation: Situation) (letter: Letter) =

@@ -6,8 +6,9 @@ open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
-open UbarFs.Tests.Generators
-open UbarFs.Tests.Situations
+open UbarFs.Testing
+open UbarFs.Testing.Generators
+open UbarFs.Testing.Situations
 
 /// A training of scalars under the average rule, equation 2, in which one message of iteration 0 may be wrong.
 let private simulate gradient rate (network: Network) (start: float[]) (source, added) iterations =

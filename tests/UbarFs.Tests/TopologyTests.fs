@@ -4,7 +4,8 @@ module UbarFs.Tests.TopologyTests
 open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private find name =
     Catalogue.topologies |> List.find (fun (topology: Component<Topology>) -> topology.Name = name)

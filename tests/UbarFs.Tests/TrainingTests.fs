@@ -7,7 +7,8 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private partitions =
     let size = Gen.zip (Gen.choose (1, 40)) (Gen.choose (0, 500))

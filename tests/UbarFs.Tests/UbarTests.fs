@@ -5,13 +5,14 @@ open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing
+open UbarFs.Testing.Generators
 
 let private ubar = (Component.choose Map.empty Ubar.rule).Value
 
 let private apply (view: Neighbourhood) =
     use _ = torch.NewDisposeScope()
-    let aggregate = Rule.aggregate ubar (Generators.toView view)
+    let aggregate = Rule.aggregate ubar (Neighbourhood.toView view)
     let kept name = aggregate.Stages |> List.find (fun stage -> stage.Name = name) |> _.Kept
     aggregate.Estimate.data<float>().ToArray(), kept "stage 1", kept "stage 2"
 

@@ -166,7 +166,10 @@ let rule: Component<Rule> =
                   Law.Scaling
                   Law.CoordinateRange
                   Law.Containment
-                  Law.Fixpoint ]
+                  Law.Fixpoint
+                  Law.Rotation
+                  Law.Mirroring
+                  Law.Precision ]
     }
     |> Component.define "afa"
     |> Component.describedBy

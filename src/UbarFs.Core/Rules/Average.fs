@@ -22,7 +22,11 @@ let rule: Component<Rule> =
           Law.Scaling
           Law.CoordinateRange
           Law.Containment
-          Law.Fixpoint ]
+          Law.Fixpoint
+          Law.Rotation
+          Law.Mirroring
+          Law.OwnApart
+          Law.Precision ]
     |> Setting.none
     |> Component.define "average"
     |> Component.describedBy

@@ -81,7 +81,9 @@ let dbulyan: Component<Rule> =
                   Law.Scaling
                   Law.CoordinateRange
                   Law.Containment
-                  Law.Fixpoint ]
+                  Law.Fixpoint
+                  Law.OwnApart
+                  Law.Precision ]
     }
     |> Component.define "dbulyan"
     |> Component.describedBy

@@ -58,7 +58,7 @@ let rule: Component<Rule> =
         return
             Rule.replacing (reference rho blocks)
             |> Rule.tolerating (screenedBy rho)
-            |> Rule.claiming [ Law.NeighbourOrder; Law.Containment ]
+            |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
     |> Component.define "byrdie"
     |> Component.describedBy

@@ -117,7 +117,12 @@ let private claims =
       Law.Scaling
       Law.CoordinateRange
       Law.Containment
-      Law.Fixpoint ]
+      Law.Fixpoint
+      Law.Rotation
+      Law.Mirroring
+      Law.OwnApart
+      Law.MeanOfKept
+      Law.Precision ]
 
 let private closestSetting =
     Setting.choice

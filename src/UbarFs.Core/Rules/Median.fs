@@ -37,7 +37,10 @@ let private rule alpha kappa reference =
           Law.Scaling
           Law.CoordinateRange
           Law.Containment
-          Law.Fixpoint ]
+          Law.Fixpoint
+          Law.Mirroring
+          Law.OwnApart
+          Law.Precision ]
 
 /// R = MarMed{x_j, j ∈ N_i}, equation 14.
 let private marginal (view: View) =
@@ -89,6 +92,18 @@ let private weiszfeld (smoothing: float) (rows: torch.Tensor) (centre: torch.Ten
         else
             (Native.scaled (1.0 - held) target + Native.scaled held centre).MoveToOuterDisposeScope()
 
+/// The point itself, or the first of the rows with the smallest sum of distances if that is smaller by more than rounding.
+/// Steps towards a received estimate that only just holds the others' pull get shorter without end.
+let private orReceived (rows: torch.Tensor) (point: torch.Tensor) =
+    let sum centre = Array.sum (Estimate.distances centre rows)
+
+    let least, best = Seq.init (int rows.shape[0]) (fun row -> sum rows[int64 row], row) |> Seq.min
+
+    if least < (1.0 - 1e-9) * sum point then
+        rows[int64 best]
+    else
+        point
+
 /// argmin_z Σ_j ‖z − x_j‖ over rows `[m, d]` in float64. It starts at the coordinate-wise median, where an outlier has no
 /// weight yet, and measures lengths by the median distance from there, so that it moves and scales with its input.
 let private geometric iterations tolerance (rows: torch.Tensor) =
@@ -112,6 +127,7 @@ let private geometric iterations tolerance (rows: torch.Tensor) =
     else
         // Rounding must not carry a coordinate out of its range, where it could overflow.
         (descend iterations start).minimum(rows.amax [| 0L |]).maximum(rows.amin [| 0L |])
+        |> orReceived rows
 
 let private ofFinite iterations tolerance (view: View) =
     use scope = torch.NewDisposeScope()
@@ -148,6 +164,7 @@ let geometricMedian: Component<Rule> =
          > z ← Σ_j w_j x_j / Σ_j w_j,   w_j = 1/‖x_j − z‖\n\n\
          Over the finite received estimates, by Weiszfeld's algorithm (the second line) from the coordinate-wise \
          median; estimates within ν of z hold it back as Vardi and Zhang found. It ends with a step no longer than \
-         `tolerance` times the median distance from that start, or after `iterations` steps; ν is the same length. \
+         `tolerance` times the median distance from that start, or after `iterations` steps; ν is the same length. R is \
+         a received estimate if its sum of distances is smaller than that of the point so reached. \
          Without a finite estimate, R = x_i."
         "Pillutla et al., IEEE TSP 2022 (RFA); Chen et al., SIGMETRICS 2018; Vardi and Zhang, PNAS 2000"

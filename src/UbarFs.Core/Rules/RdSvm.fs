@@ -29,7 +29,12 @@ let rule: Component<Rule> =
                   Law.Scaling
                   Law.CoordinateRange
                   Law.Containment
-                  Law.Fixpoint ]
+                  Law.Fixpoint
+                  Law.Rotation
+                  Law.Mirroring
+                  Law.OwnApart
+                  Law.MeanOfKept
+                  Law.Precision ]
     }
     |> Component.define "rd-svm"
     |> Component.describedBy

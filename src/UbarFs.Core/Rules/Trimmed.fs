@@ -61,9 +61,14 @@ let private rule rho rhoCentral alpha withOwn =
               Law.Scaling
               Law.CoordinateRange
               Law.Containment
-              Law.Fixpoint ]
+              Law.Fixpoint
+              Law.Mirroring
+              Law.Precision ]
 
-    if withOwn then rule else Rule.boundedBy kappa rule
+    if withOwn then
+        rule
+    else
+        rule |> Rule.claiming (Law.OwnApart :: rule.Claims) |> Rule.boundedBy kappa
 
 let bridge: Component<Rule> =
     settings {

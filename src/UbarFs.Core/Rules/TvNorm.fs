@@ -36,7 +36,7 @@ let rule: Component<Rule> =
             Rule.replacing (reference penalty)
             // What a neighbour can do is bounded, not screened: the rule is defined for any number of liars.
             |> Rule.tolerating (fun _ neighbours -> neighbours)
-            |> Rule.claiming [ Law.NeighbourOrder; Law.Containment ]
+            |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
     |> Component.define "tv-norm"
     |> Component.describedBy

@@ -110,6 +110,18 @@ let private network rho stages (view: NetworkView) =
     |> NetworkView.meansOf kept
     |> NetworkView.withStages [ "stage 1", shortlists; "stage 2", kept ] view
 
+let private claims =
+    [ Law.NeighbourOrder
+      Law.Translation
+      Law.Scaling
+      Law.Rotation
+      Law.Mirroring
+      Law.CoordinateRange
+      Law.Containment
+      Law.Fixpoint
+      Law.MeanOfKept
+      Law.Precision ]
+
 let rule: Component<Rule> =
     settings {
         let! rho = BenignRatio.setting
@@ -134,13 +146,13 @@ let rule: Component<Rule> =
             |> Rule.selecting [ "stage 1"; "stage 2" ]
             |> Rule.costing Cost.LinearWithLosses
             |> Rule.tolerating (fun _ neighbours -> neighbours)
-            |> Rule.claiming
-                [ Law.NeighbourOrder
-                  Law.Translation
-                  Law.Scaling
-                  Law.CoordinateRange
-                  Law.Containment
-                  Law.Fixpoint ]
+            |> Rule.claiming (
+                claims
+                @ (if stages = Stages.Both && rho = Error "network" then
+                       [ Law.TwoStages ]
+                   else
+                       [])
+            )
     }
     |> Component.define "ubar"
     |> Component.describedBy

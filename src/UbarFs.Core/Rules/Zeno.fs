@@ -51,7 +51,11 @@ let zeno: Component<Rule> =
                   Law.Translation
                   Law.CoordinateRange
                   Law.Containment
-                  Law.Fixpoint ]
+                  Law.Fixpoint
+                  Law.Rotation
+                  Law.Mirroring
+                  Law.MeanOfKept
+                  Law.Precision ]
     }
     |> Component.define "zeno"
     |> Component.describedBy
@@ -155,7 +159,12 @@ let zenoPlusPlus: Component<Rule> =
             Rule.aggregating alpha (asynchronousReference penalty epsilon period rescale)
             |> Rule.selecting [ "score" ]
             |> Rule.tolerating (fun _ neighbours -> neighbours)
-            |> Rule.claiming [ Law.NeighbourOrder; Law.Containment; Law.Fixpoint ]
+            |> Rule.claiming
+                [ Law.NeighbourOrder
+                  Law.Mirroring
+                  Law.Containment
+                  Law.Fixpoint
+                  Law.Precision ]
     }
     |> Component.define "zeno++"
     |> Component.describedBy

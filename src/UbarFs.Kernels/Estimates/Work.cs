@@ -1,12 +1,10 @@
 using System;
 using System.Runtime.InteropServices;
 using System.Threading;
-using System.Threading.Tasks;
-using TorchSharp;
 
 namespace UbarFs.Kernels.Estimates;
 
-/// <summary>Spreads independent items of work over as many threads as libtorch uses.</summary>
+/// <summary>Spreads independent items of work over the workers, with memory for each of them.</summary>
 internal static unsafe class Work
 {
     private const nuint CacheLine = 64;
@@ -38,14 +36,6 @@ internal static unsafe class Work
             }
         }
 
-        var workers = Math.Min(items, Math.Max(1, torch.get_num_threads()));
-        if (workers <= 1)
-        {
-            Worker();
-        }
-        else
-        {
-            Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, _ => Worker());
-        }
+        Workers.Together(items, Worker);
     }
 }

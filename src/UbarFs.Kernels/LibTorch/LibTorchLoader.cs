@@ -22,7 +22,7 @@ public static class LibTorchLoader
     /// <summary>
     /// Loads the libtorch of <paramref name="directory"/>, else that of the folder named by the environment variable
     /// UBARFS_LIBTORCH, else the one that this program was built with; has the allocator keep freed blocks and
-    /// waiting threads sleep; and initialises TorchSharp. The folder may be libtorch's <c>lib</c>, what holds it, or a Python environment's
+    /// waiting threads sleep; initialises TorchSharp; and leaves the threads to <see cref="Workers"/>. The folder may be libtorch's <c>lib</c>, what holds it, or a Python environment's
     /// site-packages. Safe to call from several threads.
     /// </summary>
     /// <exception cref="LibTorchException">
@@ -53,7 +53,9 @@ public static class LibTorchLoader
         OpenMp.WaitAsleep();
         try
         {
-            return OperatingSystem.IsLinux() ? LoadOnLinux(chosen) : LoadElsewhere(chosen);
+            var report = OperatingSystem.IsLinux() ? LoadOnLinux(chosen) : LoadElsewhere(chosen);
+            Workers.TakeOver();
+            return report;
         }
         catch (DllNotFoundException error)
         {

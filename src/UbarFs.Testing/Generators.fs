@@ -1,34 +1,9 @@
 /// Generators made for this field: neighbourhoods with clusters, outliers, ties and numbers that are not finite.
-module UbarFs.Tests.Generators
+module UbarFs.Testing.Generators
 
 open FsCheck
 open FsCheck.FSharp
-open TorchSharp
 open UbarFs.Core
-
-/// One node's view, as plain numbers.
-type Neighbourhood =
-    { Own: float[]
-      Received: float[][]
-      OwnLoss: float
-      Losses: float[]
-      BenignRatio: float }
-
-/// The view in float64. Its gradient is half the own estimate.
-let toView (neighbourhood: Neighbourhood) : View =
-    let own = torch.tensor neighbourhood.Own
-    let shape = [| int64 neighbourhood.Received.Length; int64 neighbourhood.Own.Length |]
-
-    { Own = own
-      Received = torch.tensor(Array.concat neighbourhood.Received, dtype = torch.float64).view(shape)
-      Senders = [| 0 .. neighbourhood.Received.Length - 1 |]
-      OwnLoss = neighbourhood.OwnLoss
-      Losses = Array.map (fun row -> neighbourhood.Losses[row])
-      Gradient = Native.scaled 0.5 own
-      Rate = 0.125
-      Iteration = 0L
-      BenignRatio = neighbourhood.BenignRatio
-      Memory = Map.empty }
 
 /// Eighths between −8 and 8: sums and differences of a few of them are exact in float32.
 let private dyadic = Gen.choose (-64, 64) |> Gen.map (fun eighths -> float eighths / 8.0)
@@ -83,6 +58,9 @@ let mixed =
 let private far dimension =
     vector dimension dyadic |> Gen.map (Array.map (fun coordinate -> 1024.0 * coordinate))
 
+/// A node that received nothing.
+let alone = neighbourhood 0 0 (fun _ own -> Gen.constant own)
+
 /// A cluster around the own estimate with some outliers.
 let clustered =
     neighbourhood 1 12 (fun dimension own -> Gen.frequency [ 3, near own; 1, far dimension ])
@@ -104,24 +82,42 @@ let duplicates =
         return { view with Received = rows |> Array.map (fun row -> view.Received[row]) }
     }
 
-/// The view with all estimates multiplied by a power of two, which rounds nothing: down to float64's 10⁻³⁶ and up to
-/// 10³⁰¹, where squares overflow.
-let scaled views =
+/// The view with all estimates multiplied by one of some powers of two, which rounds nothing.
+let scaledBy exponents views =
     gen {
         let! (view: Neighbourhood) = views
-        let! exponent = Gen.elements [ -120; -30; 30; 120; 600; 1000 ]
-        let scale = Array.map (fun coordinate -> System.Math.ScaleB(coordinate, exponent))
-        return { view with Own = scale view.Own; Received = Array.map scale view.Received }
+        let! exponent = Gen.elements exponents
+        return Neighbourhood.map (Array.map (fun coordinate -> System.Math.ScaleB(coordinate, exponent))) view
+    }
+
+/// The view with all estimates tiny or huge, but numbers of float32: from 10⁻³⁶ to 10³⁶.
+let scaled views = scaledBy [ -120; -30; 30; 120 ] views
+
+/// Estimates with much in common and tiny differences: whole numbers up to 64 beside a large power of two. Float32
+/// holds them, but not their squares.
+let cancelling =
+    let whole = Gen.choose (-8, 8) |> Gen.map float
+
+    gen {
+        let! exponent = Gen.choose (12, 20)
+        let common = System.Math.ScaleB(1.0, exponent)
+        let! (view: Neighbourhood) = neighbourhood 1 8 (fun dimension _ -> vector dimension whole)
+        let own = view.Own |> Array.map round
+        return Neighbourhood.map (Array.map ((+) common)) { view with Own = own }
     }
 
 /// Finite neighbourhoods of every kind. Their differences are exact, and so is every tie.
 let several =
-    Gen.oneof
-        [ finite
-          clustered
-          collinear
-          duplicates
-          scaled (Gen.oneof [ finite; clustered; collinear ]) ]
+    Gen.frequency
+        [ 2, finite
+          2, clustered
+          1, collinear
+          2, duplicates
+          1, cancelling
+          2, scaled (Gen.oneof [ finite; clustered; collinear ]) ]
+
+/// Up to 10³⁰¹ in float64, where squares overflow.
+let enormous = scaledBy [ 600; 1000 ] (Gen.oneof [ finite; clustered; collinear ])
 
 /// Estimates at the ends of what float64 can hold.
 let extreme =

@@ -1,10 +1,10 @@
 /// Situations for attacks: small networks with what every node has in a few iterations, as plain numbers.
-module UbarFs.Tests.Situations
+module UbarFs.Testing.Situations
 
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Tests.Generators
+open UbarFs.Testing.Generators
 
 /// What all nodes have in one iteration.
 type Moment = { Estimates: float[][]; Gradients: float[][] }

@@ -1,0 +1,76 @@
+/// How the time of a rule grows with the neighbours m and the parameters d, measured.
+[<RequireQualifiedAccess>]
+module UbarFs.Testing.CostFit
+
+open System.Diagnostics
+open TorchSharp
+open UbarFs.Core
+
+/// Time grows about like m^`Neighbours` · d^`Parameters`.
+type Growth = { Neighbours: float; Parameters: float }
+
+let private view neighbours parameters : View =
+    let own = torch.linspace (-1.0, 1.0, int64 parameters, dtype = torch.float32)
+    let shape = [| int64 neighbours; int64 parameters |]
+    let spread = torch.linspace (0.5, 1.5, int64 neighbours, dtype = torch.float32)
+
+    { Own = own
+      Received = (own * spread.unsqueeze 1L).expand(shape).contiguous()
+      Senders = [| 0 .. neighbours - 1 |]
+      OwnLoss = 1.0
+      Losses = Array.map (fun row -> 0.5 + float row / float neighbours)
+      Gradient = torch.zeros_like own
+      Rate = 0.1
+      Iteration = 0L
+      BenignRatio = 0.4
+      Memory = Map.empty }
+
+/// The shortest of three times, in seconds.
+let private seconds rule neighbours parameters =
+    use _ = torch.NewDisposeScope()
+    let view = view neighbours parameters
+
+    let time () =
+        use _ = torch.NewDisposeScope()
+        let clock = Stopwatch.StartNew()
+        Rule.aggregate rule view |> ignore
+        clock.Elapsed.TotalSeconds
+
+    Seq.init 3 (fun _ -> time ()) |> Seq.min
+
+/// The slope of a line through (ln x, ln y), by least squares.
+let slope (points: (float * float) list) =
+    let logs = points |> List.map (fun (x, y) -> log x, log y)
+    let meanX, meanY = List.averageBy fst logs, List.averageBy snd logs
+    let covariance = logs |> List.sumBy (fun (x, y) -> (x - meanX) * (y - meanY))
+    covariance / (logs |> List.sumBy (fun (x, _) -> (x - meanX) ** 2.0))
+
+/// Measures until a budget is spent, smaller sizes first; three sizes of each at least.
+let private growth budget rule (sizes: int list) shape =
+    let clock = Stopwatch.StartNew()
+
+    sizes
+    |> Seq.indexed
+    |> Seq.takeWhile (fun (index, _) -> index < 3 || clock.Elapsed.TotalSeconds < budget)
+    |> Seq.map (fun (_, size) -> float size, seconds rule <|| shape size)
+    |> List.ofSeq
+    |> slope
+
+/// The growth of a rule's time, from measurements that take about `budget` seconds.
+let measure budget (rule: Rule) : Growth =
+    // Code that runs for the first time is compiled first.
+    seconds rule 4 64 |> ignore
+
+    { Neighbours = growth (budget / 2.0) rule [ 4; 8; 16; 32 ] (fun neighbours -> neighbours, 8192)
+      Parameters = growth (budget / 2.0) rule [ 8192; 16384; 32768; 65536 ] (fun parameters -> 8, parameters) }
+
+let claimed cost =
+    match cost with
+    | Cost.Linear
+    | Cost.LinearWithLosses -> { Neighbours = 1.0; Parameters = 1.0 }
+    | Cost.Quadratic -> { Neighbours = 2.0; Parameters = 1.0 }
+
+/// Whether a growth is far beyond what is claimed, and no accident of a busy machine.
+let exceeds cost (growth: Growth) =
+    let claimed = claimed cost
+    growth.Neighbours > claimed.Neighbours + 0.8 || growth.Parameters > claimed.Parameters + 0.8

@@ -1,0 +1,121 @@
+namespace UbarFs.Testing
+
+open System
+open System.Diagnostics
+open FsCheck
+open FsCheck.FSharp
+open UbarFs.Core
+open UbarFs.Kernels
+
+/// A neighbourhood on which a rule breaks a law.
+type Counterexample =
+    {
+        /// As small and as readable as shrinking made it.
+        View: Neighbourhood
+        Violation: Violation
+        /// The simplifications that led to it.
+        Steps: int
+    }
+
+/// What came out of testing one law.
+[<RequireQualifiedAccess>]
+type Outcome =
+    | Held of tests: int
+    | Falsified of tests: int * Counterexample
+
+/// Why a law is tested.
+[<RequireQualifiedAccess>]
+type Standing =
+    /// Every rule has to keep it.
+    | Required
+    /// The rule claims it.
+    | Claimed
+    /// For information: the rule promises nothing.
+    | Unclaimed
+
+/// How much is tested, and on what.
+type Effort =
+    {
+        /// For each law.
+        Tests: int
+        /// After so many seconds a law's tests end early; not before 10 of them.
+        Patience: float
+        Seed: int64
+        /// d of every neighbourhood; none for all kinds.
+        Dimension: int option
+    }
+
+/// Testing laws. Test i of a law is a function of the seed, the law's name and i alone.
+[<RequireQualifiedAccess>]
+module Examination =
+
+    /// The most neighbourhoods that are tried in search of a smaller counterexample.
+    let private shrinking = 2000
+
+    let private view (effort: Effort) (trial: Trial) test =
+        let random = KeyedRandom(effort.Seed, trial.Name, test, 0L)
+        let seed = Rnd((uint64 (random.NextUInt32()) <<< 32) ||| uint64 (random.NextUInt32()))
+        Gen.sampleWithSeed seed 50 1 trial.Views |> Array.head
+
+    let private shrunk (trial: Trial) rule view =
+        let violation view =
+            match Trial.check trial rule view with
+            | Error violation -> Some violation
+            | Ok() -> None
+
+        let smallest, steps = Shrinking.smallest shrinking (violation >> Option.isSome) view
+
+        // A rule with a memory of its own may break a law now and keep it then.
+        match violation smallest, violation view with
+        | Some violation, _ -> Some { View = smallest; Violation = violation; Steps = steps }
+        | None, Some violation -> Some { View = view; Violation = violation; Steps = 0 }
+        | None, None -> None
+
+    /// Tests one law of one rule.
+    let ofTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
+        let clock = Stopwatch.StartNew()
+
+        let trial =
+            match effort.Dimension with
+            | Some dimension -> Trial.ofDimension dimension trial
+            | None -> trial
+
+        let rec test number =
+            if number = effort.Tests || (number >= 10 && clock.Elapsed.TotalSeconds > effort.Patience) then
+                Outcome.Held number
+            else
+                let view = view effort trial number
+
+                match Trial.check trial rule view with
+                | Ok() -> test (number + 1)
+                | Error violation ->
+                    let counterexample =
+                        shrunk trial rule view |> Option.defaultValue { View = view; Violation = violation; Steps = 0 }
+
+                    Outcome.Falsified(number + 1, counterexample)
+
+        test 0
+
+    /// Why a law is tested of a rule.
+    let standing (rule: Rule) (trial: Trial) =
+        match trial.Law with
+        | None -> Standing.Required
+        | Some law when List.contains law rule.Claims -> Standing.Claimed
+        | Some _ -> Standing.Unclaimed
+
+    let private concerns (rule: Rule) (trial: Trial) =
+        match trial.Law, rule.Stages with
+        | None, _ -> trial.Name <> "network-form" || rule.Network.IsSome
+        | Some Law.MeanOfKept, [] -> false
+        | Some Law.TwoStages, [ _; _ ] -> true
+        | Some Law.TwoStages, _ -> false
+        | Some _, _ -> true
+
+    /// What is tested of a rule: what every rule has to keep, then what it claims, then the other laws that could mean
+    /// something for it.
+    let trials (rule: Rule) : (Standing * Trial) list =
+        let others = Law.all |> List.except rule.Claims |> List.map Trial.ofLaw
+        let claimed = rule.Claims |> List.distinct |> List.map Trial.ofLaw
+
+        List.filter (concerns rule) Trial.universal @ claimed @ List.filter (concerns rule) others
+        |> List.map (fun trial -> standing rule trial, trial)

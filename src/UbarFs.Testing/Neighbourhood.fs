@@ -1,0 +1,73 @@
+namespace UbarFs.Testing
+
+open System
+open TorchSharp
+open UbarFs.Core
+
+/// One node's view, as plain numbers.
+type Neighbourhood =
+    {
+        Own: float[]
+        Received: float[][]
+        OwnLoss: float
+        /// The loss of each received estimate.
+        Losses: float[]
+        BenignRatio: float
+    }
+
+[<RequireQualifiedAccess>]
+module Neighbourhood =
+
+    /// m, the received estimates.
+    let count (view: Neighbourhood) = view.Received.Length
+
+    /// d.
+    let dimension (view: Neighbourhood) = view.Own.Length
+
+    /// The own estimate and the received ones.
+    let estimates (view: Neighbourhood) = Array.append [| view.Own |] view.Received
+
+    /// The neighbourhood with every estimate changed.
+    let map change (view: Neighbourhood) =
+        { view with Own = change view.Own; Received = Array.map change view.Received }
+
+    /// The neighbourhood with some of its neighbours, in the order of their rows.
+    let choose (rows: int[]) (view: Neighbourhood) =
+        { view with
+            Received = rows |> Array.map (fun row -> view.Received[row])
+            Losses = rows |> Array.map (fun row -> view.Losses[row]) }
+
+    let isFinite view = estimates view |> Array.forall (Array.forall Double.IsFinite)
+
+    /// Euclidean distance, infinite where a number is not finite.
+    let distance (one: float[]) (other: float[]) =
+        let differences = Array.map2 (fun one other -> abs (one - other)) one other
+        let plain = sqrt (differences |> Array.sumBy (fun difference -> difference * difference))
+
+        if Double.IsFinite plain then
+            plain
+        elif Array.forall Double.IsFinite differences then
+            // The squares overflow.
+            let largest = Array.max differences
+            largest * sqrt (differences |> Array.sumBy (fun difference -> (difference / largest) ** 2.0))
+        else
+            infinity
+
+    /// The view in some floating-point type. Its gradient is half the own estimate, and λ is an eighth.
+    let toViewOf (dtype: torch.ScalarType) (view: Neighbourhood) : View =
+        let own = torch.tensor(view.Own).to_type dtype
+        let shape = [| int64 (count view); int64 (dimension view) |]
+
+        { Own = own
+          Received = torch.tensor(Array.concat view.Received, dtype = torch.float64).view(shape).to_type dtype
+          Senders = [| 0 .. count view - 1 |]
+          OwnLoss = view.OwnLoss
+          Losses = Array.map (fun row -> view.Losses[row])
+          Gradient = Native.scaled 0.5 own
+          Rate = 0.125
+          Iteration = 0L
+          BenignRatio = view.BenignRatio
+          Memory = Map.empty }
+
+    /// The view in float64.
+    let toView view = toViewOf torch.float64 view
