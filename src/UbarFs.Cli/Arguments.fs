@@ -3,7 +3,8 @@ module UbarFs.Cli.Arguments
 
 open Argu
 
-let private noScripts = "refuse F# scripts: do not run code that scenarios bring along"
+let private noScripts =
+    "refuse F# scripts and assemblies: do not run code that scenarios are or bring along"
 
 type RunArguments =
     | [<MainCommand; ExactlyOnce>] Files of file: string list

@@ -29,21 +29,32 @@ let print (diagnostics: Diagnostic list) =
             for style, text in Rendering.pieces diagnostic do
                 console.Write(Text(text, colour style))
 
-let private loadFile scripts overrides (file: string) : Result<Scenario list * Diagnostic list, Diagnostic list> =
+let private noScripts = "--no-scripts refuses to run code"
+
+let private loadFile world scripts overrides (file: string) : Result<Scenario list * Diagnostic list, Diagnostic list> =
     if not (Script.isScript file) then
-        Scenario.load file overrides |> Result.map (fun (scenario, warnings) -> [ scenario ], warnings)
+        Scenario.loadIn world file overrides
+        |> Result.map (fun (scenario, warnings) -> [ scenario ], warnings)
     elif scripts then
-        Script.load file overrides
+        Script.load world file overrides
     else
-        Diagnostic.fileError file "this is an F# script, and --no-scripts refuses to run code"
+        Diagnostic.fileError file $"this is an F# script, and {noScripts}"
         |> Diagnostic.hinted "'ubarfs show' prints a script's scenarios as YAML, which needs no code"
         |> List.singleton
         |> Error
 
 /// Loads the scenarios of all files, or prints what is wrong with any of them and gives the exit code. `scripts` says
-/// whether F# scripts may run.
+/// whether code may run that scenarios are or bring along.
 let load scripts overrides (files: string list) : Result<Scenario list, int> =
-    let loaded = files |> List.map (loadFile scripts overrides)
+    let code = UserCode.create ()
+
+    let access =
+        if scripts then
+            code.Access
+        else
+            fun _ -> CodeAccess.refused $"this is code, and {noScripts}" "name a component of the catalogue"
+
+    let loaded = files |> List.map (loadFile { World.machine with Code = access } scripts overrides)
     let scenarios = loaded |> List.collect (Result.map fst >> Result.defaultValue [])
     let warnings = loaded |> List.collect (Result.map snd >> Result.defaultValue [])
 
@@ -55,5 +66,5 @@ let load scripts overrides (files: string list) : Result<Scenario list, int> =
 
     let errors = failures @ Scenario.clashes scenarios
 
-    print (errors @ warnings)
+    print (errors @ code.Warnings() @ warnings)
     if errors.IsEmpty then Ok scenarios else Error Exit.badUsage

@@ -15,10 +15,21 @@ type Component<'value> =
         Settings: Settings<'value>
     }
 
+/// Where a component is from that is not in the catalogue.
+type Code =
+    {
+        /// The keys of the language that name it, with their values.
+        Keys: (string * string) list
+        /// A checksum of the code, wherever it lies.
+        Fingerprint: string
+    }
+
 /// A component with values for all of its parameters, and what it makes of them.
 type Chosen<'value> =
     {
         Name: string
+        /// None for a component of the catalogue.
+        Code: Code option
         /// Every parameter in its declared order, with the value in force.
         Arguments: (Parameter * Value) list
         Value: 'value
@@ -42,6 +53,7 @@ module Component =
             parameter, Map.tryFind parameter.Name arguments |> Option.defaultValue parameter.Default
 
         { Name = component'.Name
+          Code = None
           Arguments = List.map inForce component'.Settings.Parameters
           Value = component'.Settings.Read arguments }
 
@@ -49,24 +61,42 @@ module Component =
 module Chosen =
 
     // A text can hold anything, so it is quoted where it could be taken for something else.
-    let private argument (parameter: Parameter) (value: Value) =
-        match parameter.Kind, string value with
-        | Kind.Text, text when text.IndexOfAny(",:[]{}#\"'&*!|>@`%?- ".ToCharArray()) >= 0 ->
+    let private quoted (text: string) =
+        if text.IndexOfAny(",:[]{}#\"'&*!|>@`%?- ".ToCharArray()) >= 0 then
             "'" + text.Replace("'", "''") + "'"
-        | _, text -> text
+        else
+            text
+
+    let private argument (parameter: Parameter) (value: Value) =
+        match parameter.Kind with
+        | Kind.Text -> quoted (string value)
+        | _ -> string value
 
     let private text arguments =
         arguments
         |> List.map (fun (parameter: Parameter, value: Value) -> $"{parameter.Name}: {argument parameter value}")
         |> String.concat ", "
 
-    let private written (chosen: Chosen<'value>) arguments =
-        match arguments with
-        | [] -> chosen.Name
-        | arguments -> $"{{ {chosen.Name}: {{ {text arguments} }} }}"
+    let private ofCode (code: Code) arguments =
+        let keys = code.Keys |> List.map (fun (key, value) -> $"{key}: {quoted value}")
 
-    /// The form of the language with every parameter written out. It identifies the choice.
-    let canonical (chosen: Chosen<'value>) = written chosen chosen.Arguments
+        let more =
+            match arguments with
+            | [] -> []
+            | arguments -> [ $"with: {{ {text arguments} }}" ]
+
+        keys @ more |> String.concat ", " |> sprintf "{ %s }"
+
+    /// The form of the language with every parameter written out. It identifies the choice; where code is chosen,
+    /// `fingerprint` says which.
+    let canonical (chosen: Chosen<'value>) =
+        match chosen.Code, chosen.Arguments with
+        | Some code, arguments -> ofCode code arguments
+        | None, [] -> chosen.Name
+        | None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }} }}"
+
+    /// The checksum of the code behind the choice; none for a component of the catalogue.
+    let fingerprint (chosen: Chosen<'value>) = chosen.Code |> Option.map _.Fingerprint
 
     /// The shortest form of the language: what has its default is left out.
     let label (chosen: Chosen<'value>) =

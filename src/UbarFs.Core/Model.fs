@@ -207,5 +207,6 @@ module Models =
         let written = layers |> List.map Chosen.canonical |> String.concat ", "
 
         { Name = $"[{written}]"
+          Code = None
           Arguments = []
           Value = { Layers = fun classes -> layers |> List.map (fun layer -> layer.Value classes) } }

@@ -2,6 +2,7 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Scenario.Choice
 
+open System
 open FsToolkit.ErrorHandling
 open UbarFs.Core
 
@@ -43,6 +44,87 @@ let private severalKeys family (members: Member list) (node: Node) (entries: Ent
     Diagnostic.error second $"expected one {family}, found {entries.Length} keys"
     |> Diagnostic.hinted hint
 
+/// The code that some entries name, and the place of each part of its name.
+let private codeFile
+    family
+    context
+    (node: Node)
+    (entries: Entry list)
+    : Validation<CodeFile * (string -> Span), Diagnostic> =
+    let find key = entries |> List.tryFind (fun entry -> entry.Key.Value = key)
+
+    let text key =
+        match find key with
+        | Some entry -> (Decode.value Kind.Text).Read (Context.enter entry.Key context) entry.Value |> Result.map string
+        | None ->
+            Diagnostic.error node.Span $"'{key}' is missing"
+            |> Diagnostic.hinted $"write {{ script: FILE.fsx }} or {{ assembly: FILE.dll, type: NAME }} for a {family}"
+            |> Validation.error
+
+    let stray =
+        entries
+        |> List.tryPick (fun entry ->
+            if not (CodeFile.isKey entry.Key.Value) then
+                let more = $"parameters of the {family} stand in 'with': {{ {entry.Key.Value}: … }}"
+                Some(Diagnostic.error entry.Key.Span $"unexpected key '{entry.Key.Value}'" |> Diagnostic.hinted more)
+            elif (find "script").IsSome && CodeFile.areAlternatives "script" entry.Key.Value then
+                let message = $"a {family} is a script or a type of an assembly, not both"
+                Some(Diagnostic.error entry.Key.Span message)
+            else
+                None)
+
+    let placeOf (name: string) =
+        let isNamed (entry: Entry) =
+            match entry.Value.Content with
+            | Content.Scalar(text, _) -> text = name && entry.Key.Value <> CodeFile.arguments
+            | _ -> false
+
+        entries
+        |> List.tryFind isNamed
+        |> Option.orElse (find "script")
+        |> Option.orElse (find "assembly")
+        |> Option.map _.Value.Span
+        |> Option.defaultValue node.Span
+
+    match stray, find "assembly", find "type" with
+    | Some problem, _, _ -> Validation.error problem
+    | None, None, None -> text "script" |> Result.map (fun path -> CodeFile.Script path, placeOf)
+    | None, _, _ ->
+        Validation.zip (text "assembly") (text "type")
+        |> Result.map (fun (path, name) -> CodeFile.Assembly(path, name), placeOf)
+
+/// A component out of code that the scenario names.
+let private ofCode family (load: CodeFile -> Result<Loaded<'value>, Diagnostic list>) context node entries =
+    let located placeOf (problem: Diagnostic) =
+        match problem.Place with
+        | Place.File subject -> { problem with Place = Place.Text(placeOf subject) }
+        | Place.Text _ -> problem
+
+    let given =
+        entries
+        |> List.tryFind (fun (entry: Entry) -> entry.Key.Value = CodeFile.arguments)
+        |> Option.map (fun entry -> Context.enter entry.Key context, entry.Value)
+        |> Option.defaultValue (context, Node.scalar node.Span "")
+
+    validation {
+        let! file, placeOf = codeFile family context node entries
+        let! loaded = load file |> Result.mapError (List.map (located placeOf))
+
+        let owner: Member =
+            { Name = loaded.Component.Name
+              Parameters = loaded.Component.Settings.Parameters }
+
+        let! arguments = arguments family [ owner ] owner (fst given) (snd given)
+
+        return!
+            try
+                Ok
+                    { Component.choose arguments loaded.Component with
+                        Code = Some { Keys = CodeFile.keys file; Fingerprint = loaded.Fingerprint } }
+            with CodeException(problem, _) ->
+                Error [ located placeOf problem ]
+    }
+
 /// A component of a family ("rule", "attack", …) out of its catalogue.
 let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>> =
     let memberOf (component': Component<'value>) : Member =
@@ -71,4 +153,31 @@ let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>>
         | _, Content.Mapping entries -> Validation.error (severalKeys family members node entries)
         | _, Content.Sequence _ -> Validation.error (Decode.mismatch context $"one {family}" node)
 
-    { Shape = Shape.Component(family, members); Read = read }
+    { Shape = Shape.Component(family, members, false); Read = read }
+
+/// A component of a family out of its catalogue, or out of code: `{ script: … }`, or `{ assembly: …, type: … }`, with
+/// its parameters under `with`.
+let orCode
+    family
+    (access: CodeAccess -> CodeFile -> Result<Loaded<'value>, Diagnostic list>)
+    (catalogue: Component<'value> list)
+    : Decoder<Chosen<'value>> =
+    let known = decoder family catalogue
+
+    let isCode (entries: Entry list) = entries |> List.exists (fun entry -> CodeFile.isKey entry.Key.Value)
+
+    let read (context: Context) (node: Node) =
+        match node.Content with
+        | Content.Mapping entries when isCode entries -> ofCode family (access context.Code) context node entries
+        | Content.Scalar(text, _) when text.EndsWith(".fsx", StringComparison.OrdinalIgnoreCase) ->
+            Diagnostic.error node.Span $"'{text}' is a file, not the name of a {family}"
+            |> Diagnostic.hinted $"write {{ script: {text} }}"
+            |> Validation.error
+        | _ -> known.Read context node
+
+    let shape =
+        match known.Shape with
+        | Shape.Component(family, members, _) -> Shape.Component(family, members, true)
+        | other -> other
+
+    { Shape = shape; Read = read }

@@ -13,6 +13,8 @@ type Context =
         Trail: Located<string> list
         /// The place to blame at the top level, where no key stands.
         Root: Span
+        /// The code that the scenario may name.
+        Code: CodeAccess
     }
 
 [<RequireQualifiedAccess>]

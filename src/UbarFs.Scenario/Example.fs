@@ -45,7 +45,7 @@ type Place =
 let place (family: string) : Place option =
     let rec search path isItem shape =
         match shape with
-        | Shape.Component(name, _) when name = family -> [ { Path = List.rev path; IsItem = isItem } ]
+        | Shape.Component(name, _, _) when name = family -> [ { Path = List.rev path; IsItem = isItem } ]
         | Shape.Fields fields -> fields |> List.collect (fun field -> search (field.Key :: path) isItem field.Shape)
         | Shape.OrList(one, item) -> search path isItem one @ search path true item
         | _ -> []

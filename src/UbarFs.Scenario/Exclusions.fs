@@ -21,6 +21,15 @@ let private ofComponent shape =
 /// The paths that a condition's value has something to say of: a component with parameters speaks of these only.
 let private assignments grammar (path: Path) (value: Node) : Assignment list =
     match value.Content with
+    | Content.Mapping entries when entries |> List.exists (fun entry -> CodeFile.isKey entry.Key.Value) ->
+        entries
+        |> List.collect (fun entry ->
+            let here = path @ [ entry.Key ]
+
+            match entry.Value.Content with
+            | Content.Mapping arguments ->
+                arguments |> List.map (fun argument -> { Path = here @ [ argument.Key ]; Value = argument.Value })
+            | _ -> [ { Path = here; Value = entry.Value } ])
     | Content.Mapping [ name ] when ofComponent (Shape.at (Path.names path) grammar) ->
         match name.Value.Content with
         | Content.Mapping(_ :: _ as arguments) ->

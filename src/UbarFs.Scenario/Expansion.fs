@@ -306,8 +306,9 @@ let private combined survey context root (header: Header) =
 
 /// The runs of a scenario's syntax tree, with everything that is to be known of them. `survey` makes a dataset that is
 /// still unread one whose shape and sizes are known, or leaves it as it is; then nothing is checked that depends on them.
-let expand (survey: Dataset -> Result<Dataset, string>) (root: Node) : Validation<Expanded, Diagnostic> =
-    let context = { Grammar = Grammar.scenario.Shape; Trail = []; Root = root.Span }
+/// `code` gives access to the code that rules and attacks name.
+let expand code (survey: Dataset -> Result<Dataset, string>) (root: Node) : Validation<Expanded, Diagnostic> =
+    let context = { Grammar = Grammar.scenario.Shape; Trail = []; Root = root.Span; Code = code }
 
     let readable =
         key "sweep" root

@@ -65,7 +65,14 @@ module Field =
     let private read (decoder: Decoder<'a>) text =
         match Yaml.parse (Source.create (Origin.File "the grammar") text) 0 with
         | Some node, [] ->
-            match decoder.Read { Grammar = decoder.Shape; Trail = []; Root = node.Span } node with
+            match
+                decoder.Read
+                    { Grammar = decoder.Shape
+                      Trail = []
+                      Root = node.Span
+                      Code = CodeAccess.none }
+                    node
+            with
             | Ok value -> value
             | Error errors -> invalidOp (errors |> List.map Rendering.plain |> String.concat "")
         | _ -> invalidOp $"the default '{text}' is not YAML"

@@ -186,7 +186,7 @@ module Grammar =
         |> Field.mapping
 
     let private attacks =
-        let one = Choice.decoder "attack" Catalogue.attacks
+        let one = Choice.orCode "attack" _.Attack Catalogue.attacks
 
         one
         |> Decode.map List.singleton
@@ -220,7 +220,7 @@ module Grammar =
             and! training = Field.section "training" "how the nodes train" training
 
             and! rule =
-                Choice.decoder "rule" Catalogue.rules
+                Choice.orCode "rule" _.Rule Catalogue.rules
                 |> Field.placed "rule" "how a node aggregates what it receives" "ubar"
 
             and! attacks =

@@ -41,9 +41,11 @@ let private plain (path: string) =
 
     path.Replace('\\', '/').Split '/' |> Array.fold step [] |> List.rev |> String.concat "/"
 
+let private isCode (entry: Entry) = CodeFile.isKey entry.Key.Value
+
 /// Graph files and the like count from the folder of the scenario that names them: told from another folder, they
 /// are found at the same place.
-let rec private moved folder shape (node: Node) : Node =
+let rec private moved grammar folder shape (node: Node) : Node =
     let text (node: Node) =
         match node.Content with
         | Content.Scalar(text, quoted) when text <> "" && not (IO.Path.IsPathRooted text || text.StartsWith '$') ->
@@ -66,15 +68,59 @@ let rec private moved folder shape (node: Node) : Node =
         entries
         |> List.map (fun entry ->
             match fields |> List.tryFind (fun field -> field.Key = entry.Key.Value) with
-            | Some field -> { entry with Value = moved folder field.Shape entry.Value }
+            | Some field -> { entry with Value = moved grammar folder field.Shape entry.Value }
             | None -> entry)
         |> Node.mapping node.Span
-    | Shape.Component(_, members), Content.Mapping [ entry ] ->
+    | Shape.Component(_, _, true), Content.Mapping entries when entries |> List.exists isCode ->
+        let isPath (entry: Entry) = List.contains entry.Key.Value [ "script"; "assembly" ]
+
+        entries
+        |> List.map (fun entry ->
+            if isPath entry then
+                { entry with Value = text entry.Value }
+            else
+                entry)
+        |> Node.mapping node.Span
+    | Shape.Component(_, members, _), Content.Mapping [ entry ] ->
         match members |> List.tryFind (fun owner -> owner.Name = entry.Key.Value) with
         | Some owner -> Node.mapping node.Span [ { entry with Value = arguments owner entry.Value } ]
         | None -> node
-    | Shape.OrList(one, _), _ -> moved folder one node
+    | Shape.Sweep, Content.Mapping entries ->
+        // The values of a sweep are lists, those of its variants stand alone.
+        let value (key: string) (node: Node) =
+            match Shape.at (List.ofArray (key.Split '.')) grammar, node.Content with
+            | Some shape, Content.Sequence items ->
+                { node with
+                    Content = Content.Sequence(items |> List.map (moved grammar folder shape)) }
+            | Some shape, _ -> moved grammar folder shape node
+            | None, _ -> node
+
+        let keyed (entry: Entry) =
+            match entry.Key.Value, entry.Value.Content with
+            | "zip", Content.Mapping _ -> { entry with Value = moved grammar folder Shape.Sweep entry.Value }
+            | ("zip" | "exclude"), Content.Sequence items ->
+                let items = items |> List.map (moved grammar folder Shape.Sweep)
+                { entry with Value = { entry.Value with Content = Content.Sequence items } }
+            | "exclude", Content.Mapping _ -> { entry with Value = moved grammar folder Shape.Sweep entry.Value }
+            | "variants", Content.Mapping variants ->
+                let moved (variant: Entry) = { variant with Value = moved grammar folder Shape.Sweep variant.Value }
+                { entry with Value = Node.mapping entry.Value.Span (List.map moved variants) }
+            | key, _ -> { entry with Value = value key entry.Value }
+
+        Node.mapping node.Span (List.map keyed entries)
+    | Shape.OrList(_, item), Content.Sequence items ->
+        { node with
+            Content = Content.Sequence(items |> List.map (moved grammar folder item)) }
+    | Shape.OrList(one, _), _ -> moved grammar folder one node
     | _ -> node
+
+/// Whether an heir says nothing else of where the code is.
+let private isSameCode (before: Entry list) (after: Entry list) =
+    let written (entry: Entry) = entry.Key.Value, Node.flow entry.Value
+    let named = after |> List.filter (fun entry -> entry.Key.Value <> CodeFile.arguments)
+
+    not after.IsEmpty
+    && named |> List.forall (fun entry -> List.contains (written entry) (List.map written before))
 
 /// The two nodes as one: keys of mappings are joined, everything else is that of the heir. A component keeps the
 /// parameters that the heir does not name, if it is the same component.
@@ -82,6 +128,14 @@ let rec private merge shape (parent: Node) (heir: Node) : Node =
     match shape with
     | Shape.Component _ ->
         match entries parent, entries heir with
+        | before, after when List.exists isCode before && List.forall isCode after && isSameCode before after ->
+            let inner key =
+                if key = CodeFile.arguments then
+                    Some(Shape.Fields [])
+                else
+                    None
+
+            joined inner [] parent heir
         | [ before ], [ after ] when
             before.Key.Value = after.Key.Value && isMapping before.Value && isMapping after.Value
             ->
@@ -201,7 +255,13 @@ let rec private resolved world grammar (chain: string list) (root: Node) : Node 
             let parent, more = resolved world grammar (file :: chain) parent
             let parent = parent |> without [ "name"; "description" ]
             let folder = folderOf written
-            let parent = if folder = "" then parent else moved folder grammar parent
+
+            let parent =
+                if folder = "" then
+                    parent
+                else
+                    moved grammar folder grammar parent
+
             let parent, hidden = withoutSwept grammar heir parent
             merge grammar parent heir, problems @ more @ hidden
 

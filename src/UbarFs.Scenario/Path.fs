@@ -77,6 +77,11 @@ module Path =
         | _, Content.Scalar(name, _) -> Some(Some({ Value = name; Span = node.Span }, Node.scalar node.Span ""))
         | _, Content.Mapping [] -> Some None
         | _, Content.Mapping [ entry ] -> Some(Some(entry.Key, entry.Value))
+        | _, Content.Mapping entries ->
+            // Code has several keys; the first of them stands for it.
+            entries
+            |> List.tryFind (fun entry -> CodeFile.isKey entry.Key.Value)
+            |> Option.map (fun entry -> Some(entry.Key, entry.Value))
         | _ -> None
 
     // The parameters of a component as a mapping, with the shorthand written out.
@@ -103,6 +108,32 @@ module Path =
         |> Diagnostic.noting other.Span $"the {family} is chosen here"
         |> Diagnostic.hinted $"choose '{name.Value}' there, or take the path out"
 
+    /// Puts a value at a key of what names code. What cannot stand beside it is taken out.
+    let private setCode family (key: Located<string>) rest value (node: Node) (path: Path) : Node * Diagnostic list =
+        let kept =
+            entriesOf node
+            |> Option.defaultValue []
+            |> List.filter (fun entry ->
+                CodeFile.isKey entry.Key.Value && not (CodeFile.areAlternatives key.Value entry.Key.Value))
+
+        let isArguments = key.Value = CodeFile.arguments
+
+        match rest, chosen node with
+        | _, Some(Some(other, _)) when isArguments && not (CodeFile.isKey other.Value) ->
+            node, [ notChosen family { key with Value = "script" } other path ]
+        | [], _ -> Node.mapping node.Span (replace key value kept), []
+        | [ parameter ], _ when isArguments ->
+            let given =
+                kept
+                |> List.tryFind (isKey key.Value)
+                |> Option.bind (fun entry -> entriesOf entry.Value)
+                |> Option.defaultValue []
+
+            Node.mapping node.Span (replace key (Node.mapping key.Span (replace parameter value given)) kept), []
+        | inner :: _, _ ->
+            let trail = path |> List.takeWhile (fun part -> not (obj.ReferenceEquals(part, inner)))
+            node, [ insideValue inner (List.rev trail) ]
+
     /// Puts a value at a path, as if it had been written there; mappings that are missing on the way are added, and
     /// the other spelling of the same choice (`epochs` of `iterations`) is taken out. What is wrong with the path
     /// itself is returned beside the node; a misspelt path is followed where it was meant to lead.
@@ -111,7 +142,9 @@ module Path =
             match shape, rest with
             | _, [] -> value, []
             | Shape.Fields fields, key :: rest -> field fields trail key rest node
-            | Shape.Component(family, members), name :: rest -> componentAt family members trail name rest node
+            | Shape.Component(family, _, true), name :: rest when CodeFile.isKey name.Value ->
+                setCode family name rest value node path
+            | Shape.Component(family, members, _), name :: rest -> componentAt family members trail name rest node
             | Shape.OrList(one, _), _ -> at one trail rest node
             | Shape.Sweep, _ ->
                 let key: Located<string> = { List.head rest with Value = text rest }
@@ -194,6 +227,8 @@ module Path =
 
     let rec private areAlternatives shape one other =
         match shape with
+        | Some(Shape.Component(_, _, true)) when CodeFile.isKey one && CodeFile.isKey other ->
+            CodeFile.areAlternatives one other
         | Some(Shape.Component _) -> true
         | Some(Shape.OrList(single, _)) -> areAlternatives (Some single) one other
         | Some(Shape.Fields fields) -> Shape.areAlternatives fields one other

@@ -48,10 +48,12 @@ let rec private expected shape =
     match shape with
     | Shape.Scalar kind -> cell (Kind.describe kind)
     | Shape.Text expected -> cell expected
-    | Shape.Component(family, _) ->
+    | Shape.Component(family, _, isOpen) ->
+        let code = if isOpen then ", or [code](writing-a-rule.md)" else ""
+
         match Family.all |> List.tryFind (fun known -> known.Name = family) with
-        | Some known -> $"one of the [{known.Plural}](#{slug (title known)})"
-        | None -> $"a {family}"
+        | Some known -> $"one of the [{known.Plural}](#{slug (title known)}){code}"
+        | None -> $"a {family}{code}"
     | Shape.Fields _ -> "keys"
     | Shape.OrList(one, item) when expected one = expected item -> $"{expected one}, or a list of them"
     | Shape.OrList(one, item) -> $"{expected one}, or a list, each item {expected item}"
@@ -98,6 +100,10 @@ let private notation =
       ""
       "- A component is written by its name (`rule: ubar`), by its name and parameters"
       "  (`rule: { ubar: { rho: 0.3 } }`), or by its name and its first parameter alone (`rule: { ubar: 0.3 }`)."
+      "- A rule or an attack can be code of your own: `rule: { script: rules/mine.fsx }` is an F# script, and"
+      "  `rule: { assembly: mine.dll, type: Name }` a class of a .NET assembly; paths count from the scenario's folder."
+      "  Its parameters stand in `with`: `rule: { script: rules/mine.fsx, with: { share: 0.3 } }`; `rule.with.share` is"
+      "  the path of one. [Writing a rule](writing-a-rule.md) shows how. `--no-scripts` refuses to run code."
       "- A number can be a percentage: `25%` is `0.25`."
       "- A time has its unit: `2 epochs`, `50 iterations`. Without one, `training.epochs` counts epochs and"
       "  `training.iterations` iterations."

@@ -167,7 +167,11 @@ module Run =
            | Loss.CrossEntropy -> "cross-entropy"
            | Loss.Hinge -> "hinge")
           "rule", Chosen.canonical run.Rule
+          for print in Option.toList (Chosen.fingerprint run.Rule) do
+              "rule.code", print
           "attack", listed Chosen.canonical run.Attacks
+          for print in List.choose Chosen.fingerprint run.Attacks do
+              "attack.code", print
           "measure.every", string run.Every ]
 
     /// Iterations in an epoch: the batches in one pass over an average node's share of the data.

@@ -45,7 +45,7 @@ module Scenario =
         let hasName = Path.isGiven [ { Value = "name"; Span = root.Span } ] root
 
         validation {
-            let! expanded = Expansion.expand (surveyOnce world file) root
+            let! expanded = Expansion.expand (world.Code file) (surveyOnce world file) root
             and! () = if List.isEmpty wrong then Ok() else Error wrong
 
             and! nameOfFile =
@@ -118,16 +118,19 @@ module Scenario =
 
     /// Reads a scenario from a text, and the files that it names; they count from the folder of `path`. Folders of
     /// images are looked at.
-    let loadText (path: string) text overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
-        parseIn World.machine path text overrides
+    let loadText world (path: string) text overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
+        parseIn world path text overrides
         |> Result.bind (fun (scenario, warnings) ->
             readGraphs scenario |> Result.map (fun scenario -> scenario, warnings))
 
     /// Reads a scenario file, and the files that it names.
-    let load (path: string) (overrides: (string * string) list) : Result<Scenario * Diagnostic list, Diagnostic list> =
+    let loadIn world (path: string) overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
         ScenarioFile.read path
         |> Result.mapError List.singleton
-        |> Result.bind (fun text -> loadText path text overrides)
+        |> Result.bind (fun text -> loadText world path text overrides)
+
+    /// Reads a scenario file, and the files that it names, but no code.
+    let load path overrides = loadIn World.machine path overrides
 
     /// Scenarios whose results would share a folder: an error for each that has the name of an earlier one.
     let clashes (scenarios: Scenario list) : Diagnostic list =

@@ -8,15 +8,21 @@ open System.Text
 
 let private strict = UTF8Encoding(false, true)
 
-/// The nearest name among the scenarios beside a file that is not there.
+/// The nearest name among the scenarios, or for a script among the scripts, beside a file that is not there.
 let private sibling (path: string) =
     let folder = Path.GetDirectoryName(Path.GetFullPath path)
+
+    let endings =
+        if path.EndsWith(".fsx", StringComparison.OrdinalIgnoreCase) then
+            [ ".fsx" ]
+        else
+            [ ".yaml"; ".yml" ]
 
     let names =
         try
             Directory.EnumerateFiles folder
             |> Seq.map (fun file -> Path.GetFileName file |> string)
-            |> Seq.filter (fun name -> name.EndsWith ".yaml" || name.EndsWith ".yml")
+            |> Seq.filter (fun name -> endings |> List.exists name.EndsWith)
             |> Seq.truncate 1000
             |> List.ofSeq
         with

@@ -172,7 +172,21 @@ let private ofMember path (owner: Member) : Definition list =
 
     (path, anyOf (mapping true keys [] :: shorthand)) :: List.map parameter owner.Parameters
 
-let private ofComponent path family (members: Member list) : JsonNode * Definition list =
+/// What names code in place of a component: each key by its path.
+let private ofCode path family : JsonNode list * Definition list =
+    let key name meaning schema : Definition = $"{path}.{name}", described meaning Default.Absent schema
+    let path' name = $"{path}.{name}"
+    let keys names = mapping false [ for name in names -> name, ref (path' name) ]
+    let required names : (string * JsonNode) list = [ "required", words names ]
+
+    [ keys [ "script"; "with" ] [ "minProperties", JsonValue.Create 1 ]
+      keys [ "assembly"; "type"; "with" ] (required [ "assembly"; "type" ]) ],
+    [ key "script" $"an F# script that defines the {family}, relative to the scenario" anyText
+      key "assembly" $"an assembly with the {family}, relative to the scenario" anyText
+      key "type" $"the class in the assembly that is the {family}" anyText
+      key "with" $"parameters of the {family} that the code defines" (object' [ "type", words [ "object"; "null" ] ]) ]
+
+let private ofComponent path family (members: Member list) isOpen : JsonNode * Definition list =
     let inner (owner: Member) = $"{path}.{owner.Name}"
 
     let name (owner: Member) =
@@ -185,8 +199,10 @@ let private ofComponent path family (members: Member list) : JsonNode * Definiti
     let one: (string * JsonNode) list =
         [ "minProperties", JsonValue.Create 1; "maxProperties", JsonValue.Create 1 ]
 
-    anyOf (List.map name members @ [ mapping false keys one; ref reference ]),
-    members |> List.collect (fun owner -> ofMember (inner owner) owner)
+    let code, definitions = if isOpen then ofCode path family else [], []
+
+    anyOf (List.map name members @ [ mapping false keys one ] @ code @ [ ref reference ]),
+    (members |> List.collect (fun owner -> ofMember (inner owner) owner)) @ definitions
 
 let private both one other = object' [ "required", words [ one; other ] ]
 
@@ -195,7 +211,7 @@ let rec private ofShape (path: string) shape : JsonNode * Definition list =
     match shape with
     | Shape.Scalar kind -> anyOf (ofKind kind @ [ ref reference ]), []
     | Shape.Text _ -> anyOf (ofText path @ [ ref reference ]), []
-    | Shape.Component(family, members) -> ofComponent path family members
+    | Shape.Component(family, members, isOpen) -> ofComponent path family members isOpen
     | Shape.OrList(one, item) when one = item ->
         let one, definitions = ofShape path one
         anyOf [ one; listOf (one.DeepClone()) ], definitions
@@ -287,6 +303,16 @@ let private sweepable (fields: KeyShape list) (definitions: Definition list) =
 
 /// The definitions of a sweep: lists side by side, what a variant sets, what an exclusion asks, and the whole.
 let private ofSweep (paths: string list) : Definition list =
+    // The parameters of code are known to the code alone.
+    let parameters (value: JsonNode) : (string * JsonNode) list =
+        let prefixes =
+            paths
+            |> List.filter (fun path -> path.EndsWith($".{CodeFile.arguments}", StringComparison.Ordinal))
+            |> String.concat "|"
+            |> _.Replace(".", @"\.")
+
+        [ "patternProperties", object' [ $@"^({prefixes})\.[^.]+$", value ] ]
+
     let lists () = paths |> List.map (fun path -> path, listOf (ref path))
     let values = paths |> List.map (fun path -> path, ref path)
     let conditions = paths |> List.map (fun path -> path, anyOf [ ref path; listOf (ref path) ])
@@ -307,10 +333,13 @@ let private ofSweep (paths: string list) : Definition list =
           [ typed "null"; ref "sweep-exclusion"; itemsOf "sweep-exclusion" ] ]
         |> List.map (fun (key, meaning, schemas) -> key, described meaning Default.Absent (anyOf schemas))
 
-    [ "sweep-zip", mapping true (lists ()) []
-      "sweep-variant", mapping true values []
-      "sweep-exclusion", mapping false ((Level.column, anyText) :: conditions) [ "minProperties", JsonValue.Create 1 ]
-      "sweep-plan", mapping true (keywords @ lists ()) [] ]
+    let anyList () = parameters (listOf (object' []))
+    let one: (string * JsonNode) list = [ "minProperties", JsonValue.Create 1 ]
+
+    [ "sweep-zip", mapping true (lists ()) (anyList ())
+      "sweep-variant", mapping true values (parameters (object' []))
+      "sweep-exclusion", mapping false ((Level.column, anyText) :: conditions) (one @ parameters (object' []))
+      "sweep-plan", mapping true (keywords @ lists ()) (anyList ()) ]
 
 // ---- The whole
 

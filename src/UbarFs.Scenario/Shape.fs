@@ -24,8 +24,9 @@ type Shape =
     | Scalar of Kind
     /// A text of a form that no `Kind` describes.
     | Text of expected: string
-    /// A component of a family ("rule", "attack", …), with or without parameters.
-    | Component of family: string * members: Member list
+    /// A component of a family ("rule", "attack", …), with or without parameters; where it is open, code can be named
+    /// in its place.
+    | Component of family: string * members: Member list * isOpen: bool
     | Fields of KeyShape list
     /// One value of a shape, or a list of values of another.
     | OrList of one: Shape * item: Shape
@@ -60,7 +61,7 @@ module Shape =
                           List.rev path
 
                       yield! search (field.Key :: path) field.Shape ]
-            | Shape.Component(_, members) ->
+            | Shape.Component(_, members, _) ->
                 [ for candidate in members do
                       if candidate.Parameters |> List.exists (fun parameter -> parameter.Name = key) then
                           List.rev (candidate.Name :: path) ]
@@ -91,7 +92,9 @@ module Shape =
         | _, [] -> true
         | Shape.Fields fields, key :: rest ->
             fields |> List.exists (fun field -> field.Key = key && hasPath rest field.Shape)
-        | Shape.Component(_, members), name :: rest ->
+        | Shape.Component(_, _, true), [ key ] when List.contains key CodeFile.keywords -> true
+        | Shape.Component(_, _, true), key :: rest when key = CodeFile.arguments -> rest.Length <= 1
+        | Shape.Component(_, members, _), name :: rest ->
             members
             |> List.exists (fun candidate ->
                 candidate.Name = name

@@ -12,6 +12,8 @@ type World =
         /// What the images are like that a scenario's file names: a dataset that is still unread comes back with its
         /// shape and sizes known, or as it is where nobody may look.
         Survey: string -> Dataset -> Result<Dataset, string>
+        /// The code that a scenario's file names; paths count from its folder.
+        Code: string -> CodeAccess
     }
 
 [<RequireQualifiedAccess>]
@@ -21,9 +23,12 @@ module World =
     let none =
         { Read = fun path -> Error(Diagnostic.fileError path "no such file")
           Variable = fun _ -> None
-          Survey = fun _ dataset -> Ok dataset }
+          Survey = fun _ dataset -> Ok dataset
+          Code = fun _ -> CodeAccess.none }
 
+    /// The files and the environment of this machine, but no code.
     let machine =
         { Read = ScenarioFile.read
           Variable = System.Environment.GetEnvironmentVariable >> Option.ofObj
-          Survey = fun file -> ImageFolder.survey (System.IO.Path.GetDirectoryName file |> string) }
+          Survey = fun file -> ImageFolder.survey (System.IO.Path.GetDirectoryName file |> string)
+          Code = fun _ -> CodeAccess.none }

@@ -2,42 +2,18 @@
 [<RequireQualifiedAccess>]
 module internal UbarFs.Scripting.Compiler
 
-open System
-open System.Diagnostics
 open System.IO
 open FSharp.Compiler.Diagnostics
 open UbarFs.Scenario
 
-/// A piece of a source by lines from 1 and columns from 0. A piece of several lines is cut at the end of its first.
-let span (source: Source) startLine startColumn endLine endColumn : Span =
-    let line = min (max 1 startLine) source.LineStarts.Length - 1
-    let first = source.LineStarts[line] + startColumn
-
-    let last =
-        if endLine = startLine then
-            source.LineStarts[line] + max endColumn (startColumn + 1)
-        else
-            source.LineEnds[line]
-
-    Span.create source first (max last (first + 1))
-
-let private isFile (source: Source) (name: string) =
-    match source.Origin with
-    | Origin.File path -> Path.GetFullPath path = Path.GetFullPath name
-    | Origin.CommandLine -> false
-
 /// The source of a file that messages name: the script, or one that it loads.
 let sourceOf (script: Source) (name: string) : Source =
-    if name = "" || isFile script name || not (File.Exists name) then
+    if name = "" || Thrown.isFile script name || not (File.Exists name) then
         script
     else
         match ScenarioFile.read name with
         | Ok text -> Source.create (Origin.File name) text
         | Error _ -> script
-
-let private oneLine (message: string) =
-    message.Split([| '\r'; '\n' |], StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
-    |> String.concat " "
 
 /// A message of the compiler, in the source of the file that it names; those that only inform are dropped.
 let diagnostic (sourceOf: string -> Source) (message: FSharpDiagnostic) : Diagnostic option =
@@ -50,37 +26,5 @@ let diagnostic (sourceOf: string -> Source) (message: FSharpDiagnostic) : Diagno
     define
     |> Option.map (fun define ->
         let source = sourceOf message.FileName
-        let place = span source message.StartLine message.StartColumn message.EndLine message.EndColumn
-        define place $"{oneLine message.Message} ({message.ErrorNumberText})")
-
-/// Where an exception left one of the sources, if its trace says so.
-let private thrownAt (trySource: string -> Source option) (error: exn) =
-    StackTrace(error, true).GetFrames()
-    |> Array.tryPick (fun frame ->
-        frame.GetFileName()
-        |> Option.ofObj
-        |> Option.bind trySource
-        |> Option.filter (fun _ -> frame.GetFileLineNumber() > 0)
-        |> Option.map (fun source ->
-            let line = min (frame.GetFileLineNumber()) source.LineStarts.Length
-            let text = Source.line source (line - 1)
-            let indent = text.Length - text.TrimStart().Length
-            span source line indent line text.Length))
-
-let rec private innermost (error: exn) =
-    match error, error.InnerException with
-    | (:? Reflection.TargetInvocationException | :? TypeInitializationException), inner when not (isNull inner) ->
-        innermost inner
-    | _ -> error
-
-/// An exception that a script threw: where it left one of its sources, if these are known by the names in its trace.
-let thrown (trySource: string -> Source option) (file: string) (error: exn) : Diagnostic =
-    let error = innermost error
-    let message = $"the script failed: {oneLine error.Message} ({error.GetType().Name})"
-
-    match thrownAt trySource error with
-    | Some place -> Diagnostic.error place message
-    | None -> Diagnostic.fileError file message
-
-/// The source itself under its own name.
-let only (source: Source) (name: string) = if isFile source name then Some source else None
+        let place = Thrown.span source message.StartLine message.StartColumn message.EndLine message.EndColumn
+        define place $"{Thrown.oneLine message.Message} ({message.ErrorNumberText})")

@@ -2,6 +2,7 @@ namespace UbarFs.Scripting
 
 open System
 open UbarFs.Core
+open UbarFs.Scenario
 
 /// What of a run a script can define.
 type internal Part<'value> =
@@ -87,3 +88,15 @@ module internal Part =
                 | :? Settings<Behaviour> as settings -> Attack.timed (ofSettings name "attack" settings)
                 | value -> Attack.timed (ofSettings name "attack" (Setting.none (unbox<Behaviour> value)))
           Guarded = guardedAttack }
+
+    /// The component with everything that its code throws told by a diagnostic.
+    let guarded (part: Part<'value>) (thrown: exn -> Diagnostic) (component': Component<'value>) : Component<'value> =
+        let translate error =
+            match error with
+            | CodeException _ -> error
+            | _ -> CodeException(thrown error, error)
+
+        let read arguments =
+            translated translate (fun () -> part.Guarded translate (component'.Settings.Read arguments))
+
+        { component' with Settings = { component'.Settings with Read = read } }

@@ -7,20 +7,6 @@ open FSharp.Reflection
 open UbarFs.Core
 open UbarFs.Scenario
 
-/// What a script's own code throws when a rule or an attack out of it is at work; the message tells its place.
-exception CodeException of message: string * cause: exn with
-    override error.Message = error.message
-
-/// A component out of a user's code.
-type Loaded<'value> =
-    {
-        Component: Component<'value>
-        /// A checksum of the code, wherever it lies.
-        Fingerprint: string
-        /// What the compiler warned of; nothing when the code was compiled before.
-        Warnings: Diagnostic list
-    }
-
 /// Rules and attacks out of F# scripts. Loading a script runs its code: there is no sandbox.
 [<RequireQualifiedAccess>]
 module RuleScript =
@@ -59,24 +45,9 @@ module RuleScript =
             |> Diagnostic.hinted $"call the one that counts '{part.Word}', or make the others private"
             |> Error
 
-    let private guarded (part: Part<'value>) sources path (component': Component<'value>) =
-        let translate (error: exn) =
-            match error with
-            | CodeException _ -> error
-            | _ ->
-                let diagnostic = Compiler.thrown (Sources.tryFind sources) path error
-                CodeException((Rendering.plain diagnostic).TrimEnd(), error)
-
-        let read arguments =
-            try
-                part.Guarded translate (component'.Settings.Read arguments)
-            with error ->
-                raise (translate error)
-
-        { component' with Settings = { component'.Settings with Read = read } }
-
     let private define (part: Part<'value>) (path: string) (sources: Sources) (compiled: Library.Compiled) =
         let name = Path.GetFileName path |> string
+        let thrown = Thrown.diagnostic (Sources.tryFind sources) "the script" path
 
         values part compiled.Assembly
         |> chosen part path
@@ -84,9 +55,9 @@ module RuleScript =
             try
                 Ok(part.Read name (property.GetValue null))
             with error ->
-                Error(Compiler.thrown (Sources.tryFind sources) path error))
+                Error(thrown error))
         |> Result.map (fun component' ->
-            { Component = guarded part sources path component'
+            { Component = Part.guarded part thrown component'
               Fingerprint = Sources.fingerprint sources
               Warnings = compiled.Warnings })
         |> Result.mapError (fun problem -> compiled.Warnings @ [ problem ])

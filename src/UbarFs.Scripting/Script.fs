@@ -58,9 +58,9 @@ let rec private scenarios (value: obj | null) : Result<obj list, string> =
         | None -> Ok(found |> List.collect (Result.defaultValue []))
     | other -> Error $"a value of type {other.GetType().Name}"
 
-let private loaded file overrides (made: obj) : Result<Scenario * Diagnostic list, Diagnostic list> =
+let private loaded world file overrides (made: obj) : Result<Scenario * Diagnostic list, Diagnostic list> =
     match made with
-    | :? Build.Built as built -> Scenario.loadText $"{file} ({built.Name})" built.Yaml overrides
+    | :? Build.Built as built -> Scenario.loadText world $"{file} ({built.Name})" built.Yaml overrides
     | :? Scenario as scenario when List.isEmpty overrides -> Ok({ scenario with File = file }, [])
     | _ ->
         Diagnostic.fileError file "--set cannot change a scenario that the script has checked itself"
@@ -68,8 +68,8 @@ let private loaded file overrides (made: obj) : Result<Scenario * Diagnostic lis
         |> List.singleton
         |> Error
 
-let private gathered file overrides warnings (made: obj list) =
-    let results = made |> List.map (loaded file overrides)
+let private gathered world file overrides warnings (made: obj list) =
+    let results = made |> List.map (loaded world file overrides)
 
     let errors =
         results
@@ -92,7 +92,12 @@ let private gathered file overrides warnings (made: obj list) =
 
 /// Runs a script and reads what it yields: values of `Build.scenario`, or scenarios. `--set` values count as if the
 /// scenarios said them. What scripts print goes to standard output.
-let load (path: string) (overrides: (string * string) list) : Result<Scenario list * Diagnostic list, Diagnostic list> =
+let load
+    world
+    (path: string)
+    (overrides: (string * string) list)
+    : Result<Scenario list * Diagnostic list, Diagnostic list> =
+
     match ScenarioFile.read path with
     | Error problem -> Error [ problem ]
     | Ok text ->
@@ -112,12 +117,12 @@ let load (path: string) (overrides: (string * string) list) : Result<Scenario li
 
         match result with
         | _ when not errors.IsEmpty -> Error said
-        | Choice2Of2 error -> Error(said @ [ Compiler.thrown (Compiler.only source) path error ])
+        | Choice2Of2 error -> Error(said @ [ Thrown.diagnostic (Thrown.only source) "the script" path error ])
         | Choice1Of2 value ->
             let value = value |> Option.map _.ReflectionValue |> Option.toObj
 
             match scenarios value with
-            | Ok made -> gathered path overrides said made
+            | Ok made -> gathered world path overrides said made
             | Error what ->
                 Diagnostic.fileError path $"the script yields {what}, which is no scenario"
                 |> Diagnostic.hinted "its last line is a scenario, or a list of scenarios: [ first; second ]"

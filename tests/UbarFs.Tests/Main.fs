@@ -43,6 +43,7 @@ let main arguments =
               CanonicalTests.tests
               ScriptTests.tests
               RuleScriptTests.tests
+              UserCodeTests.tests
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests

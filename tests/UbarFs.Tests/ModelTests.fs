@@ -6,7 +6,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
-open UbarFs.Tests.Generators
+open UbarFs.Testing.Generators
 
 let private model name =
     Catalogue.models

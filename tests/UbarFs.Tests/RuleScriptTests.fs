@@ -135,8 +135,8 @@ let tests =
                   let rule = (accepted (RuleScript.loadRule path)).Component
 
                   match Expect.throwsC (fun () -> result rule [] |> ignore) id with
-                  | CodeException(message, _) ->
-                      Expect.stringContains message "mine.fsx:3:9: error: the script failed: no luck" "place"
+                  | CodeException _ as error ->
+                      Expect.stringContains error.Message "mine.fsx:3:9: error: the script failed: no luck" "place"
                   | other -> failtest $"{other}")
 
           testCase "a script defines exactly one rule"

@@ -158,7 +158,7 @@ let rec private ofShape (path: string) shape : Gen<string> =
     | Shape.Scalar kind -> Gen.elements (ofKind kind)
     | Shape.Text _ when path.StartsWith "training" || path.StartsWith "measure" -> Gen.elements durations
     | Shape.Text _ -> Gen.elements [ "some-name"; "[]"; "{}" ]
-    | Shape.Component(_, members) -> component' members
+    | Shape.Component(_, members, _) -> component' members
     | Shape.OrList(one, item) ->
         Gen.frequency
             [ 3, ofShape path one

@@ -14,7 +14,7 @@ let private load (name: string) (text: string) overrides =
 
         let hidden (text: string) = text.Replace(folder + string Path.DirectorySeparatorChar, "")
 
-        Script.load path overrides
+        Script.load World.machine path overrides
         |> Result.mapError (List.map (Rendering.plain >> hidden) >> String.concat ""))
 
 let private refused text =

@@ -1,0 +1,71 @@
+namespace UbarFs.Scenario
+
+open UbarFs.Core
+
+/// Code that a scenario brings along: what the language writes in place of a name out of the catalogue.
+[<RequireQualifiedAccess>]
+type CodeFile =
+    /// `{ script: rules/mine.fsx }`
+    | Script of path: string
+    /// `{ assembly: mine.dll, type: Name }`
+    | Assembly of path: string * typeName: string
+
+/// A component out of a user's code.
+type Loaded<'value> =
+    {
+        Component: Component<'value>
+        /// A checksum of the code, wherever it lies.
+        Fingerprint: string
+        /// What the compiler warned of; nothing when the code was compiled before.
+        Warnings: Diagnostic list
+    }
+
+/// What a user's code threw; the diagnostic tells where.
+exception CodeException of diagnostic: Diagnostic * cause: exn with
+    override error.Message = (Rendering.plain error.diagnostic).TrimEnd()
+
+/// The way to the code that a scenario names. A diagnostic about a file, or a type, as a whole has its place at the
+/// name of it as the scenario writes it.
+type CodeAccess =
+    { Rule: CodeFile -> Result<Loaded<Rule>, Diagnostic list>
+      Attack: CodeFile -> Result<Loaded<Attack>, Diagnostic list> }
+
+[<RequireQualifiedAccess>]
+module CodeFile =
+
+    /// The keys that name code.
+    let keywords = [ "script"; "assembly"; "type" ]
+
+    /// The key with the parameters of what the code defines.
+    let arguments = "with"
+
+    let isKey name = name = arguments || List.contains name keywords
+
+    /// Whether two of the keys exclude each other.
+    let areAlternatives one other =
+        let names = set [ one; other ]
+        names.Contains "script" && (names.Contains "assembly" || names.Contains "type")
+
+    let path file =
+        match file with
+        | CodeFile.Script path
+        | CodeFile.Assembly(path, _) -> path
+
+    /// The keys of the language that name it.
+    let keys file =
+        match file with
+        | CodeFile.Script path -> [ "script", path ]
+        | CodeFile.Assembly(path, typeName) -> [ "assembly", path; "type", typeName ]
+
+[<RequireQualifiedAccess>]
+module CodeAccess =
+
+    /// Whoever reads a scenario this way runs nothing; the reason is in the user's words.
+    let refused reason hint : CodeAccess =
+        let refuse file =
+            Error [ Diagnostic.fileError (CodeFile.path file) reason |> Diagnostic.hinted hint ]
+
+        { Rule = refuse; Attack = refuse }
+
+    /// No code at all.
+    let none = refused "code is not loaded here" "name a component of the catalogue"

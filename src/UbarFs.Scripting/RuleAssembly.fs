@@ -1,0 +1,226 @@
+/// Rules and attacks out of .NET assemblies. Loading one runs its code: there is no sandbox.
+[<RequireQualifiedAccess>]
+module UbarFs.Scripting.RuleAssembly
+
+open System
+open System.Collections.Generic
+open System.ComponentModel
+open System.IO
+open System.Reflection
+open System.Runtime.Loader
+open System.Security.Cryptography
+open FsToolkit.ErrorHandling
+open UbarFs.Api
+open UbarFs.Core
+open UbarFs.Scenario
+
+/// Assemblies that the program and its guests share, by their names.
+let private shared =
+    lazy
+        (AppContext.GetData "TRUSTED_PLATFORM_ASSEMBLIES"
+         |> string
+         |> _.Split(Path.PathSeparator)
+         |> Seq.map (fun path -> Path.GetFileNameWithoutExtension path |> string)
+         |> Set)
+
+/// Loads an assembly and what lies beside it; what the program has itself is shared with it.
+type private Guest(path: string) =
+    inherit AssemblyLoadContext(Path.GetFileName path)
+    let resolver = AssemblyDependencyResolver path
+
+    override guest.Load name =
+        match Option.ofObj name.Name with
+        | Some name when shared.Value.Contains name -> null
+        | _ ->
+            resolver.ResolveAssemblyToPath name
+            |> Option.ofObj
+            |> Option.map guest.LoadFromAssemblyPath
+            |> Option.toObj
+
+let private siblings (path: string) =
+    try
+        Directory.GetFiles(Path.GetDirectoryName path |> string, "*.dll")
+        |> Array.map (fun file -> Path.GetFileName file |> string)
+        |> List.ofArray
+    with
+    | :? IOException
+    | :? UnauthorizedAccessException -> []
+
+let private opened (path: string) : Result<Assembly, Diagnostic> =
+    let full = Path.GetFullPath path
+    let refuse message = Diagnostic.fileError path message
+
+    if not (File.Exists full) then
+        let nearest = Nearest.find (siblings full) (Path.GetFileName full |> string)
+        let meant = nearest |> Option.map (fun name -> $"did you mean '{name}'?")
+        Error(refuse $"there is no assembly '{full}'" |> Diagnostic.withHint meant)
+    else
+        try
+            let symbols = Path.ChangeExtension(full, ".pdb")
+
+            // Out of memory, so that the file can be built anew meanwhile.
+            use code = new MemoryStream(File.ReadAllBytes full)
+
+            if File.Exists symbols then
+                use symbols = new MemoryStream(File.ReadAllBytes symbols)
+                Ok(Guest(full).LoadFromStream(code, symbols))
+            else
+                Ok(Guest(full).LoadFromStream code)
+        with
+        | :? BadImageFormatException -> Error(refuse "this is not a .NET assembly")
+        | :? IOException
+        | :? UnauthorizedAccessException as error -> Error(refuse error.Message)
+
+let private libraries = [ typeof<TorchSharp.torch>.Assembly; typeof<IAggregationRule>.Assembly ]
+
+/// What the assembly was compiled with that the program has in another version.
+let private mismatched path (assembly: Assembly) : Diagnostic option =
+    assembly.GetReferencedAssemblies()
+    |> Array.tryPick (fun wanted ->
+        libraries
+        |> List.map _.GetName()
+        |> List.tryFind (fun had -> had.Name = wanted.Name && had.Version <> wanted.Version)
+        |> Option.map (fun had ->
+            Diagnostic.fileError path $"it was compiled with {had.Name} {wanted.Version}; ubarfs has {had.Version}"
+            |> Diagnostic.hinted $"compile it with the {had.Name}.dll of this ubarfs"))
+
+let private types path (assembly: Assembly) : Result<Type list, Diagnostic> =
+    try
+        Ok(List.ofArray (assembly.GetExportedTypes()))
+    with
+    | :? ReflectionTypeLoadException
+    | :? IOException
+    | :? TypeLoadException as error ->
+        Error(Diagnostic.fileError path $"its types cannot be loaded: {Thrown.oneLine error.Message}")
+
+let private isUsable (contract: Type) (candidate: Type) =
+    contract.IsAssignableFrom candidate
+    && candidate.IsClass
+    && not candidate.IsAbstract
+    && not candidate.ContainsGenericParameters
+
+/// The class of a name, with or without its namespace, that implements the interface.
+let private find (contract: Type) (name: string) (all: Type list) : Result<Type, Diagnostic> =
+    let refuse message = Diagnostic.fileError name message
+    let usable = all |> List.filter (isUsable contract)
+    let isNamed (candidate: Type) = candidate.FullName = name || candidate.Name = name
+
+    match List.filter isNamed usable, List.tryFind isNamed all with
+    | [ found ], _ -> Ok found
+    | several, _ when several.Length > 1 ->
+        let names = several |> List.map (fun candidate -> $"'{candidate.FullName}'") |> String.concat ", "
+        Error(refuse $"several classes are called '{name}': {names}")
+    | _, Some other ->
+        Error(
+            refuse $"'{name}' is not a public class that can be made and implements {contract.FullName}"
+            |> Diagnostic.hinted $"it is {other}"
+        )
+    | _, None ->
+        let names = usable |> List.map _.Name
+
+        let hint =
+            match Nearest.find names name, names with
+            | Some nearest, _ -> $"did you mean '{nearest}'?"
+            | None, [] -> $"no public class in it implements {contract.FullName}"
+            | None, names ->
+                let listed = names |> List.map (fun name -> $"'{name}'") |> String.concat ", "
+                $"it has {listed}"
+
+        Error(refuse $"there is no class '{name}' in the assembly" |> Diagnostic.hinted hint)
+
+/// A checksum of the assembly and of what lies beside it and is loaded with it.
+let private fingerprint (path: string) (assembly: Assembly) =
+    let folder = Path.GetDirectoryName(Path.GetFullPath path) |> string
+    let context = AssemblyLoadContext.GetLoadContext assembly |> nonNull
+    use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+
+    let rec add (known: Set<string>) (file: string, assembly: Assembly) =
+        hash.AppendData(SHA256.HashData(File.ReadAllBytes file))
+
+        assembly.GetReferencedAssemblies()
+        |> Array.sortBy _.FullName
+        |> Array.fold
+            (fun (known: Set<string>) name ->
+                let beside = Path.Combine(folder, $"{name.Name}.dll")
+
+                if known.Contains beside || shared.Value.Contains(string name.Name) || not (File.Exists beside) then
+                    known
+                else
+                    add (known.Add beside) (beside, context.LoadFromAssemblyName name))
+            known
+
+    add Set.empty (Path.GetFullPath path, assembly) |> ignore
+    Convert.ToHexStringLower(hash.GetHashAndReset())
+
+let private sourceOf (name: string) : Source option =
+    ScenarioFile.read name |> Result.toOption |> Option.map (Source.create (Origin.File name))
+
+let private describe word (found: Type) settings : Component<'value> =
+    let summary =
+        found.GetCustomAttribute<DescriptionAttribute>()
+        |> Option.ofObj
+        |> Option.map _.Description
+        |> Option.defaultValue $"a {word} of your own"
+
+    Component.define found.Name settings
+    |> Component.describedBy summary "What the class says." $"the class {found.FullName}"
+
+let private load
+    (part: Part<'value>)
+    (contract: Type)
+    (complete: Component<'made> -> Component<'value>)
+    (adapt: obj -> 'made)
+    (path: string)
+    (typeName: string)
+    : Result<Loaded<'value>, Diagnostic> =
+    result {
+        let! assembly = opened path
+
+        match mismatched path assembly with
+        | Some problem -> return! Error problem
+        | None ->
+            let! found = types path assembly |> Result.bind (find contract typeName)
+            let thrown = Thrown.diagnostic sourceOf $"the class '{found.Name}'" typeName
+
+            let make () = Activator.CreateInstance found |> nonNull
+
+            let! fresh =
+                if isNull (found.GetConstructor Type.EmptyTypes) then
+                    Diagnostic.fileError typeName $"'{found.FullName}' has no public constructor without parameters"
+                    |> Diagnostic.hinted "parameters of the language are public properties that can be set"
+                    |> Error
+                else
+                    try
+                        Ok(make ())
+                    with error ->
+                        Error(thrown error)
+
+            let! properties = ClassParameters.read fresh |> Result.mapError (Diagnostic.fileError typeName)
+
+            let build (arguments: Arguments) =
+                let target = make ()
+
+                for property in properties do
+                    match arguments.TryFind property.Parameter.Name with
+                    | Some value -> property.Set target value
+                    | None -> ()
+
+                adapt target
+
+            let settings = { Parameters = properties |> List.map _.Parameter; Read = build }
+
+            return
+                { Component = describe part.Word found settings |> complete |> Part.guarded part thrown
+                  Fingerprint = fingerprint path assembly
+                  Warnings = [] }
+    }
+
+/// The rule that a class of an assembly is.
+let loadRule path typeName : Result<Loaded<Rule>, Diagnostic list> =
+    load Part.rule typeof<IAggregationRule> id (unbox<IAggregationRule> >> RuleClass.rule) path typeName
+    |> Result.mapError List.singleton
+
+/// The attack that a class of an assembly is.
+let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
+    load Part.attack typeof<IAttack> Attack.timed (unbox<IAttack> >> RuleClass.behaviour) path typeName
+    |> Result.mapError List.singleton

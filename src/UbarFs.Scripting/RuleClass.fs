@@ -1,0 +1,103 @@
+/// Rules and attacks as objects of classes that implement the interfaces for C#.
+[<RequireQualifiedAccess>]
+module internal UbarFs.Scripting.RuleClass
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open UbarFs.Api
+open UbarFs.Core
+
+let private memoryOf (tensors: IReadOnlyDictionary<string, torch.Tensor>) : Memory =
+    tensors |> Seq.map (|KeyValue|) |> Map.ofSeq
+
+let private claim claim =
+    match claim with
+    | Claim.NeighbourOrder -> Law.NeighbourOrder
+    | Claim.Translation -> Law.Translation
+    | Claim.Scaling -> Law.Scaling
+    | Claim.CoordinateRange -> Law.CoordinateRange
+    | Claim.Containment -> Law.Containment
+    | Claim.Fixpoint -> Law.Fixpoint
+    | Claim.Rotation -> Law.Rotation
+    | Claim.Mirroring -> Law.Mirroring
+    | Claim.OwnApart -> Law.OwnApart
+    | Claim.MeanOfKept -> Law.MeanOfKept
+    | Claim.Precision -> Law.Precision
+    | other -> invalidOp $"there is no claim {int other}"
+
+let private cost growth =
+    match growth with
+    | Growth.Quadratic -> Cost.Quadratic
+    | Growth.LinearWithLosses -> Cost.LinearWithLosses
+    | _ -> Cost.Linear
+
+let private nodeView (view: View) =
+    NodeView(
+        Own = view.Own,
+        Received = view.Received,
+        Senders = view.Senders,
+        OwnLoss = view.OwnLoss,
+        LossesOf = (fun rows -> view.Losses(Array.ofSeq rows) :> IReadOnlyList<float>),
+        Gradient = view.Gradient,
+        Rate = view.Rate,
+        Iteration = view.Iteration,
+        BenignRatio = view.BenignRatio,
+        Memory = view.Memory
+    )
+
+let private aggregate (rule: IAggregationRule) (view: View) : Aggregate =
+    let aggregation = rule.Aggregate(nodeView view)
+
+    if isNull (box aggregation) || isNull (box aggregation.Estimate) then
+        invalidOp "the rule returns no estimate"
+
+    { Estimate = aggregation.Estimate
+      Stages = [ for stage in aggregation.Stages -> { Name = stage.Name; Kept = Array.ofSeq stage.Kept } ]
+      Memory = memoryOf aggregation.Memory }
+
+/// The rule that an object is.
+let rule (implementation: IAggregationRule) : Rule =
+    let update =
+        if implementation.ReplacesUpdate then
+            Update.Replaced
+        else
+            Update.Guf implementation.Alpha
+
+    { Rule.aggregating 0.0 (aggregate implementation) with Update = update }
+    |> Rule.selecting (List.ofSeq implementation.Stages)
+    |> Rule.costing (cost implementation.Growth)
+    |> Rule.tolerating (fun benignRatio neighbours -> implementation.Tolerance(benignRatio, neighbours))
+    |> Rule.claiming (implementation.Claims |> Seq.map claim |> List.ofSeq)
+
+let private attackerView (knowledge: Omniscience) (state: OwnState) =
+    AttackerView(
+        Node = state.Node,
+        Iteration = state.Iteration,
+        Estimate = state.Estimate,
+        Gradient = state.Gradient,
+        Rate = state.Rate,
+        BenignRatio = knowledge.BenignRatio,
+        Random = state.Random,
+        AllEstimates = knowledge.Estimates,
+        AllGradients = knowledge.Gradients,
+        Benign = Network.benign knowledge.Network,
+        Neighbours = knowledge.Network.Neighbours[state.Node],
+        Memory = state.Memory
+    )
+
+let private sent (message: Message) : Sent =
+    match box message, Option.ofObj message.Vector, Option.ofObj message.VectorFor with
+    | null, _, _ -> invalidOp "the attack returns no message; Message.Nothing sends none"
+    | _, Some vector, _ -> Sent.Everyone vector
+    | _, None, Some vectorFor -> Sent.Each vectorFor.Invoke
+    | _, None, None -> Sent.Nothing
+
+/// The behaviour of nodes that follow the attack which an object is.
+let behaviour (implementation: IAttack) : Behaviour =
+    let adversary: Adversary<Omniscience> =
+        { Send = fun knowledge state -> sent (implementation.Send(attackerView knowledge state))
+          Remember = fun knowledge state -> memoryOf (implementation.Remember(attackerView knowledge state)) }
+
+    { Attack.by (Strategy.Omniscient adversary) with
+        Label = fun classes label -> implementation.Label(classes, label) }

@@ -1,0 +1,65 @@
+/// What a user's code threw, in the form of the language's messages.
+[<RequireQualifiedAccess>]
+module internal UbarFs.Scripting.Thrown
+
+open System
+open System.Diagnostics
+open System.IO
+open UbarFs.Scenario
+
+/// A piece of a source by lines from 1 and columns from 0. A piece of several lines is cut at the end of its first.
+let span (source: Source) startLine startColumn endLine endColumn : Span =
+    let line = min (max 1 startLine) source.LineStarts.Length - 1
+    let first = source.LineStarts[line] + startColumn
+
+    let last =
+        if endLine = startLine then
+            source.LineStarts[line] + max endColumn (startColumn + 1)
+        else
+            source.LineEnds[line]
+
+    Span.create source first (max last (first + 1))
+
+/// Whether a source is this file.
+let isFile (source: Source) (name: string) =
+    match source.Origin with
+    | Origin.File path -> Path.GetFullPath path = Path.GetFullPath name
+    | Origin.CommandLine -> false
+
+/// A message without its line breaks.
+let oneLine (message: string) =
+    message.Split([| '\r'; '\n' |], StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+    |> String.concat " "
+
+/// Where an exception left one of the sources, if its trace says so.
+let private thrownAt (trySource: string -> Source option) (error: exn) =
+    StackTrace(error, true).GetFrames()
+    |> Array.tryPick (fun frame ->
+        frame.GetFileName()
+        |> Option.ofObj
+        |> Option.bind trySource
+        |> Option.filter (fun _ -> frame.GetFileLineNumber() > 0)
+        |> Option.map (fun source ->
+            let line = min (frame.GetFileLineNumber()) source.LineStarts.Length
+            let text = Source.line source (line - 1)
+            let indent = text.Length - text.TrimStart().Length
+            span source line indent line text.Length))
+
+let rec private innermost (error: exn) =
+    match error, error.InnerException with
+    | (:? Reflection.TargetInvocationException | :? TypeInitializationException), inner when not (isNull inner) ->
+        innermost inner
+    | _ -> error
+
+/// An exception out of a user's code: where it left one of the sources, if these are known by the names in its trace;
+/// otherwise the file is its place. `subject` is what failed.
+let diagnostic (trySource: string -> Source option) (subject: string) (file: string) (error: exn) : Diagnostic =
+    let error = innermost error
+    let message = $"{subject} failed: {oneLine error.Message} ({error.GetType().Name})"
+
+    match thrownAt trySource error with
+    | Some place -> Diagnostic.error place message
+    | None -> Diagnostic.fileError file message
+
+/// The source itself under its own name.
+let only (source: Source) (name: string) = if isFile source name then Some source else None

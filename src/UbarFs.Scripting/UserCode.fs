@@ -1,0 +1,63 @@
+/// The code that scenarios name in place of a component: each file is loaded once, however often it is named.
+[<RequireQualifiedAccess>]
+module UbarFs.Scripting.UserCode
+
+open System.Collections.Generic
+open System.IO
+open UbarFs.Core
+open UbarFs.Scenario
+
+/// What some scenarios name.
+type UserCode =
+    {
+        /// The way to the code for a scenario's file.
+        Access: string -> CodeAccess
+        /// What the compiler warned of so far.
+        Warnings: unit -> Diagnostic list
+    }
+
+/// The file as it is found from a scenario's folder.
+let private from (scenario: string) (file: CodeFile) =
+    let folder = Path.GetDirectoryName scenario |> string
+    let path = Path.Combine(folder, CodeFile.path file)
+
+    match file with
+    | CodeFile.Script _ -> CodeFile.Script path
+    | CodeFile.Assembly(_, name) -> CodeFile.Assembly(path, name)
+
+let private once (load: CodeFile -> Result<Loaded<'value>, Diagnostic list>) =
+    let known = Dictionary<CodeFile, Result<Loaded<'value>, Diagnostic list>>()
+
+    let find file =
+        match known.TryGetValue file with
+        | true, loaded -> loaded
+        | false, _ ->
+            known[file] <- load file
+            known[file]
+
+    let warnings () =
+        [ for loaded in known.Values do
+              match loaded with
+              | Ok loaded -> yield! loaded.Warnings
+              | Error _ -> () ]
+
+    find, warnings
+
+/// Loads a rule out of a script or an assembly.
+let loadRule file : Result<Loaded<Rule>, Diagnostic list> =
+    match file with
+    | CodeFile.Script path -> RuleScript.loadRule path
+    | CodeFile.Assembly(path, name) -> RuleAssembly.loadRule path name
+
+/// Loads an attack likewise.
+let loadAttack file : Result<Loaded<Attack>, Diagnostic list> =
+    match file with
+    | CodeFile.Script path -> RuleScript.loadAttack path
+    | CodeFile.Assembly(path, name) -> RuleAssembly.loadAttack path name
+
+let create () : UserCode =
+    let rule, ruleWarnings = once loadRule
+    let attack, attackWarnings = once loadAttack
+
+    { Access = fun scenario -> { Rule = from scenario >> rule; Attack = from scenario >> attack }
+      Warnings = fun () -> ruleWarnings () @ attackWarnings () }
