@@ -16,7 +16,6 @@ type RunArguments =
     | [<Unique>] Jobs of count: int
     | [<Unique>] Shard of part: string
     | [<Unique; CustomCommandLine "--checkpoint-every">] CheckpointEvery of interval: string
-    | [<Unique>] Deterministic
     | [<Unique>] Fresh
     | [<Unique>] Retry
     | [<Unique; CustomCommandLine "--no-models">] NoModels
@@ -36,7 +35,6 @@ type RunArguments =
             | Jobs _ -> "runs side by side, as far as their memory allows (default: 1)"
             | Shard _ -> "I/N: only part I of the runs, of N that any machine divides them into alike"
             | CheckpointEvery _ -> "save runs every so many iterations (50), time (30s, 2min) or never (default: 1min)"
-            | Deterministic -> "compute with one thread for each run, for the same numbers on any number of cores"
             | Fresh -> "run again what is already complete"
             | Retry -> "run again what has failed"
             | NoModels -> "do not keep the trained models that 'ubarfs export' writes"

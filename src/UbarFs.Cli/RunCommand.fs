@@ -148,8 +148,7 @@ let private session (arguments: ParseResults<RunArguments>) device supply : Resu
                 Shard = shard
                 Jobs = jobs
                 Checkpoints = cadence
-                KeepModels = not (arguments.Contains NoModels)
-                Deterministic = arguments.Contains Deterministic }
+                KeepModels = not (arguments.Contains NoModels) }
     }
 
 let private own session (planned: Planned, results: RunResult list) =
@@ -180,18 +179,6 @@ let private execute (arguments: ParseResults<RunArguments>) (session: Session) (
         Exit.complain $"the results cannot be written: {reason}. What is complete is not done again."
         Exit.runFailed
 
-/// The device; with one thread for the same numbers anywhere, which only a CPU can give: TorchSharp does not reach the
-/// switches that CUDA would need.
-let private device (arguments: ParseResults<RunArguments>) =
-    Device.parse (arguments.GetResult(RunArguments.Device, "auto"))
-    |> Result.bind (fun device ->
-        match arguments.Contains Deterministic, device.``type`` with
-        | true, DeviceType.CPU ->
-            torch.set_num_threads 1
-            Ok device
-        | true, _ -> Error $"--deterministic is for the CPU, not for {Device.name device}: add --device cpu"
-        | false, _ -> Ok device)
-
 /// A folder that is named and is not there is a mistake, not a reason to look elsewhere.
 let private dataPlaces (arguments: ParseResults<RunArguments>) =
     match arguments.TryGetResult RunArguments.Data with
@@ -217,7 +204,9 @@ let run (arguments: ParseResults<RunArguments>) : int =
             let! libtorch =
                 LibTorch.load (arguments.TryGetResult RunArguments.Libtorch) |> Result.mapError Exit.refuse
 
-            let! device = device arguments |> Result.mapError Exit.refuse
+            let! device =
+                Device.parse (arguments.GetResult(RunArguments.Device, "auto")) |> Result.mapError Exit.refuse
+
             do! Preflight.all scenarios
             let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
             let supply (dataset: Chosen<Dataset>) = Map.find dataset.Value supplies

@@ -211,7 +211,10 @@ module Checkpoint =
 
         first (files run)
 
+    /// Whether a run has any.
+    let exists (run: string) = Directory.Exists(folderOf run)
+
     /// Removes all checkpoints of a run.
     let discard (run: string) =
-        if Directory.Exists(folderOf run) then
+        if exists run then
             Directory.Delete(folderOf run, true)

@@ -5,6 +5,7 @@ open System.Diagnostics
 open System.IO
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// Another process took this one for dead, and has the run now.
@@ -55,7 +56,7 @@ module Execution =
           FromIteration = from
           Host = Environment.MachineName
           Device = Device.name session.Device
-          Threads = torch.get_num_threads () }
+          Threads = Workers.Count }
 
     /// The record of a run that begins, or goes on after earlier sittings.
     let private begun session (run: Run) checksum (earlier: Sitting list) (now: Sitting) : RunRecord =
@@ -80,7 +81,6 @@ module Execution =
           Device = now.Device
           Threads = now.Threads
           Jobs = session.Jobs
-          Deterministic = session.Deterministic
           DataChecksum = checksum
           Versions = session.Versions
           Sittings = earlier @ [ now ] }
@@ -187,12 +187,15 @@ module Execution =
             RunLog.write folder (string error)
             outcomeOf iteration error
 
+    // The index of a GPU does not matter.
+    let private kind (sitting: Sitting) = sitting.Device.Split(':')[0]
+
     let private changes (earlier: Sitting list) (now: Sitting) =
         match List.tryLast earlier with
-        | Some last when last.Device <> now.Device || last.Threads <> now.Threads ->
+        | Some last when kind last <> kind now ->
             Some
-                $"goes on with {now.Threads} threads on {now.Device} after {last.Threads} on {last.Device}: \
-                  the last digits can differ from those of an undisturbed run"
+                $"goes on with {now.Device} what {last.Device} began: the last digits can differ from those of an \
+                  undisturbed run"
         | _ -> None
 
     // From the newest checkpoint, or anew; the record says so before the first iteration.
@@ -232,6 +235,18 @@ module Execution =
     let private without session run checksum outcome =
         ended (Meter(0.0, 0.0)) outcome (begun session run checksum [] (sitting session 0))
 
+    /// Whether the folder of a complete run has files that only runs under way need.
+    let isUntidy (folder: string) =
+        Checkpoint.exists folder
+        || Locks.names |> List.exists (fun name -> File.Exists(Path.Combine(folder, name)))
+
+    /// Removes them.
+    let tidy store (held: HeldLock) run =
+        let folder = RunStore.folderOf store run
+        Checkpoint.discard folder
+        Durable.sweep folder
+        held.Finish()
+
     /// Does a run that is not complete yet. Whatever fails in it is its own failure, not the sweep's, unless its results
     /// cannot be written: then no other's can. Fails with a LostException if another process has taken it over.
     let execute (session: Session) store (held: HeldLock) (run: Run) : RunResult =
@@ -259,7 +274,6 @@ module Execution =
         RunLog.write folder (record.Status + reason)
 
         if record.Status = string Status.Complete then
-            Checkpoint.discard folder
-            held.Finish()
+            tidy store held run
 
         { Run = run; Status = Status.Parse record.Status; Record = Some record }

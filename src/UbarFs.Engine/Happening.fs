@@ -82,8 +82,6 @@ type Session =
         Checkpoints: Cadence
         /// Keep the trained models of complete runs.
         KeepModels: bool
-        /// Whether libtorch computes in the way that gives the same numbers with any number of threads.
-        Deterministic: bool
         Supply: Chosen<Dataset> -> Supply
         Versions: Map<string, string>
         Notify: Event -> unit
@@ -102,7 +100,6 @@ module SessionDefaults =
           Jobs = 1
           Checkpoints = Cadence.standard
           KeepModels = true
-          Deterministic = false
           Supply = supply
           Versions = Map.empty
           Notify = ignore

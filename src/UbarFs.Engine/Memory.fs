@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open System
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// The memory that a run needs at its peak, estimated before it starts.
@@ -34,13 +35,13 @@ module Memory =
     /// The test images that are looked at together.
     let private chunk = 1000.0
 
-    // One node trains at a time, and keeps what each layer makes of its batch for the way back, and as much again on it;
+    // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way back, and as much again on it;
     // where it is tested there are the values before and behind one layer.
     let private activations (run: Run) (architecture: Architecture) =
         let values = architecture.Layers |> List.scan after architecture.Input |> List.map (_.Pixels >> float)
         let training = 2.0 * float run.Training.Batch * List.sum values
         let testing = values |> List.pairwise |> List.map (fun (one, other) -> one + other) |> List.max
-        4.0 * max training (chunk * testing)
+        4.0 * float (min run.Network.Nodes Workers.Count) * max training (chunk * testing)
 
     let needed (run: Run) (architecture: Architecture) : float =
         estimates (float run.Network.Nodes) (float architecture.Dimension)

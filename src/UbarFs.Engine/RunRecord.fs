@@ -36,7 +36,7 @@ type Sitting =
         FromIteration: int
         Host: string
         Device: string
-        /// Threads with which libtorch computed.
+        /// Threads that computed: they change the time that a run takes, and no number.
         Threads: int
     }
 
@@ -69,7 +69,6 @@ type RunRecord =
         Device: string
         Threads: int
         Jobs: int
-        Deterministic: bool
         DataChecksum: string
         Versions: Map<string, string>
         Sittings: Sitting list

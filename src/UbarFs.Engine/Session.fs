@@ -22,15 +22,16 @@ module Session =
     /// failed since the session began has been tried by another process.
     let private isSettled session item (result: RunResult) =
         match result.Status, result.Record with
-        | Status.Complete, Some record ->
-            hasSameData session item.Run record && (record.Deterministic || not session.Deterministic)
+        | Status.Complete, Some record -> hasSameData session item.Run record
         | Status.Failed, Some record -> not session.Retry || Some record <> item.Before
         | _ -> false
 
     let private underLock session item (held: HeldLock) =
         match item.Ledger.Now item.Run with
         | result when isSettled session item result ->
-            held.Finish()
+            if result.Status = Status.Complete then
+                Execution.tidy item.Ledger.Store held item.Run
+
             session.Notify(Event.Reused result)
             Turn.Done
         | _ ->
@@ -43,12 +44,23 @@ module Session =
                 session.Notify(Event.Noticed(item.Run, error.Message))
                 Turn.Later
 
+    // A process that was killed as its run was complete left some files.
+    let private reuse session item (result: RunResult) =
+        let folder = RunStore.folderOf item.Ledger.Store item.Run
+
+        if result.Status = Status.Complete && Execution.isUntidy folder then
+            match Locks.claim item.Ledger.Locks folder with
+            | Claim.Held _ -> ()
+            | Claim.Granted(held, _) -> using held (fun held -> Execution.tidy item.Ledger.Store held item.Run)
+
+        session.Notify(Event.Reused result)
+
     let private turn session (holders: ConcurrentDictionary<string, Holder option>) item : Turn =
         let id = RunStore.id item.Run
 
         match item.Ledger.Now item.Run with
         | result when isSettled session item result ->
-            session.Notify(Event.Reused result)
+            reuse session item result
             Turn.Done
         | _ ->
             match Locks.claim item.Ledger.Locks (RunStore.folderOf item.Ledger.Store item.Run) with

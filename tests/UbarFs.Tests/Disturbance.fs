@@ -106,7 +106,8 @@ let kills (program: string) (root: string) (seed: int) (count: int) (tell: strin
     let whole = prepared root "whole"
     let clock = Stopwatch.StartNew()
     let code, errors = ending (start program whole arguments)
-    let longest = int clock.ElapsedMilliseconds
+    // How long a sweep takes now: other programs come and go.
+    let mutable longest = int clock.ElapsedMilliseconds
     let expected = sweepOutcome whole
 
     if code <> 0 then
@@ -122,15 +123,19 @@ let kills (program: string) (root: string) (seed: int) (count: int) (tell: strin
 
         for file in differences expected (sweepOutcome folder) do
             wrong.Add $"sweep {sweeps}: {file} differs"
+            tell (Seq.last wrong)
 
         tell $"sweep {sweeps}: {killed} kills so far, {wrong.Count} differences"
 
     let mutable folder = prepared root "sweep-1"
 
     while killed < count do
-        match killedAfter program folder (random.Next(longest / 6, longest)) with
-        | None -> killed <- killed + 1
+        match killedAfter program folder (random.Next(longest / 8, longest)) with
+        | None ->
+            killed <- killed + 1
+            longest <- longest * 21 / 20
         | Some ended ->
+            longest <- longest * 3 / 4
             compare folder ended
             folder <- prepared root $"sweep-{sweeps + 1}"
 
