@@ -10,7 +10,7 @@ open UbarFs.Core
 /// What is kept of a run between two iterations, so that it can go on as if it had never stopped.
 type Checkpoint =
     {
-        Standing: Standing
+        Midway: Midway
         /// Processor time of the iterations so far.
         CpuSeconds: float
     }
@@ -77,17 +77,17 @@ module Checkpoint =
     /// Saves a checkpoint into a run's folder, and drops the older of the two that were there.
     let save (run: string) (id: string) (checkpoint: Checkpoint) =
         use scope = torch.NewDisposeScope()
-        let standing = checkpoint.Standing
-        let state = standing.State
+        let midway = checkpoint.Midway
+        let state = midway.State
 
         let tensors, same =
             distinct (memories "rule" state.RuleMemories @ memories "attack" state.AttackMemories)
 
         let notes =
             { Iteration = state.Iteration
-              Selections = standing.Selections
-              Times = standing.Times
-              Elapsed = standing.Elapsed
+              Selections = midway.Selections
+              Times = midway.Times
+              Elapsed = midway.Elapsed
               CpuSeconds = checkpoint.CpuSeconds
               Same = same
               Strides = strides tensors }
@@ -147,7 +147,7 @@ module Checkpoint =
             let memories kind = Array.init nodes (memory all kind)
 
             Ok
-                { Standing =
+                { Midway =
                     { State =
                         { Iteration = notes.Iteration
                           Estimates = estimates
@@ -174,7 +174,7 @@ module Checkpoint =
             let! notes = parseNotes saved id
             let! checkpoint = restored experiment saved notes
             bringBack run saved
-            let state = checkpoint.Standing.State
+            let state = checkpoint.Midway.State
 
             for tensor in
                 Seq.append state.RuleMemories state.AttackMemories

@@ -49,10 +49,16 @@ let writeBytes file (content: byte[]) = write file (fun stream -> stream.Write(c
 
 let writeText file (text: string) = writeBytes file (Text.Encoding.UTF8.GetBytes text)
 
-/// Removes the drafts that killed processes left in a folder. Only for whoever alone may write there.
-let sweep (folder: string) =
+let private deleteDrafts (folder: string) pattern =
     if Directory.Exists folder then
-        Directory.EnumerateFiles(folder, $"*{Draft}") |> Seq.iter File.Delete
+        Directory.EnumerateFiles(folder, pattern + Draft) |> Seq.iter File.Delete
+
+/// Removes the drafts that killed processes left in a folder. Only for whoever alone may write there.
+let sweep (folder: string) = deleteDrafts folder "*"
+
+/// Removes the drafts of a file. Only for whoever alone may write it.
+let sweepOf (file: string) =
+    deleteDrafts (Path.GetDirectoryName file |> string) $"{Path.GetFileName file}.*"
 
 /// The bytes of a file that is no longer than it may be; none if there is no such file or it is longer.
 let tryRead (longest: int) (file: string) : byte[] option =

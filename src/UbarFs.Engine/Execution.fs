@@ -122,13 +122,13 @@ module Execution =
             | Cadence.Seconds seconds -> Stopwatch.GetElapsedTime(savedAt).TotalSeconds > max seconds (100.0 * cost)
             | Cadence.Never -> false
 
-        member _.Reached(stopping: bool, standing: Standing) =
-            if isDue standing.State.Iteration || (stopping && session.Checkpoints <> Cadence.Never) then
+        member _.Reached(stopping: bool, midway: Midway) =
+            if isDue midway.State.Iteration || (stopping && session.Checkpoints <> Cadence.Never) then
                 if held.IsLost then
                     raise (LostException run)
 
                 let clock = Stopwatch.StartNew()
-                Checkpoint.save folder id { Standing = standing; CpuSeconds = meter.CpuSeconds }
+                Checkpoint.save folder id { Midway = midway; CpuSeconds = meter.CpuSeconds }
                 cost <- clock.Elapsed.TotalSeconds
                 savedAt <- Stopwatch.GetTimestamp()
 
@@ -138,14 +138,14 @@ module Execution =
         experiment
         (metrics: StreamWriter)
         (nodes: StreamWriter)
-        (standing: Standing)
+        (midway: Midway)
         =
         RunStore.settleMetrics metrics
         nodes.Dispose()
         NodesFile.finish folder
 
         if session.KeepModels then
-            ModelFile.write folder experiment standing.State.Estimates
+            ModelFile.write folder experiment midway.State.Estimates
 
     let private train (session: Session) store held run meter (checkpoint: Checkpoint option) (experiment: Experiment) =
         let folder, goOn = RunStore.folderOf store run, checkpoint.IsSome
@@ -155,7 +155,7 @@ module Execution =
         let saver = Saver(session, folder, run, meter, held)
         let total = experiment.Schedule.Iterations
 
-        let mutable iteration = checkpoint |> Option.map _.Standing.State.Iteration |> Option.defaultValue 0
+        let mutable iteration = checkpoint |> Option.map _.Midway.State.Iteration |> Option.defaultValue 0
 
         let observer =
             { Iterated =
@@ -169,14 +169,14 @@ module Execution =
                     meter.Sample()
                     session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation))
               Reached =
-                fun stopping standing ->
-                    if standing.State.Iteration = total then
-                        finish session folder experiment metrics nodes standing
+                fun stopping midway ->
+                    if midway.State.Iteration = total then
+                        finish session folder experiment metrics nodes midway
                     else
-                        saver.Reached(stopping, standing) }
+                        saver.Reached(stopping, midway) }
 
         try
-            match Training.resume observer session.Cancellation (checkpoint |> Option.map _.Standing) experiment with
+            match Training.resume observer session.Cancellation (checkpoint |> Option.map _.Midway) experiment with
             | Ending.Finished last -> { Status = Status.Complete; Reason = None; Breach = None; Last = Some last }
             | Ending.Interrupted -> { Status = Status.Interrupted; Reason = None; Breach = None; Last = None }
         with
@@ -209,7 +209,7 @@ module Execution =
             Checkpoint.discard folder
 
         let checkpoint = Checkpoint.latest tell folder id experiment
-        let from = checkpoint |> Option.map _.Standing.State.Iteration |> Option.defaultValue 0
+        let from = checkpoint |> Option.map _.Midway.State.Iteration |> Option.defaultValue 0
         let earlier = if from = 0 then [] else before.Value.Sittings
         let now = sitting session from
         let record = begun session run checksum earlier now
@@ -227,7 +227,7 @@ module Execution =
 
         let meter =
             match checkpoint with
-            | Some checkpoint -> Meter(checkpoint.Standing.Elapsed, checkpoint.CpuSeconds)
+            | Some checkpoint -> Meter(checkpoint.Midway.Elapsed, checkpoint.CpuSeconds)
             | None -> Meter(0.0, 0.0)
 
         ended meter (train session store held run meter checkpoint experiment) record

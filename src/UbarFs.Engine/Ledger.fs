@@ -50,7 +50,7 @@ type Ledger(store: RunStore, runs: Run list) =
         let clock = Stopwatch.StartNew()
 
         Locks.exclusively (Path.Combine(store.Folder, ".results.lock")) (fun () ->
-            Durable.sweep store.Folder
+            Durable.sweepOf (Path.Combine(store.Folder, "results.csv"))
 
             ledger.Results()
             |> List.map (fun result -> result.Run, result.Status, result.Record)

@@ -82,10 +82,12 @@ module NodesFile =
     let private accuracies = DataField("accuracy", typeof<float>)
     let private losses = DataField("loss", typeof<Nullable<float>>)
 
+    // A field can be written and read once a schema has it.
+    let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, losses)
+
     let private writeParquet (stream: Stream) (rows: NodeMeasurement[]) =
         task {
-            use! writer =
-                ParquetWriter.CreateAsync(ParquetSchema(epochs, iterations, nodes, accuracies, losses), stream)
+            use! writer = ParquetWriter.CreateAsync(schema, stream)
 
             use group = writer.CreateRowGroup()
             do! group.WriteAsync<float>(epochs, ReadOnlyMemory(rows |> Array.map _.Epoch))

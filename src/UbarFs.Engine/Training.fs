@@ -47,7 +47,7 @@ type Ending =
     | Interrupted
 
 /// Where a run stands between two iterations: its network, and what adds up until the next evaluation.
-type Standing =
+type Midway =
     {
         State: State
         Selections: Selections
@@ -61,7 +61,7 @@ type Standing =
 type Observer =
     { Iterated: int -> unit
       Evaluated: Evaluation -> unit
-      Reached: bool -> Standing -> unit }
+      Reached: bool -> Midway -> unit }
 
 /// The training loop of one run.
 [<RequireQualifiedAccess>]
@@ -77,10 +77,10 @@ module Training =
         let finite = Estimate.finiteRows estimates
         Network.benign experiment.Network |> Array.forall (fun node -> not finite[node])
 
-    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (standing: Standing) losses =
-        let schedule, iterations = experiment.Schedule, standing.State.Iteration
+    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (midway: Midway) losses =
+        let schedule, iterations = experiment.Schedule, midway.State.Iteration
         let before = elapsed ()
-        let accuracies = Simulation.evaluate experiment standing.State.Estimates
+        let accuracies = Simulation.evaluate experiment midway.State.Estimates
         let after = elapsed ()
 
         { Iterations = iterations
@@ -88,55 +88,54 @@ module Training =
           Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
           Accuracies = accuracies
           Losses = losses
-          Selections = standing.Selections
-          Diverged = diverged experiment standing.State.Estimates
-          Times = standing.Times
+          Selections = midway.Selections
+          Diverged = diverged experiment midway.State.Estimates
+          Times = midway.Times
           EvaluationSeconds = after - before
           Elapsed = after }
 
     /// Goes on with a run from where it stood, whose tensors it frees, or begins it. A cancelled token ends it after the
     /// iteration at hand.
-    let resume (observer: Observer) (cancellation: CancellationToken) (from: Standing option) (experiment: Experiment) =
+    let resume (observer: Observer) (cancellation: CancellationToken) (from: Midway option) (experiment: Experiment) =
         use scope = torch.NewDisposeScope()
         let clock = Stopwatch.StartNew()
-        let mutable standing = from |> Option.defaultWith (fun () -> begun experiment)
-        let before = standing.Elapsed
+        let mutable midway = from |> Option.defaultWith (fun () -> begun experiment)
+        let before = midway.Elapsed
         let elapsed () = before + clock.Elapsed.TotalSeconds
         let mutable latest = None
         let mutable stopping = cancellation.IsCancellationRequested
 
         let evaluate losses =
-            let evaluation = evaluated experiment elapsed standing losses
+            let evaluation = evaluated experiment elapsed midway losses
             observer.Evaluated evaluation
             latest <- Some evaluation
 
-            standing <-
-                { standing with
+            midway <-
+                { midway with
                     Selections = Selections.none experiment.Run.Rule.Value.Stages
                     Times = PhaseTimes.Zero }
 
-        if standing.State.Iteration = 0 then
+        if midway.State.Iteration = 0 then
             evaluate [||]
 
-        while standing.State.Iteration < experiment.Schedule.Iterations && not stopping do
-            let iterated = Simulation.iterate experiment standing.State
-            State.release iterated.State standing.State
+        while midway.State.Iteration < experiment.Schedule.Iterations && not stopping do
+            let iterated = Simulation.iterate experiment midway.State
+            State.release iterated.State midway.State
 
-            standing <-
-                { standing with
+            midway <-
+                { midway with
                     State = iterated.State
-                    Times = standing.Times + iterated.Times
-                    Selections = standing.Selections + iterated.Selections }
+                    Times = midway.Times + iterated.Times
+                    Selections = midway.Selections + iterated.Selections }
 
-            observer.Iterated standing.State.Iteration
+            observer.Iterated midway.State.Iteration
 
-            if Schedule.evaluatedAfter experiment.Schedule standing.State.Iteration then
+            if Schedule.evaluatedAfter experiment.Schedule midway.State.Iteration then
                 evaluate iterated.Losses
 
-            stopping <-
-                cancellation.IsCancellationRequested && standing.State.Iteration < experiment.Schedule.Iterations
+            stopping <- cancellation.IsCancellationRequested && midway.State.Iteration < experiment.Schedule.Iterations
 
-            observer.Reached stopping { standing with Elapsed = elapsed () }
+            observer.Reached stopping { midway with Elapsed = elapsed () }
 
         match latest with
         | Some evaluation when not stopping -> Ending.Finished evaluation

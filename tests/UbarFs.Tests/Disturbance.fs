@@ -58,7 +58,7 @@ let private digest (file: string) = Convert.ToHexString(SHA256.HashData(File.Rea
 /// All that a store holds but timings, by file: tables as text, other files as digests.
 let outcome (store: string) : Map<string, string> =
     let tables = [ "results.csv"; "metrics.csv" ]
-    let ignored = [ "run.json"; "log.txt"; ".results.lock" ]
+    let ignored = [ "run.json"; "log.txt"; "report.html"; ".results.lock" ]
 
     Directory.EnumerateFiles(store, "*", SearchOption.AllDirectories)
     |> Seq.filter (fun file -> not (List.contains (Path.GetFileName file |> string) ignored))
