@@ -26,6 +26,7 @@ let private commands =
       "reference"
       "data"
       "test-rule"
+      "export"
       "apply"
       "doctor" ]
 
@@ -79,6 +80,7 @@ let private execute (command: ParseResults<Command>) =
         | Reference -> Catalogues.reference ()
         | Data arguments -> DataCommand.run arguments
         | TestRule arguments -> TestRuleCommand.run arguments
+        | Export arguments -> ExportCommand.run arguments
         | Apply arguments -> ApplyCommand.run arguments
         | Doctor arguments -> DoctorCommand.run arguments
         | Version -> Exit.done'
