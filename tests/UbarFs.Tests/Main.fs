@@ -25,6 +25,8 @@ let main arguments =
               OracleTests.tests
               RuleLawTests.tests
               RobustnessTests.tests
+              TestRuleTests.tests
+              PlantedBugTests.tests
               BaselineTests.tests
               TrainingTests.tests
               SimulationTests.tests
