@@ -62,11 +62,13 @@ type ShowArguments =
 
 type NewArguments =
     | [<MainCommand>] Template of templateAndName: string list
+    | [<Unique>] Csharp
 
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
-            | Template _ -> "TEMPLATE [NAME] of the scenario; without any, the templates are listed"
+            | Template _ -> "TEMPLATE [NAME] of the scenario, rule or attack; without any, the templates are listed"
+            | Csharp -> "a rule or an attack as a C# project, not as an F# script"
 
 type ListArguments =
     | [<MainCommand>] Family of family: string
@@ -166,7 +168,7 @@ type Command =
             | Run _ -> "run scenarios; 'ubarfs FILE…' is the same"
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
             | Show _ -> "print a scenario in full: inherited keys, defaults, references resolved"
-            | New _ -> "write a scenario to start from"
+            | New _ -> "write a scenario, a rule or an attack to start from"
             | Schema -> "print the JSON Schema of scenarios, for editors"
             | List _ -> "list what scenarios can name"
             | Describe _ -> "explain one component: meaning, parameters, source, an example"

@@ -69,7 +69,7 @@ let private execute (command: ParseResults<Command>) =
         | Run arguments -> RunCommand.run arguments
         | Check arguments -> CheckCommand.run arguments
         | Show arguments -> ShowCommand.run arguments
-        | New arguments -> NewCommand.run (arguments.GetResult(Template, []))
+        | New arguments -> NewCommand.run arguments
         | Schema -> Catalogues.schema ()
         | List arguments -> Catalogues.list (arguments.TryGetResult Family)
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)

@@ -44,6 +44,8 @@ let main arguments =
               ScriptTests.tests
               RuleScriptTests.tests
               UserCodeTests.tests
+              RuleAssemblyTests.tests
+              CodeTemplateTests.tests
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests
