@@ -16,6 +16,8 @@ type RunArguments =
     | [<Unique>] Fresh
     | [<Unique>] Quiet
     | [<Unique>] Json
+    | [<Unique>] Watch of port: int option
+    | [<Unique>] Tensorboard
     | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
 
     interface IArgParserTemplate with
@@ -30,6 +32,8 @@ type RunArguments =
             | Fresh -> "run again what is already complete"
             | Quiet -> "no progress"
             | Json -> "print the results as JSON"
+            | Watch _ -> "serve the report on this machine while the runs go on (default port: 8042)"
+            | Tensorboard -> "write event files for TensorBoard too, into DIR/NAME/tensorboard"
             | NoScripts -> noScripts
 
 type CheckArguments =
@@ -128,6 +132,27 @@ type DataArguments =
             | Get _ -> "download a dataset, verified"
             | Import _ -> "take a dataset out of an archive or a folder"
 
+type ReportArguments =
+    | [<MainCommand; ExactlyOnce>] Stores of dir: string list
+    | [<Unique>] Out of file: string
+    | [<Unique>] Figures of dir: string
+    | [<Unique>] Format of format: string
+    | [<Unique>] Tensorboard
+    | [<Unique>] Json
+    | [<Unique>] Quiet
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Stores _ -> "folders of scenarios, such as runs/NAME, or a folder of such folders"
+            | Out _ ->
+                "write one report on all of them into this file; without it, several folders go to report.html here"
+            | Figures _ -> "write figures, the data behind them and tables for papers into this folder"
+            | Format _ -> "svg, pdf or png: the format of the figures (default: svg)"
+            | Tensorboard -> "write event files for TensorBoard into each folder's 'tensorboard'"
+            | Json -> "print the results as JSON"
+            | Quiet -> "print no tables"
+
 type DoctorArguments =
     | [<Unique>] Data of dir: string
     | [<Unique>] Libtorch of dir: string
@@ -151,6 +176,7 @@ type ApplyArguments =
 type Command =
     | [<CliPrefix(CliPrefix.None)>] Run of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None)>] Check of ParseResults<CheckArguments>
+    | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
     | [<CliPrefix(CliPrefix.None)>] Show of ParseResults<ShowArguments>
     | [<CliPrefix(CliPrefix.None)>] New of ParseResults<NewArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Schema
@@ -167,6 +193,7 @@ type Command =
             match argument with
             | Run _ -> "run scenarios; 'ubarfs FILE…' is the same"
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
+            | Report _ -> "rebuild the reports of run stores, merge them, and write figures and tables"
             | Show _ -> "print a scenario in full: inherited keys, defaults, references resolved"
             | New _ -> "write a scenario, a rule or an attack to start from"
             | Schema -> "print the JSON Schema of scenarios, for editors"

@@ -17,6 +17,7 @@ let private parser =
 let private commands =
     [ "run"
       "check"
+      "report"
       "show"
       "new"
       "schema"
@@ -68,6 +69,7 @@ let private execute (command: ParseResults<Command>) =
         match command.GetSubCommand() with
         | Run arguments -> RunCommand.run arguments
         | Check arguments -> CheckCommand.run arguments
+        | Report arguments -> ReportCommand.run arguments
         | Show arguments -> ShowCommand.run arguments
         | New arguments -> NewCommand.run arguments
         | Schema -> Catalogues.schema ()

@@ -3,11 +3,9 @@ module UbarFs.Cli.RunCommand
 
 open System
 open System.Runtime.InteropServices
-open System.Text.Json
 open System.Threading
 open Argu
 open FsToolkit.ErrorHandling
-open Spectre.Console
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
@@ -62,25 +60,6 @@ let private failures (results: RunResult list) =
         let reason = result.Record |> Option.bind _.Reason |> Option.defaultValue "no reason given"
         $"{result.Run.Scenario}: {Run.label result.Run}: {reason}")
 
-let private printTables (results: (Planned * RunResult list) list) =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-
-    if Console.IsOutputRedirected then
-        // A file has no edge to wrap at.
-        console.Profile.Width <- 1000
-
-    for planned, results in results do
-        console.Write(ResultsTable.create planned.Scenario.Name results)
-        printfn "%s" (IO.Path.Combine(planned.Store.Folder, "results.csv"))
-
-let private printJson (results: (Planned * RunResult list) list) =
-    let json =
-        results
-        |> List.map (fun (planned, results) -> planned.Scenario, planned.Store, results)
-        |> ResultsJson.create
-
-    printfn "%s" (json.ToJsonString(JsonSerializerOptions(WriteIndented = true)))
-
 let private exitCode interrupted (results: RunResult list) =
     if results |> List.forall (fun result -> result.Status = Status.Complete) then
         Exit.done'
@@ -89,15 +68,33 @@ let private exitCode interrupted (results: RunResult list) =
     else
         Exit.runFailed
 
-let private print (arguments: ParseResults<RunArguments>) results =
-    if arguments.Contains Json then
-        printJson results
+let private print (arguments: ParseResults<RunArguments>) (results: (Planned * RunResult list) list) =
+    let studies = results |> List.choose (fun (planned, _) -> Study.tryLoad planned.Store.Folder)
+
+    for study in studies do
+        Studies.writeReport study
+
+        if arguments.Contains RunArguments.Tensorboard then
+            Studies.writeTensorBoard study
+
+    if arguments.Contains RunArguments.Json then
+        Studies.printJson studies
     else
-        printTables results
+        Studies.printTables studies
 
     let all = List.collect snd results
     missing all |> List.distinct |> List.iter Exit.complain
     failures all |> List.iter Exit.complain
+
+/// Serves the report while the runs go on, if that is wanted.
+let private watch (arguments: ParseResults<RunArguments>) (planned: Planned list) : Result<IDisposable option, string> =
+    match arguments.TryGetResult RunArguments.Watch with
+    | None -> Ok None
+    | Some port ->
+        Watch.start (Option.defaultValue Watch.defaultPort port) (planned |> List.map _.Store.Folder)
+        |> Result.map (fun (address, server) ->
+            Exit.complain $"the report is at {address} while the runs go on"
+            Some server)
 
 let private execute (arguments: ParseResults<RunArguments>) device versions supplies (planned: Planned list) =
     use source = new CancellationTokenSource()
@@ -150,7 +147,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
 
             let places = Places.current (arguments.TryGetResult RunArguments.Data)
             let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
-            let out = arguments.GetResult(Out, "runs")
+            let out = arguments.GetResult(RunArguments.Out, "runs")
 
             let! planned =
                 scenarios
@@ -160,6 +157,8 @@ let run (arguments: ParseResults<RunArguments>) : int =
                 |> Result.mapError Exit.refuse
 
             libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
+            let! server = watch arguments planned |> Result.mapError Exit.refuse
+            use _ = server |> Option.toObj
             return execute arguments device (Provenance.versions libtorch) supplies planned
         }
 

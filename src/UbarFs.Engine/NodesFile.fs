@@ -76,12 +76,14 @@ module NodesFile =
     let private accuracies = DataField("accuracy", typeof<float>)
     let private losses = DataField("loss", typeof<Nullable<float>>)
 
+    // A field can be written and read once a schema has it.
+    let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, losses)
+
     let private writeParquet (file: string) (rows: NodeMeasurement[]) =
         task {
             use stream = File.Create file
 
-            use! writer =
-                ParquetWriter.CreateAsync(ParquetSchema(epochs, iterations, nodes, accuracies, losses), stream)
+            use! writer = ParquetWriter.CreateAsync(schema, stream)
 
             use group = writer.CreateRowGroup()
             do! group.WriteAsync<float>(epochs, ReadOnlyMemory(rows |> Array.map _.Epoch))

@@ -1,57 +1,81 @@
 namespace UbarFs.Report
 
 open System.Text.Json.Nodes
-open UbarFs.Core
 open UbarFs.Engine
-open UbarFs.Scenario
 
-/// The results of scenarios as JSON, for programs.
+/// Studies as JSON, for programs.
 [<RequireQualifiedAccess>]
 module ResultsJson =
 
     let private real (value: float option) : JsonNode | null =
-        value |> Option.map (fun value -> JsonValue.Create value :> JsonNode) |> Option.toObj
+        match value with
+        | Some value when System.Double.IsFinite value -> JsonValue.Create value
+        | _ -> null
 
-    let private run (result: RunResult) : JsonNode | null =
+    let private text (value: string) : JsonNode | null = JsonValue.Create value
+
+    let private json (fields: (string * (JsonNode | null)) list) : JsonNode =
         let json = JsonObject()
-        let text name (value: string) = json.Add(name, JsonValue.Create value)
-        text "run" (RunStore.id result.Run)
-        text "status" (string result.Status)
 
-        json.Add(
-            "reason",
-            result.Record
-            |> Option.bind _.Reason
-            |> Option.map (fun reason -> JsonValue.Create reason :> JsonNode)
-            |> Option.toObj
-        )
+        for name, value in fields do
+            json.Add(name, value)
 
-        json.Add("seed", JsonValue.Create result.Run.Seed)
-        text "dataset" (Chosen.label result.Run.Dataset)
-        text "model" (Chosen.label result.Run.Model)
-        text "rule" (Chosen.label result.Run.Rule)
-        text "attack" (Run.attackLabel result.Run)
-        let swept = JsonObject()
-
-        for path, value in result.Run.Swept do
-            swept.Add(path, JsonValue.Create value)
-
-        json.Add("swept", swept)
-        json.Add("worst_accuracy", real (result.Record |> Option.bind _.WorstAccuracy))
-        json.Add("mean_accuracy", real (result.Record |> Option.bind _.MeanAccuracy))
-        json.Add("best_accuracy", real (result.Record |> Option.bind _.BestAccuracy))
-        json.Add("seconds", real (result.Record |> Option.bind _.Seconds))
         json
 
-    /// `{ "scenarios": [ { "name", "store", "runs": [ … ] } ] }`.
-    let create (scenarios: (Scenario * RunStore * RunResult list) list) : JsonObject =
-        let scenario (scenario: Scenario, store: RunStore, results: RunResult list) : JsonNode | null =
-            let json = JsonObject()
-            json.Add("name", JsonValue.Create scenario.Name)
-            json.Add("store", JsonValue.Create store.Folder)
-            json.Add("runs", JsonArray(results |> List.map run |> Array.ofList))
-            json
+    let private list (items: JsonNode seq) : JsonNode | null =
+        let array = JsonArray()
+        items |> Seq.iter array.Add
+        array
 
-        let json = JsonObject()
-        json.Add("scenarios", JsonArray(scenarios |> List.map scenario |> Array.ofList))
+    let private run (run: StudyRun) : JsonNode =
+        let identity, outcome = run.Identity, run.Outcome
+
         json
+            [ "run", text identity.Id
+              "status", text (string outcome.Status)
+              "reason", outcome.Reason |> Option.map text |> Option.defaultValue null
+              "seed", JsonValue.Create identity.Seed
+              "dataset", text identity.Dataset
+              "model", text identity.Model
+              "rule", text identity.Rule
+              "attack", text identity.Attack
+              "swept", json [ for pair in identity.Swept -> pair[0], text pair[1] ]
+              "worst_accuracy", real outcome.Worst
+              "mean_accuracy", real outcome.Mean
+              "best_accuracy", real outcome.Best
+              "seconds", real outcome.Seconds ]
+
+    let private point (point: CurvePoint) : JsonNode =
+        json
+            [ "epoch", real (Some point.Epoch)
+              "iteration", JsonValue.Create point.Iteration
+              "worst_accuracy", real (Some point.Mean)
+              "lowest_seed", real (Some point.Lowest)
+              "highest_seed", real (Some point.Highest) ]
+
+    let private group (groups: Group list) (group: Group) : JsonNode =
+        let reference = Standing.reference groups group |> Option.bind _.Group.Worst |> Option.map _.Mean
+
+        json
+            [ "settings", json [ for path, value in group.Settings -> path, text value ]
+              "rule", text group.Rule
+              "attack", text group.Attack
+              "seeds", JsonValue.Create group.Complete
+              "worst_accuracy", real (group.Worst |> Option.map _.Mean)
+              "deviation", real (group.Worst |> Option.bind _.Deviation)
+              "reference", real reference
+              "verdict", text (string (Standing.ofGroup groups group))
+              "curve", list (List.map point group.Curve) ]
+
+    let private study (study: Study) : JsonNode =
+        let groups = Summary.groups study
+
+        json
+            [ "name", text study.Name
+              "store", text study.Folders.Head
+              "runs", list (List.map run study.Runs)
+              "table", list (List.map (group groups) groups) ]
+
+    /// `{ "scenarios": [ { "name", "store", "runs": [ … ], "table": [ … ] } ] }`: every run, and the runs that differ
+    /// in nothing but their seed taken together.
+    let create (studies: Study list) : JsonNode = json [ "scenarios", list (List.map study studies) ]

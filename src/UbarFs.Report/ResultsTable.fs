@@ -3,43 +3,82 @@ namespace UbarFs.Report
 open Spectre.Console
 open UbarFs.Engine
 
-/// The final table of a scenario for the terminal.
+/// The final table of a study for the terminal: a row for each setting and rule, in at most 80 columns where the
+/// settings let it.
 [<RequireQualifiedAccess>]
 module ResultsTable =
 
-    let private percent (spread: Spread option) =
-        match spread with
-        | None -> "–"
-        | Some { Mean = mean; Deviation = None } -> $"%.1f{100.0 * mean} %%"
-        | Some { Mean = mean; Deviation = Some deviation } -> $"%.1f{100.0 * mean} ± %.1f{100.0 * deviation} %%"
+    let private curveWidth = 7
 
-    let private status (row: SummaryRow) =
-        match row.Problem with
-        | None -> $"%.1f{row.Seconds} s"
-        | Some problem when row.Runs = 1 -> problem
-        | Some problem -> $"{row.Complete} of {row.Runs} runs ({problem})"
+    let private colour verdict =
+        match verdict with
+        | Standing.AsGood -> "green"
+        | Standing.Degraded -> "yellow"
+        | Standing.Destroyed -> "red"
+        | Standing.Unknown -> "default"
 
-    // The last key of a path says enough unless two paths end alike.
-    let private headers (paths: string list) =
-        let last (path: string) = path.Substring(path.LastIndexOf '.' + 1)
-        let unique path = paths |> List.filter (fun other -> last other = last path) |> List.length = 1
-        paths |> List.map (fun path -> if unique path then last path else path)
+    let private time (group: Group) =
+        match group.Problem with
+        | None when group.Seconds < 100.0 -> $"%.1f{group.Seconds} s"
+        | None -> ForecastTable.duration group.Seconds
+        | Some problem when group.Runs.Length = 1 -> problem
+        | Some problem -> $"{group.Complete} of {group.Runs.Length} runs ({problem})"
 
-    let create (name: string) (results: RunResult list) : Table =
-        let rows = Summary.rows results
-        let table = Table(Title = TableTitle(Markup.Escape name), Border = TableBorder.Rounded)
-        let paths = rows |> List.collect (fun row -> List.map fst row.Settings) |> List.distinct
+    let private verdictText verdict (baseline: Group option) (group: Group) =
+        match verdict with
+        | _ when baseline = Some group -> "baseline"
+        | Standing.Unknown -> ""
+        | verdict -> $"{verdict.Mark} {verdict}"
 
-        for header in headers paths do
-            table.AddColumn(Markup.Escape header) |> ignore
+    let create (study: Study) : Table =
+        let groups = Summary.groups study
+        let paths = Summary.paths groups
 
-        for header in [ "worst accuracy"; "mean"; "best"; "time" ] do
-            table.AddColumn(TableColumn(header).RightAligned()) |> ignore
+        let table =
+            Table(Title = TableTitle(Spectre.Console.Markup.Escape study.Name), Border = TableBorder.Rounded)
 
-        for row in rows do
-            let settings = Map.ofList row.Settings
-            let written = paths |> List.map (fun path -> settings |> Map.tryFind path |> Option.defaultValue "")
-            let figures = [ percent row.Worst; percent row.Mean; percent row.Best; status row ]
-            table.AddRow(written @ figures |> List.map Markup.Escape |> Array.ofList) |> ignore
+        for heading in
+            (if paths.IsEmpty then
+                 [ "attack" ]
+             else
+                 Summary.headings paths)
+            @ [ "rule" ] do
+            table.AddColumn(TableColumn(Spectre.Console.Markup.Escape heading)) |> ignore
+
+        table.AddColumn(TableColumn("worst %").RightAligned().NoWrap()) |> ignore
+        table.AddColumn(TableColumn("curve").NoWrap()) |> ignore
+        table.AddColumn(TableColumn("verdict").NoWrap()) |> ignore
+        table.AddColumn(TableColumn("time").RightAligned()) |> ignore
+
+        for group in groups do
+            let values = Map.ofList group.Settings
+
+            let settings =
+                if paths.IsEmpty then
+                    [ group.Attack ]
+                else
+                    paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue "")
+
+            let baseline = Standing.reference groups group |> Option.filter _.IsBaseline |> Option.map _.Group
+            let verdict = Standing.ofGroup groups group
+            let coloured text = $"[{colour verdict}]{Spectre.Console.Markup.Escape text}[/]"
+
+            let cells =
+                List.map Spectre.Console.Markup.Escape (settings @ [ group.Rule ])
+                @ [ coloured (Spread.percent group.Worst)
+                    group.Curve |> List.map _.Mean |> Sparkline.create curveWidth
+                    coloured (verdictText verdict baseline group)
+                    Spectre.Console.Markup.Escape(time group) ]
+
+            table.AddRow(Array.ofList cells) |> ignore
 
         table
+
+    /// What the verdicts mean, if there are any.
+    let legend (study: Study) : string option =
+        let groups = Summary.groups study
+
+        if groups |> List.forall (fun group -> Standing.ofGroup groups group = Standing.Unknown) then
+            None
+        else
+            Some(Standing.definition groups)

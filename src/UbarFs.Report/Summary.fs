@@ -1,8 +1,6 @@
 namespace UbarFs.Report
 
-open UbarFs.Core
 open UbarFs.Engine
-open UbarFs.Scenario
 
 /// A figure over repetitions.
 type Spread =
@@ -12,12 +10,17 @@ type Spread =
         Deviation: float option
     }
 
-/// The runs of a scenario that differ in nothing but their seed, taken together.
-type SummaryRow =
+/// An evaluation over repetitions.
+type CurvePoint = { Epoch: float; Iteration: int; Mean: float; Lowest: float; Highest: float }
+
+/// The runs of a study that differ in nothing but their seed, taken together.
+type Group =
     {
-        /// What sets the row apart: the swept settings, or the rule and the attack when nothing is swept.
+        /// What sets the group apart beside its rule: the other swept settings.
         Settings: (string * string) list
-        Runs: int
+        Rule: string
+        Attack: string
+        Runs: StudyRun list
         /// How many of the runs are complete; the figures are over these.
         Complete: int
         /// The first reason that a run is not.
@@ -27,12 +30,21 @@ type SummaryRow =
         Best: Spread option
         /// Total time of the complete runs.
         Seconds: float
+        /// Worst accuracy against time, over all runs that have got there.
+        Curve: CurvePoint list
     }
 
-[<RequireQualifiedAccess>]
-module Summary =
+    /// The accuracy of guessing.
+    member group.Chance = group.Runs.Head.Identity.Chance
 
-    let private spread (values: float list) =
+    /// Whether nobody lies.
+    member group.IsAttackFree = group.Attack = "absent" || group.Attack = "none"
+
+[<RequireQualifiedAccess>]
+module Spread =
+
+    /// Of at least one value.
+    let tryOf (values: float list) =
         match values with
         | [] -> None
         | [ single ] -> Some { Mean = single; Deviation = None }
@@ -41,29 +53,73 @@ module Summary =
             let squares = values |> List.sumBy (fun value -> (value - mean) ** 2.0)
             Some { Mean = mean; Deviation = Some(sqrt (squares / float (values.Length - 1))) }
 
-    let private settings (result: RunResult) =
-        match result.Run.Swept |> List.filter (fun (path, _) -> path <> "seed") with
-        | [] -> [ "rule", Chosen.label result.Run.Rule; "attack", Run.attackLabel result.Run ]
-        | swept -> swept
+    /// In per cent with one decimal, without the sign.
+    let percent (spread: Spread option) =
+        match spread with
+        | None -> "–"
+        | Some { Mean = mean; Deviation = None } -> $"%.1f{100.0 * mean}"
+        | Some { Mean = mean; Deviation = Some deviation } -> $"%.1f{100.0 * mean} ± %.1f{100.0 * deviation}"
 
-    let private problem (result: RunResult) =
-        match result.Status with
+[<RequireQualifiedAccess>]
+module Summary =
+
+    let isOfRule (path: string) = path = "rule" || path.StartsWith "rule."
+
+    let private settings (run: StudyRun) = run.Settings |> List.filter (fst >> isOfRule >> not)
+
+    let private problem (run: StudyRun) =
+        match run.Outcome.Status with
         | Status.Complete -> None
-        | Status.MissingData -> Some $"no data: {result.Run.Dataset.Name}"
+        | Status.MissingData -> Some $"no data: {run.Identity.Dataset}"
         | status -> Some(string status)
 
-    let private row (settings, results: RunResult list) =
-        let records =
-            results |> List.filter (fun result -> result.Status = Status.Complete) |> List.choose _.Record
+    let private curvePoint (_, points: Point list) =
+        { Epoch = points.Head.Epoch
+          Iteration = points.Head.Iteration
+          Mean = points |> List.averageBy _.Worst
+          Lowest = points |> List.map _.Worst |> List.min
+          Highest = points |> List.map _.Worst |> List.max }
+
+    let private curve (runs: StudyRun list) =
+        runs |> List.collect _.Points |> List.groupBy _.Iteration |> List.sortBy fst |> List.map curvePoint
+
+    let private group ((settings, rule, attack), runs: StudyRun list) =
+        let complete =
+            runs |> List.map _.Outcome |> List.filter (fun outcome -> outcome.Status = Status.Complete)
 
         { Settings = settings
-          Runs = results.Length
-          Complete = records.Length
-          Problem = List.tryPick problem results
-          Worst = records |> List.choose _.WorstAccuracy |> spread
-          Mean = records |> List.choose _.MeanAccuracy |> spread
-          Best = records |> List.choose _.BestAccuracy |> spread
-          Seconds = records |> List.choose _.Seconds |> List.sum }
+          Rule = rule
+          Attack = attack
+          Runs = runs
+          Complete = complete.Length
+          Problem = List.tryPick problem runs
+          Worst = complete |> List.choose _.Worst |> Spread.tryOf
+          Mean = complete |> List.choose _.Mean |> Spread.tryOf
+          Best = complete |> List.choose _.Best |> Spread.tryOf
+          Seconds = complete |> List.choose _.Seconds |> List.sum
+          Curve = curve runs }
 
-    /// One row for each combination of settings, in the order of the runs.
-    let rows (results: RunResult list) : SummaryRow list = results |> List.groupBy settings |> List.map row
+    /// One group for each combination of settings and rule, in the order of the runs.
+    let groups (study: Study) : Group list =
+        study.Runs
+        |> List.groupBy (fun run -> settings run, run.Identity.Rule, run.Identity.Attack)
+        |> List.map group
+
+    /// The paths as headings: the last key says enough unless two paths end alike.
+    let headings (paths: string list) =
+        let last (path: string) = path.Substring(path.LastIndexOf '.' + 1)
+        let unique path = paths |> List.filter (fun other -> last other = last path) |> List.length = 1
+        paths |> List.map (fun path -> if unique path then last path else path)
+
+    /// The paths in which the groups differ beside their rule.
+    let paths (groups: Group list) =
+        groups |> List.collect (fun group -> List.map fst group.Settings) |> List.distinct
+
+    /// A group's settings in words: its attack where nothing else sets it apart.
+    let title (paths: string list) (group: Group) =
+        match group.Settings with
+        | [] -> group.Attack
+        | settings ->
+            List.zip (headings paths) settings
+            |> List.map (fun (heading, (path, value)) -> if path = "attack" then value else $"{heading} {value}")
+            |> String.concat ", "

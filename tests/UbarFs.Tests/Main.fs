@@ -49,6 +49,8 @@ let main arguments =
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests
+              ReportTests.tests
+              PageTests.tests
               CommandLineTests.tests
               AttackTests.tests
               TailoredAttackTests.tests

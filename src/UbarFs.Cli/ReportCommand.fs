@@ -1,0 +1,111 @@
+/// `ubarfs report`: pages, figures and tables out of run stores.
+module UbarFs.Cli.ReportCommand
+
+open System
+open System.IO
+open Argu
+open FsToolkit.ErrorHandling
+open UbarFs.Report
+open UbarFs.Cli.Arguments
+
+let private formats = [ "svg"; "pdf"; "png" ]
+
+let private loaded (folder: string) : Result<Study list, string> =
+    if not (Directory.Exists folder) then
+        Error $"there is no folder '{folder}'"
+    else
+        match Study.tryLoad folder with
+        | Some study -> Ok [ study ]
+        | None ->
+            match Directory.GetDirectories folder |> Array.sort |> Array.choose Study.tryLoad |> List.ofArray with
+            | [] ->
+                Error
+                    $"'{folder}' is no run store: it has no sweep.json. 'ubarfs run' writes it, also for a scenario that \
+                      is complete"
+            | studies -> Ok studies
+
+let private format (arguments: ParseResults<ReportArguments>) : Result<string, string> =
+    match arguments.GetResult(Format, "svg"), arguments.Contains Figures with
+    | format, _ when not (List.contains format formats) ->
+        Error $"unknown format '{format}': expected svg, pdf or png{Exit.nearest formats format}"
+    | _, false when arguments.Contains Format -> Error "--format is of figures: say where they go with --figures DIR"
+    | format, _ -> Ok format
+
+/// Nothing is written where the browser that it takes is not there.
+let private browser format : Result<string option, string> =
+    match format, Chromium.find () with
+    | "svg", _ -> Ok None
+    | _, Some browser -> Ok(Some browser)
+    | _, None -> Error Chromium.missing
+
+let private writeFigures folder format browser (study: Study) : Result<string list, string> =
+    let files = Export.write folder study
+
+    match browser with
+    | None -> Ok(List.map fst files)
+    | Some browser ->
+        files
+        |> List.traverseResultM (fun (file, exported) ->
+            match exported.Drawing with
+            | Some drawing when Path.GetExtension file = ".svg" ->
+                Chromium.convert browser format drawing file
+                |> Result.map (fun _ ->
+                    File.Delete file
+                    Path.ChangeExtension(file, format))
+            | _ -> Ok file)
+
+/// The pages: each store's own, or one on all of them.
+let private writePages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged =
+    match arguments.TryGetResult ReportArguments.Out, arguments.GetResult Stores with
+    | Some file, _ ->
+        Studies.writePage file merged
+        [ file ]
+    | None, [ _ ] ->
+        [ for study in studies do
+              Studies.writeReport study
+              Path.Combine(study.Folders.Head, "report.html") ]
+    | None, _ ->
+        Studies.writePage "report.html" merged
+        [ "report.html" ]
+
+let private write (arguments: ParseResults<ReportArguments>) format browser studies : Result<unit, string> =
+    result {
+        let merged = Study.merge studies
+        let pages = writePages arguments studies merged
+
+        let! figures =
+            match arguments.TryGetResult Figures with
+            | Some folder -> writeFigures folder format browser merged
+            | None -> Ok []
+
+        if arguments.Contains ReportArguments.Tensorboard then
+            List.iter Studies.writeTensorBoard studies
+
+        if arguments.Contains ReportArguments.Json then
+            Studies.printJson studies
+        elif not (arguments.Contains ReportArguments.Quiet) then
+            Studies.printTables studies
+            pages @ figures |> List.iter (printfn "%s")
+    }
+
+let run (arguments: ParseResults<ReportArguments>) : int =
+    let prepared =
+        result {
+            let! format = format arguments
+            let! browser = browser format
+            let! studies = arguments.GetResult Stores |> List.traverseResultM loaded
+            return format, browser, List.concat studies
+        }
+
+    match prepared with
+    | Error reason -> Exit.refuse reason
+    | Ok(format, browser, studies) ->
+        try
+            match write arguments format browser studies with
+            | Ok() -> Exit.done'
+            | Error reason ->
+                Exit.complain reason
+                Exit.runFailed
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException as error -> Exit.refuse $"the report cannot be written: {error.Message}"

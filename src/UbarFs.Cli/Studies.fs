@@ -1,0 +1,45 @@
+/// What commands do with the studies that run stores hold: pages, event files and tables.
+module UbarFs.Cli.Studies
+
+open System
+open System.IO
+open System.Text.Json
+open Spectre.Console
+open UbarFs.Engine
+open UbarFs.Report
+
+let private page = "report.html"
+
+/// Writes a study's page into a file, whose reader sees the old one or the new one.
+let writePage (file: string) (study: Study) = RunStore.replace file (Page.create study)
+
+/// Writes `report.html` into a study's own folder.
+let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, page)) study
+
+/// Writes the event files of a study's runs into its own folder.
+let writeTensorBoard (study: Study) =
+    let now = float (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()) / 1000.0
+    TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) now study
+
+/// Prints the final table of each study, what its verdicts mean, and where its page is.
+let printTables (studies: Study list) =
+    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
+
+    if Console.IsOutputRedirected then
+        // A file has no edge to wrap at.
+        console.Profile.Width <- 1000
+
+    for study in studies do
+        console.Write(ResultsTable.create study)
+
+    match List.tryPick ResultsTable.legend studies with
+    | Some legend -> console.WriteLine legend
+    | None -> ()
+
+    for study in studies do
+        for folder in study.Folders do
+            printfn "%s" (Path.Combine(folder, "results.csv"))
+
+/// Prints the studies as JSON.
+let printJson (studies: Study list) =
+    printfn "%s" ((ResultsJson.create studies).ToJsonString(JsonSerializerOptions(WriteIndented = true)))

@@ -1,0 +1,157 @@
+(() => {
+  "use strict";
+  const hidden = new Set();
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  document.body.append(tip);
+  let data = null;
+
+  const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
+  const percent = (thousandths) => (thousandths / 10).toFixed(1) + " %";
+
+  // Rules: a button of the legend hides everything that belongs to its rule.
+  const applyHidden = () => {
+    for (const button of all("[data-toggle]"))
+      button.setAttribute("aria-pressed", String(!hidden.has(button.dataset.toggle)));
+    for (const owned of all("[data-rule]")) owned.classList.toggle("off", hidden.has(owned.dataset.rule));
+  };
+
+  const toggle = (button) => {
+    const rule = button.dataset.toggle;
+    if (!hidden.delete(rule)) hidden.add(rule);
+    applyHidden();
+  };
+
+  // Tables: a heading sorts by its column, numbers as numbers; once more turns the order around.
+  const sort = (button) => {
+    const heading = button.closest("th");
+    const body = heading.closest("table").tBodies[0];
+    const column = Array.prototype.indexOf.call(heading.parentNode.children, heading);
+    const ascending = heading.getAttribute("aria-sort") === (heading.dataset.first || "ascending")
+      ? (heading.dataset.first === "descending") : (heading.dataset.first !== "descending");
+    for (const other of heading.parentNode.children) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    const value = (row) => row.children[column].dataset.value;
+    const order = (one, other) => {
+      const a = value(one), b = value(other);
+      const numeric = a !== "" && b !== "" && !isNaN(a) && !isNaN(b);
+      if (a === "" || b === "") return (a === "") - (b === "");
+      return (numeric ? a - b : a.localeCompare(b)) * (ascending ? 1 : -1);
+    };
+    body.append(...Array.from(body.rows).sort(order));
+  };
+
+  // Networks: one setting at a time.
+  const choose = (select) => {
+    for (const group of all("[data-setting]")) group.hidden = group.dataset.setting !== select.value;
+  };
+
+  // Panels: the values of all rules at the evaluation nearest to the pointer.
+  const nearest = (values, wanted) => {
+    let best = 0;
+    for (let i = 1; i < values.length; i++)
+      if (Math.abs(values[i] - wanted) < Math.abs(values[best] - wanted)) best = i;
+    return best;
+  };
+
+  const guideOf = (svg) => {
+    let guide = svg.querySelector(".guide");
+    if (!guide) {
+      guide = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      guide.setAttribute("class", "guide");
+      svg.append(guide);
+    }
+    return guide;
+  };
+
+  const line = (rule, value) => {
+    const row = document.createElement("div");
+    const swatch = document.createElement("i");
+    swatch.className = rule.c;
+    row.append(swatch, rule.n + " " + value);
+    return row;
+  };
+
+  const point = (svg, event) => {
+    const panel = data && data.panels[svg.dataset.panel];
+    if (!panel) return;
+    const box = svg.getBoundingClientRect();
+    const [left, top, width, height] = data.plot;
+    const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+    const wanted = ((x - left) / width) * data.across;
+    const shown = panel.s.filter((series) => series.x.length && !hidden.has(String(series.r)));
+    if (!shown.length || x < left - 8 || x > left + width + 8) return leave(svg);
+    const longest = shown.reduce((one, other) => (other.x.length > one.x.length ? other : one));
+    const at = longest.x[nearest(longest.x, wanted)];
+    const values = shown
+      .map((series) => ({ series, i: nearest(series.x, at) }))
+      .sort((one, other) => other.series.m[other.i] - one.series.m[one.i]);
+    const guide = guideOf(svg);
+    const position = left + (width * at) / data.across;
+    for (const end of ["x1", "x2"]) guide.setAttribute(end, position);
+    guide.setAttribute("y1", top);
+    guide.setAttribute("y2", top + height);
+    const title = document.createElement("b");
+    title.textContent = data.axis + " " + +at.toFixed(2);
+    tip.replaceChildren(title, ...values.map(({ series, i }) => {
+      const spread = series.l ? " (" + percent(series.l[i]) + " – " + percent(series.h[i]) + ")" : "";
+      return line(data.rules[series.r], percent(series.m[i]) + spread);
+    }));
+    tip.hidden = false;
+    const side = event.clientX + 16 + tip.offsetWidth > innerWidth ? event.clientX - 12 - tip.offsetWidth : event.clientX + 16;
+    tip.style.left = Math.max(4, side) + "px";
+    tip.style.top = Math.min(event.clientY + 12, innerHeight - tip.offsetHeight - 4) + "px";
+  };
+
+  const leave = (svg) => {
+    tip.hidden = true;
+    const guide = svg.querySelector(".guide");
+    if (guide) guide.remove();
+  };
+
+  const wire = () => {
+    const block = document.getElementById("data");
+    data = block ? JSON.parse(block.textContent) : null;
+    for (const button of all("[data-toggle]")) button.onclick = () => toggle(button);
+    for (const button of all("th button")) button.onclick = () => sort(button);
+    for (const select of all("select[data-networks]")) select.onchange = () => choose(select);
+    for (const svg of all("svg[data-panel]")) {
+      svg.onpointermove = (event) => point(svg, event);
+      svg.onpointerleave = () => leave(svg);
+    }
+    applyHidden();
+  };
+
+  // While a sweep runs, the page looks for news and takes them over without losing what the reader has chosen.
+  const renew = async () => {
+    const text = await (await fetch("/", { cache: "no-store" })).text();
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const open = all("details").map((details) => details.open);
+    const setting = document.querySelector("select[data-networks]")?.value;
+    document.querySelector("main").replaceWith(fresh.querySelector("main"));
+    all("details").forEach((details, index) => { if (index in open) details.open = open[index]; });
+    const select = document.querySelector("select[data-networks]");
+    if (select && all("option", select).some((option) => option.value === setting)) {
+      select.value = setting;
+      choose(select);
+    }
+    wire();
+  };
+
+  const watch = async (known) => {
+    const status = document.getElementById("live");
+    try {
+      const state = await (await fetch("/state", { cache: "no-store" })).text();
+      if (known !== null && state !== known) await renew();
+      known = state;
+      status.textContent = "Live: this page updates itself.";
+    } catch {
+      status.textContent = "The sweep is over, or the connection is lost; report.html in its folder has the results.";
+    }
+    setTimeout(() => watch(known), 2000);
+  };
+
+  wire();
+  if (document.getElementById("live")) watch(null);
+})();

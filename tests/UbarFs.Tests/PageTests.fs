@@ -1,0 +1,164 @@
+/// The report as its readers meet it: a page in a browser, and a page of the local server.
+module UbarFs.Tests.PageTests
+
+open System
+open System.IO
+open System.Net
+open System.Net.Http
+open Expecto
+open Microsoft.Playwright
+open UbarFs.Cli
+open UbarFs.Report
+
+// All tests share a browser, which starts with the first.
+let private browser =
+    lazy
+        (match Chromium.find () with
+         | None -> None
+         | Some path ->
+             let playwright = Playwright.CreateAsync().GetAwaiter().GetResult()
+
+             let options =
+                 BrowserTypeLaunchOptions(ExecutablePath = path, Args = [ "--no-sandbox"; "--disable-gpu" ])
+
+             Some(playwright.Chromium.LaunchAsync(options).GetAwaiter().GetResult()))
+
+let private wait (task: Threading.Tasks.Task<'value>) = task.GetAwaiter().GetResult()
+
+type private Seen = { Page: IPage; Complaints: ResizeArray<string> }
+
+/// Opens a study's page; whatever it complains of or asks the network for is remembered.
+let private opened width (study: Study) test =
+    match browser.Value with
+    | None -> skiptest "there is no Chromium on this machine: apt-get install chromium"
+    | Some browser ->
+        TinyDataset.inFolder (fun folder ->
+            let file = Path.Combine(folder, "report.html")
+            File.WriteAllText(file, Page.create (Studies.withNetworks folder study))
+            let size = ViewportSize(Width = width, Height = 900)
+            let page = wait (browser.NewPageAsync(BrowserNewPageOptions(ViewportSize = size)))
+            let complaints = ResizeArray()
+            page.Console.Add(fun message -> complaints.Add message.Text)
+            page.PageError.Add complaints.Add
+
+            page.Request.Add(fun request ->
+                if not (request.Url.StartsWith "file:" || request.Url.StartsWith "data:") then
+                    complaints.Add request.Url)
+
+            wait (page.GotoAsync(Uri(file).AbsoluteUri)) |> ignore
+
+            try
+                test { Page = page; Complaints = complaints }
+            finally
+                page.CloseAsync().GetAwaiter().GetResult())
+
+let private count (seen: Seen) (selector: string) = wait (seen.Page.Locator(selector).CountAsync())
+
+let private texts (seen: Seen) (selector: string) =
+    wait (seen.Page.Locator(selector).AllInnerTextsAsync()) |> List.ofSeq
+
+let private click (seen: Seen) (selector: string) =
+    seen.Page.Locator(selector).First.ClickAsync().GetAwaiter().GetResult()
+
+let private complete =
+    testCase "the page has all its parts, and neither complains nor asks the network"
+    <| fun () ->
+        opened 1200 Studies.usual (fun seen ->
+            for part in
+                [ "verdicts"
+                  "curves"
+                  "inner-life"
+                  "networks"
+                  "times"
+                  "scenario"
+                  "provenance" ] do
+                Expect.equal (count seen $"section#{part}") 1 part
+
+            Expect.equal (count seen "#curves svg[data-panel]") 2 "a panel for each setting"
+            Expect.equal (count seen "#curves path.line[data-rule]") 4 "a line for each rule"
+            Expect.isGreaterThan (count seen "#networks rect.liar") 0 "Byzantine nodes"
+            Expect.isEmpty seen.Complaints "no complaints")
+
+let private toggling =
+    testCase "a rule of the legend hides and shows its curves"
+    <| fun () ->
+        opened 1200 Studies.usual (fun seen ->
+            let visible () = count seen "#curves path.line[data-rule='0']:visible"
+            Expect.equal (visible ()) 2 "in both panels"
+            click seen "#curves button[data-toggle='0']"
+            Expect.equal (visible ()) 0 "hidden"
+            Expect.equal (count seen "#curves path.line[data-rule='1']:visible") 2 "the other stays"
+            click seen "#curves button[data-toggle='0']"
+            Expect.equal (visible ()) 2 "again")
+
+let private pointing =
+    testCase "pointing at a panel tells the values of its rules"
+    <| fun () ->
+        opened 1200 Studies.usual (fun seen ->
+            seen.Page.Locator("#curves svg[data-panel]").Last.HoverAsync().GetAwaiter().GetResult()
+            let shown = texts seen ".tip" |> String.concat ""
+            Expect.stringContains shown "epoch 2" "the middle"
+            Expect.stringContains shown "ubar 49." "half way to 88.5 %")
+
+let private sorting =
+    testCase "a heading sorts the verdicts, best first, and once more the other way"
+    <| fun () ->
+        opened 1200 Studies.usual (fun seen ->
+            let attacks () = texts seen "#verdicts tbody th"
+            let average = "#verdicts th button:has-text('average')"
+            Expect.equal (attacks ()) [ "absent"; "bit-flip" ] "in the order of the sweep"
+            click seen average
+            Expect.equal (attacks ()) [ "absent"; "bit-flip" ] "best first"
+            click seen average
+            Expect.equal (attacks ()) [ "bit-flip"; "absent" ] "worst first")
+
+let private narrow =
+    testCase "a narrow screen scrolls the table, not the page"
+    <| fun () ->
+        opened 360 Studies.usual (fun seen ->
+            let width = wait (seen.Page.EvaluateAsync<int> "document.documentElement.scrollWidth")
+            Expect.isLessThanOrEqual width 360 "no wider than the screen"
+            let tick = wait (seen.Page.Locator("#curves svg .tick").First.BoundingBoxAsync())
+            Expect.isGreaterThan tick.Height 8.0f "and its numbers can be read")
+
+let private injection =
+    testCase "markup in a scenario is text in its report"
+    <| fun () ->
+        opened 1200 Studies.hostile (fun seen ->
+            Expect.equal (count seen "body#taken, img") 0 "nothing came of it"
+            Expect.stringContains (texts seen "h1" |> String.concat "") "<script>" "it is shown"
+            Expect.isEmpty seen.Complaints "no complaints"
+            // The style, the data and the page's own script.
+            Expect.equal (count seen "script") 2 "no other script")
+
+let private get (address: string) change =
+    use client = new HttpClient()
+    use request = new HttpRequestMessage(HttpMethod.Get, address)
+    change request
+    use response = wait (client.SendAsync request)
+    response.StatusCode, wait (response.Content.ReadAsStringAsync())
+
+let private live =
+    testCase "the local server shows a store while it grows, to this machine's readers only"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            match Watch.start 0 [ folder ] with
+            | Error reason -> failtest reason
+            | Ok(address, server) ->
+                use _ = server
+                let code, waiting = get address ignore
+                Expect.equal code HttpStatusCode.OK "before there is anything"
+                Expect.stringContains waiting "Waiting" "and says so"
+                let _, before = get (address + "state") ignore
+                File.WriteAllText(Path.Combine(folder, "results.csv"), "run\n")
+                let _, after = get (address + "state") ignore
+                Expect.notEqual after before "news change the state"
+                let foreign, _ = get address (fun request -> request.Headers.Host <- "evil.example")
+                Expect.equal foreign HttpStatusCode.Forbidden "another site's name"
+                let posted, _ = get address (fun request -> request.Method <- HttpMethod.Post)
+                Expect.equal posted HttpStatusCode.MethodNotAllowed "nothing can be written"
+                let elsewhere, _ = get (address + "results.csv") ignore
+                Expect.equal elsewhere HttpStatusCode.NotFound "no files")
+
+let tests =
+    testSequenced <| testList "page" [ complete; toggling; pointing; sorting; narrow; injection; live ]

@@ -1,0 +1,228 @@
+/// Laws of reports: verdicts, tables, markup, figures and event files.
+module UbarFs.Tests.ReportTests
+
+open System
+open System.IO
+open System.Text
+open System.Xml.Linq
+open Expecto
+open FsCheck.FSharp
+open Spectre.Console
+open UbarFs.Engine
+open UbarFs.Report
+open UbarFs.Testing.Generators
+
+let private share = Gen.choose (0, 1000) |> Gen.map (fun thousandths -> float thousandths / 1000.0)
+
+let private rank standing =
+    match standing with
+    | Standing.Destroyed -> 0
+    | Standing.Degraded -> 1
+    | Standing.AsGood -> 2
+    | Standing.Unknown -> -1
+
+let private standing groups rule attack =
+    groups
+    |> List.find (fun group -> group.Rule = rule && group.Attack = attack)
+    |> Standing.ofGroup groups
+
+let private standings =
+    [ testProperty "a better worst node never has a worse verdict"
+      <| forAll (Gen.zip3 share share share) (fun (one, other, reference) ->
+          let low, high = min one other, max one other
+          rank (Standing.judge 0.1 reference low) <= rank (Standing.judge 0.1 reference high))
+
+      testProperty "guessing is destroyed, and the reference is as good as itself"
+      <| forAll share (fun reference ->
+          reference < 0.16
+          || Standing.judge 0.1 reference 0.1 = Standing.Destroyed
+             && Standing.judge 0.1 reference reference = Standing.AsGood)
+
+      testCase "rules are compared with averaging without an attack"
+      <| fun () ->
+          let groups = Summary.groups Studies.usual
+          Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
+          Expect.equal (standing groups "ubar" "bit-flip") Standing.AsGood "UBAR"
+          let reference = (Standing.reference groups groups[3]).Value
+          Expect.equal (reference.Group.Rule, reference.Group.Attack) ("average", "absent") "the paper's baseline"
+
+      testCase "without attack-free runs the best rule at the same settings is the measure"
+      <| fun () ->
+          let attacked = Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = "bit-flip")
+          let groups = Summary.groups { Studies.usual with Study.Runs = attacked }
+          Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
+          Expect.isFalse (Standing.reference groups groups.Head).Value.IsBaseline "no baseline"
+          Expect.stringContains (Standing.definition groups) "best rule" "and the report says so"
+
+      testCase "seeds are taken together: mean, standard deviation, lowest and highest"
+      <| fun () ->
+          let group = Summary.groups Studies.usual |> List.head
+          let spread = group.Worst.Value
+          Expect.floatClose Accuracy.high spread.Mean 0.915 "mean of 0.91 and 0.92"
+          Expect.floatClose Accuracy.high spread.Deviation.Value (0.01 / sqrt 2.0) "of a sample"
+          let last = List.last group.Curve
+          Expect.floatClose Accuracy.high last.Lowest 0.91 "lowest"
+          Expect.floatClose Accuracy.high last.Highest 0.92 "highest" ]
+
+let private merging =
+    [ testCase "runs that are in several stores count once, and the one that got furthest counts"
+      <| fun () ->
+          let study = Studies.usual
+
+          let begun (run: StudyRun) =
+              { run with
+                  StudyRun.Outcome.Status = Status.Interrupted
+                  StudyRun.Points = [ run.Points.Head ] }
+
+          let half = { study with Study.Runs = List.map begun study.Runs }
+          let merged = Study.merge [ half; study; half ]
+          Expect.equal (merged.Runs |> List.map _.Outcome.Status |> List.distinct) [ Status.Complete ] "complete ones"
+          Expect.hasLength merged.Runs study.Runs.Length "once"
+
+      testCase "what different sweeps differ in sets their runs apart"
+      <| fun () ->
+          let bare (run: StudyRun) = { run with StudyRun.Settings = [ "rule", run.Identity.Rule ] }
+
+          let half attack =
+              { Studies.usual with
+                  Study.Name = attack
+                  Study.Runs =
+                      Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = attack) |> List.map bare }
+
+          let merged = Study.merge [ half "absent"; half "bit-flip" ]
+          Expect.equal merged.Name "absent + bit-flip" "both names"
+          Expect.equal (Summary.paths (Summary.groups merged)) [ "attack" ] "the attack" ]
+
+let private tables =
+    [ testCase "tables of papers have what their languages would misread escaped"
+      <| fun () ->
+          let table = [ "a_b"; "c" ], [ [ "x|y & 5 %"; "93.1 ± 0.4 ●" ] ]
+          Expect.stringContains (TableText.markdown table) "| x\\|y & 5 % | 93.1 ± 0.4 ● |" "Markdown"
+          let latex = TableText.latex table
+          Expect.stringContains latex "x|y \\& 5 \\% & 93.1 $\\pm$ 0.4 $\\bullet$ \\\\" "LaTeX"
+          Expect.stringContains latex "a\\_b" "headings, too"
+
+      testProperty "a line of blocks is as wide as asked at most, and rises with its values"
+      <| forAll (Gen.listOf share) (fun values ->
+          let sorted = List.sort values
+          let blocks = Sparkline.create 7 sorted
+          blocks.Length <= 7 && Seq.toList blocks = List.sort (Seq.toList blocks))
+
+      testCase "the terminal's table fits 80 columns"
+      <| fun () ->
+          use writer = new StringWriter()
+
+          let console =
+              AnsiConsole.Create(AnsiConsoleSettings(Ansi = AnsiSupport.No, Out = AnsiConsoleOutput writer))
+
+          console.Profile.Width <- 200
+          console.Write(ResultsTable.create Studies.usual)
+          let widest = writer.ToString().Split('\n') |> Array.map (_.TrimEnd() >> _.Length) |> Array.max
+          Expect.isLessThanOrEqual widest 80 "columns"
+          Expect.stringContains (writer.ToString()) "destroyed" "with its verdicts" ]
+
+let private text =
+    Gen.elements [ "<"; ">"; "&"; "\""; "'"; "</script>"; "<!--"; "]]>"; "a"; "\u0001"; "é" ]
+    |> Gen.listOf
+    |> Gen.map (String.concat "")
+
+let private markup =
+    [ testProperty "text is text, whatever is in it"
+      <| forAll (Gen.zip text text) (fun (content, attribute) ->
+          let written = Markup.element "p" [ "title", attribute ] [ Markup.text content ] |> Markup.write
+
+          let read = XElement.Parse(written, LoadOptions.PreserveWhitespace)
+          let seen (text: string) = text.Replace('\u0001', '\uFFFD')
+
+          read.Value = seen content
+          && (read.Attribute(XName.Get "title") |> Option.ofObj |> Option.map _.Value) = Some(seen attribute)
+          && Seq.isEmpty (read.Elements()))
+
+      testCase "every figure is an SVG file that stands alone, with its data beside it"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let study = Studies.withNetworks folder Studies.hostile
+              let files = Export.write (Path.Combine(folder, "figures")) study |> List.map fst
+              let ofKind (extension: string) = files |> List.filter _.EndsWith(extension)
+              Expect.hasLength (ofKind ".svg") 6 "curves, sizes, shares, networks, times, overview"
+
+              for file in ofKind ".svg" do
+                  let figure = XDocument.Load file
+                  let names = figure.Descendants() |> Seq.map _.Name.LocalName |> Seq.distinct |> List.ofSeq
+                  Expect.isFalse (List.contains "script" names || List.contains "img" names) $"{file}: no markup"
+                  Expect.isFalse (File.ReadAllText(file).Contains "var(--") $"{file}: colours in place"
+                  Expect.isTrue (File.Exists(Path.ChangeExtension(file, "csv"))) $"{file}: its data") ]
+
+// What TensorFlow writes at the beginning of every event file: 24 bytes, their number's checksum, the event.
+let private header =
+    [| 0x18uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0uy
+       0xA3uy
+       0x7Fuy
+       0x4Buy
+       0x22uy
+       0x09uy |]
+
+let private events =
+    [ testCase "checksums are CRC-32C, masked"
+      <| fun () ->
+          // RFC 3720's check value 0xE3069283, masked.
+          let crc = 0xE3069283u
+          let masked = ((crc >>> 15) ||| (crc <<< 17)) + 0xA282EAD8u
+          Expect.equal (TensorBoard.maskedCrc (Encoding.ASCII.GetBytes "123456789")) masked "of nine digits"
+
+      testCase "an event file begins as TensorFlow's do"
+      <| fun () ->
+          let record = TensorBoard.record (TensorBoard.version 1.7e9)
+          Expect.sequenceEqual (Array.truncate 13 record) header "length, checksum, wall time"
+          Expect.stringContains (Encoding.ASCII.GetString record) "\u001a\u000dbrain.Event:2" "version"
+
+      testCase "an event file holds every evaluation, each record with its length and checksums"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let run = Studies.usual.Runs |> List.find (fun run -> run.Identity.Rule = "ubar")
+              TensorBoard.write folder 1.7e9 run
+              let file = Directory.GetFiles(folder) |> Array.exactlyOne
+              Expect.stringContains file "events.out.tfevents." "the name that TensorBoard looks for"
+              let bytes = File.ReadAllBytes file
+
+              let rec read offset =
+                  if offset = bytes.Length then
+                      []
+                  else
+                      let length = int (BitConverter.ToUInt64(bytes, offset))
+                      let event = bytes[offset + 12 .. offset + 11 + length]
+
+                      Expect.equal
+                          (BitConverter.ToUInt32(bytes, offset + 8))
+                          (TensorBoard.maskedCrc bytes[offset .. offset + 7])
+                          "of the length"
+
+                      Expect.equal
+                          (BitConverter.ToUInt32(bytes, offset + 12 + length))
+                          (TensorBoard.maskedCrc event)
+                          "of the event"
+
+                      event :: read (offset + 16 + length)
+
+              let events = read 0
+              Expect.hasLength events 6 "the version and five evaluations"
+              let last = Encoding.Latin1.GetString(List.last events)
+
+              for tag in [ "accuracy/worst"; "loss"; "stage 1/byzantine share" ] do
+                  Expect.stringContains last tag tag) ]
+
+let tests =
+    testList
+        "report"
+        [ testList "verdict" standings
+          testList "merging" merging
+          testList "tables" tables
+          testList "markup" markup
+          testList "events" events ]

@@ -1,0 +1,109 @@
+/// Studies that nobody trained, for tests of what is made of them.
+module UbarFs.Tests.Studies
+
+open System.IO
+open System.Text.Json
+open UbarFs.Core
+open UbarFs.Engine
+open UbarFs.Report
+
+/// A complete run with a curve that ends at the accuracy.
+let run rule attack (seed: int64) (worst: float) : StudyRun =
+    let point index : Point =
+        let share = float index / 4.0
+
+        { Epoch = float index
+          Iteration = 10 * index
+          Worst = 0.1 + share * (worst - 0.1)
+          Mean = worst
+          Best = worst
+          Loss = Some 1.0
+          Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
+          Received = if rule = "ubar" then Some 7.5 else None
+          Stages =
+            if rule = "ubar" then
+                [| Some 3.0, Some 0.25; Some 2.0, Some 0.0 |]
+            else
+                [||] }
+
+    { Identity =
+        { Id = $"{rule}-{attack}-{seed}"
+          Seed = seed
+          Dataset = "digits"
+          Model = "mlp"
+          Rule = rule
+          Attack = attack
+          Swept = [| [| "attack"; attack |]; [| "rule"; rule |] |]
+          Chance = 0.1
+          Stages = if rule = "ubar" then [| "stage 1"; "stage 2" |] else [||] }
+      Settings = [ "attack", attack; "rule", rule ]
+      Outcome =
+        { Status = Status.Complete
+          Reason = None
+          Worst = Some worst
+          Mean = Some worst
+          Best = Some worst
+          Seconds = Some 2.0
+          Settings = Map.empty
+          Provenance = [ "device", "cpu" ] }
+      Points = List.map point [ 0..4 ]
+      Folder = "nowhere" }
+
+let private ofRuns name description runs : Study =
+    { Name = name
+      Description = description
+      Scenarios = [ name, "rule: ubar\n" ]
+      Runs = runs
+      Folders = [ "runs/" + name ] }
+
+/// Averaging and UBAR without and with an attack, with two seeds.
+let usual =
+    ofRuns
+        "usual"
+        "A question"
+        [ for attack, rule, worst in
+              [ "absent", "average", 0.9
+                "absent", "ubar", 0.88
+                "bit-flip", "average", 0.1
+                "bit-flip", "ubar", 0.87 ] do
+              for seed in 1L .. 2L -> run rule attack seed (worst + 0.01 * float seed) ]
+
+let private markup =
+    "\"'></title></script></style><script>document.body.id='taken'</script><img src=x onerror=alert(1)>"
+
+/// The same with markup in every text that a scenario can bring along.
+let hostile =
+    let renamed (run: StudyRun) =
+        let identity =
+            { run.Identity with
+                Rule = run.Identity.Rule + markup
+                Attack = run.Identity.Attack + markup
+                Dataset = markup
+                Model = markup
+                Stages = run.Identity.Stages |> Array.map (fun stage -> stage + markup) }
+
+        { run with
+            StudyRun.Identity = identity
+            StudyRun.Settings = [ "attack" + markup, identity.Attack; "rule", identity.Rule ]
+            StudyRun.Outcome.Provenance = [ "device" + markup, markup ] }
+
+    { ofRuns markup markup (List.map renamed usual.Runs) with
+        Scenarios = [ markup, markup ] }
+
+/// The study with a network and its nodes on disk for every run.
+let withNetworks (folder: string) (study: Study) : Study =
+    let network: NetworkRecord =
+        { Benign = [| 0; 1; 2 |]
+          Byzantine = [| 3 |]
+          Edges = [| [| 0; 1 |]; [| 1; 2 |]; [| 2; 3 |] |] }
+
+    let placed index (run: StudyRun) =
+        let own = Path.Combine(folder, string index)
+        Directory.CreateDirectory own |> ignore
+        let options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower)
+        File.WriteAllText(Path.Combine(own, "network.json"), JsonSerializer.Serialize(network, options))
+        let lines = [ for node in 0..2 -> $"4,40,{node},0.{8 - node},0.5" ]
+        File.WriteAllLines(Path.Combine(own, "nodes.csv"), "epoch,iteration,node,accuracy,loss" :: lines)
+        { run with Folder = own }
+
+    { study with Runs = List.mapi placed study.Runs }
