@@ -164,13 +164,30 @@ type DoctorArguments =
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type ApplyArguments =
-    | [<MainCommand; ExactlyOnce>] Case of file: string
+    | [<MainCommand>] Case of file: string
+    | [<Unique>] Rule of rule: string
+    | [<Unique>] Own of npy: string
+    | [<Unique>] Received of npy: string
+    | [<Unique>] Losses of npy: string
+    | [<Unique>] Own_Loss of number: float
+    | [<Unique>] Rho of number: float
+    | [<Unique>] Out of npy: string
+    | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
     | [<Unique>] Libtorch of dir: string
 
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
             | Case _ -> "JSON file with one case or a list of cases, or - for standard input"
+            | Rule _ -> "without a case: a rule as scenarios write it, such as ubar, '{ ubar: 0.3 }' or a script (.fsx)"
+            | Own _ -> "the own estimate, [d], as a NumPy file (.npy; float32 or float64), or - for standard input"
+            | Received _ -> "the received estimates, [m, d], likewise"
+            | Losses _ -> "their losses, [m], likewise (default: NaN)"
+            | Own_Loss _ -> "the loss of the own estimate (default: NaN)"
+            | Rho _ -> "ρ, the assumed share of benign neighbours (default: 0.4)"
+            | Out _ ->
+                "a NumPy file for the result, of the type of the own estimate; - is standard output, without JSON"
+            | NoScripts -> noScripts
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type Command =

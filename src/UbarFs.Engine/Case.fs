@@ -2,11 +2,13 @@ namespace UbarFs.Engine
 
 open System
 open System.Globalization
+open System.Text
 open System.Text.Json
 open System.Text.Json.Nodes
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 
 /// A rule under the microscope: one node's view with every number given.
 type Case =
@@ -38,6 +40,10 @@ type Verdict =
 /// the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
+
+    // Letters beyond ASCII stay as they are.
+    let private relaxed =
+        JsonSerializerOptions(Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
 
     let private number (place: string) (node: JsonNode | null) =
         match node with
@@ -77,23 +83,23 @@ module Case =
         else
             Ok missing
 
-    let private rule (place: string) (node: JsonNode | null) =
-        match node with
-        | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String ->
-            let name = value.GetValue<string>()
+    // A rule is written as in scenarios: JSON is YAML.
+    let private rule code (place: string) (node: JsonNode | null) =
+        let text =
+            match node with
+            | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String -> Some(value.GetValue<string>())
+            | :? JsonObject as choice -> Some(choice.ToJsonString relaxed)
+            | _ -> None
 
-            match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
-            | Some rule -> Ok(Component.choose Map.empty rule)
-            | None ->
-                let known = Catalogue.rules |> List.map _.Name |> String.concat ", "
-                Error $"{place}: there is no rule '{name}'; the rules are {known}"
-        | _ -> Error $"{place}: expected the name of a rule"
+        match text with
+        | Some text -> RuleText.read code text |> Result.mapError (fun reason -> $"{place}: {reason}")
+        | None -> Error $"{place}: expected a rule, as scenarios write it"
 
-    let private ofNode place (node: JsonNode | null) =
+    let private ofNode code place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" rule
+                let! rule = field case place "rule" (rule code)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -118,17 +124,17 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases.
-    let parse (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases. `code` gives access to the scripts and assemblies that rules name.
+    let parse (code: CodeAccess) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode $"case {index}")
+                |> List.mapi (fun index -> ofNode code $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode "case" single |> Result.map One
+            | single -> ofNode code "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

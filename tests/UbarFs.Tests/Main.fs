@@ -45,6 +45,7 @@ let main arguments =
               RuleScriptTests.tests
               UserCodeTests.tests
               RuleAssemblyTests.tests
+              NpyTests.tests
               CodeTemplateTests.tests
               ReferenceTests.tests
               ObservationTests.tests
