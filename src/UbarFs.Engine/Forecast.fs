@@ -68,7 +68,8 @@ module Forecast =
         let start = Simulation.start experiment
         let iteration () = secondsOf (fun () -> Simulation.iterate experiment start |> ignore)
         let evaluation () = secondsOf (fun () -> Simulation.evaluate experiment start.Estimates |> ignore)
-        let chunks = float experiment.Run.Dataset.Value.TestSize / float count
+        let images = Run.testImages experiment.Run
+        let chunks = float images / float (min count images)
         min (iteration ()) (iteration ()), chunks * min (evaluation ()) (evaluation ())
 
     /// What the cost of a run depends on: runs that agree in this are tried once.

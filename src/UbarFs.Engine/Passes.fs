@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Scenario
 
 /// Passes through the models of a whole network, spread over the workers. One thread computes a model by itself, so that
 /// no number depends on how many there are.
@@ -77,6 +78,7 @@ module Passes =
 
         let chunks: Batch list =
             experiment.Samples.Test
+            |> Samples.spread (Run.testImages experiment.Run)
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
 
         ofEach nodes.Length (fun index ->

@@ -20,6 +20,30 @@ module Samples =
 
     let private chunk = 1000
 
+    /// So many of the test images, spread evenly over all, in chunks of the surrounding dispose scope.
+    let spread (count: int) (test: Batch list) : Batch list =
+        let starts = test |> List.scan (fun start chunk -> start + chunk.Labels.shape[0]) 0L
+        let total = List.last starts
+        let positions = [| for image in 0L .. int64 count - 1L -> image * total / int64 count |]
+
+        let selected (start, chunk: Batch) : Batch =
+            let ofChunk =
+                positions
+                |> Array.map (fun position -> position - start)
+                |> Array.filter (fun position -> 0L <= position && position < chunk.Labels.shape[0])
+
+            use indices = torch.tensor (ofChunk, device = chunk.Images.device)
+
+            { Images = chunk.Images.index_select (0L, indices)
+              Labels = chunk.Labels.index_select (0L, indices) }
+
+        if int64 count >= total then
+            test
+        else
+            List.zip (List.take test.Length starts) test
+            |> List.map selected
+            |> List.filter (fun chunk -> chunk.Labels.shape[0] > 0L)
+
     let private images (device: torch.Device) (dataset: Dataset) (set: ImageSet) =
         let shape = dataset.Shape
 

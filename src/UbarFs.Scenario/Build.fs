@@ -214,6 +214,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "every">]
     member _.Every(saying, time: string) = say [ "measure"; "every" ] time saying
 
+    /// How many test images an evaluation takes, spread evenly over the test set.
+    [<CustomOperation "images">]
+    member _.Images(saying, images: int) = say [ "measure"; "images" ] images saying
+
     /// Any key by its path.
     [<CustomOperation "set">]
     member _.Set(saying, path: string, value: Term) = say (List.ofArray (path.Split '.')) value saying

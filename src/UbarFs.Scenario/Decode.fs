@@ -174,6 +174,13 @@ module Decode =
 
     let whole (low: int) (high: int) = wholeLong (int64 low) (int64 high) |> map int
 
+    /// A whole number, or one of some words (`Error word`).
+    let wholeOrWord (low: int) (high: int) words =
+        typed (Kind.WholeOrWord(int64 low, int64 high, words)) (function
+            | Value.Whole number -> Some(Ok(int number))
+            | Value.Word word -> Some(Error word)
+            | _ -> None)
+
     let truth =
         typed Kind.Truth (function
             | Value.Truth truth -> Some truth

@@ -181,8 +181,15 @@ module Grammar =
         |> Decode.refine (fun context plan -> plan context)
 
     let private measure =
-        Durations.either
-        |> Field.withDefault "every" "the time between two evaluations" "1 epoch"
+        fields {
+            let! every = Durations.either |> Field.withDefault "every" "the time between two evaluations" "1 epoch"
+
+            and! images =
+                Decode.wholeOrWord 1 100_000_000 [ "all" ]
+                |> Field.withDefault "images" "how many test images, spread evenly over the test set" "all"
+
+            return every, Result.toOption images
+        }
         |> Field.mapping
 
     let private attacks =
@@ -226,7 +233,7 @@ module Grammar =
             and! attacks =
                 attacks |> Field.placed "attack" "what Byzantine nodes send; in a list, they take turns" "none"
 
-            and! every = Field.section "measure" "what is recorded" measure
+            and! every, testImages = Field.section "measure" "what is recorded" measure
 
             return
                 { Run =
@@ -240,7 +247,8 @@ module Grammar =
                       Training = training.Plan
                       Rule = fst rule
                       Attacks = fst attacks
-                      Every = every }
+                      Every = every
+                      TestImages = testImages }
                   Dataset = dataset.Span
                   Model = model.Span
                   Layers = snd model.Value

@@ -91,6 +91,8 @@ type Run =
         Attacks: Chosen<Attack> list
         /// Time between two evaluations.
         Every: Duration
+        /// How many test images they take, spread evenly over the test set; none for all.
+        TestImages: int option
     }
 
 /// A scenario, resolved: its runs in the order of the sweep.
@@ -172,7 +174,12 @@ module Run =
           "attack", listed Chosen.canonical run.Attacks
           for print in List.choose Chosen.fingerprint run.Attacks do
               "attack.code", print
-          "measure.every", string run.Every ]
+          "measure.every", string run.Every
+          "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
+
+    /// How many images an evaluation takes.
+    let testImages (run: Run) =
+        run.TestImages |> Option.defaultValue run.Dataset.Value.TestSize |> min run.Dataset.Value.TestSize
 
     /// Iterations in an epoch: the batches in one pass over an average node's share of the data.
     let perEpoch (run: Run) =

@@ -33,7 +33,8 @@ let run nodes rule topology arguments : Run =
           Loss = Loss.CrossEntropy }
       Rule = choose [] rule Catalogue.rules
       Attacks = [ choose [] "none" Catalogue.attacks ]
-      Every = Duration.Iterations 1000 }
+      Every = Duration.Iterations 1000
+      TestImages = None }
 
 let private gaussian (shape: int64 list) =
     let numbers = Array.zeroCreate<float32>(int (List.fold (*) 1L shape))

@@ -164,7 +164,8 @@ let run rate rule attacks : Run =
           Loss = Loss.CrossEntropy }
       Rule = choose rule [] Catalogue.rules
       Attacks = attacks
-      Every = Duration.Iterations 8 }
+      Every = Duration.Iterations 8
+      TestImages = None }
 
 let experiment (run: Run) =
     match Experiment.create samples.Value run with

@@ -39,7 +39,8 @@ let private whatIsWritten =
                       "training.loss", "hinge"
                       "rule", "{ ubar: { rho: 0.3, alpha: 0.25, stages: both } }"
                       "attack", "{ gaussian: { sigma: 2.5, from: 0, until: end } }"
-                      "measure.every", "20 iterations" ] ]
+                      "measure.every", "20 iterations"
+                      "measure.images", "all" ] ]
                   "values"
 
           testCase "the defaults"
@@ -68,7 +69,8 @@ let private whatIsWritten =
                       "training.loss", "cross-entropy"
                       "rule", "{ ubar: { rho: network, alpha: 0.5, stages: both } }"
                       "attack", "{ none: { from: 0, until: end } }"
-                      "measure.every", "1 epoch" ] ]
+                      "measure.every", "1 epoch"
+                      "measure.images", "all" ] ]
                   "values"
 
           testCase "a component can be written in several ways"

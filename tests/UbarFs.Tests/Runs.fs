@@ -41,7 +41,8 @@ let digits: Run =
           Loss = Loss.CrossEntropy }
       Rule = choose "ubar" Catalogue.rules
       Attacks = [ choose "none" Catalogue.attacks ]
-      Every = Duration.Epochs 1 }
+      Every = Duration.Epochs 1
+      TestImages = None }
 
 let private loaded =
     lazy

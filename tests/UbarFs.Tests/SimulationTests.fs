@@ -3,10 +3,12 @@ module UbarFs.Tests.SimulationTests
 open System
 open System.Threading
 open Expecto
+open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
+open UbarFs.Testing.Generators
 open UbarFs.Tests.Runs
 
 let private values (tensor: torch.Tensor) = tensor.data<float32>().ToArray()
@@ -212,6 +214,27 @@ let private hostile =
                   let accuracies = Simulation.evaluate experiment (after 20 experiment).Estimates
                   Expect.isGreaterThan (Array.min accuracies) 0.5 "worst accuracy" ]
 
+let private evaluation =
+    testProperty "a number of test images is spread evenly over all chunks"
+    <| forAll (Gen.zip (Gen.nonEmptyListOf (Gen.choose (1, 7))) (Gen.choose (1, 40))) (fun (sizes, count) ->
+        use _ = torch.NewDisposeScope()
+        let starts = sizes |> List.scan (+) 0
+
+        let chunk start size : Batch =
+            let numbers = torch.arange (int64 start, int64 (start + size))
+            { Images = numbers.view (int64 size, 1L, 1L, 1L); Labels = numbers }
+
+        let selected = Samples.spread count (List.map2 chunk (List.take sizes.Length starts) sizes)
+        let labels = selected |> List.collect (fun chunk -> List.ofSeq (chunk.Labels.data<int64>()))
+        let images = selected |> List.collect (fun chunk -> List.ofSeq (chunk.Images.data<int64>()))
+        let total = List.last starts
+        let gaps = labels |> List.pairwise |> List.map (fun (one, next) -> next - one)
+
+        images = labels
+        && labels.Length = min count total
+        && labels.Head = 0L
+        && (gaps.IsEmpty || List.max gaps - List.min gaps <= 1L))
+
 let private training =
     testList
         "loop"
@@ -260,4 +283,4 @@ let private training =
 
 let tests =
     testSequenced
-    <| testList "simulation" [ equation; reproducible; messages; absent; hostile; training ]
+    <| testList "simulation" [ equation; reproducible; messages; absent; hostile; evaluation; training ]
