@@ -90,7 +90,7 @@ type DescribeArguments =
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
-            | Name _ -> "name of a component, as 'ubarfs list' prints it"
+            | Name _ -> "name of a component, as 'ubarfs list' prints it, or a script or an assembly of your own"
 
 type DataListArguments =
     | [<Unique>] Data of dir: string

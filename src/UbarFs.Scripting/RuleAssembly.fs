@@ -176,7 +176,7 @@ let private describe word (found: Type) settings : Component<'value> =
         |> Option.defaultValue $"a {word} of your own"
 
     Component.define found.Name settings
-    |> Component.describedBy summary "What the class says." $"the class {found.FullName}"
+    |> Component.describedBy summary "" $"the class {found.FullName}"
 
 let private load
     (part: Part<'value>)
@@ -237,3 +237,11 @@ let loadRule path typeName : Result<Loaded<Rule>, Diagnostic list> =
 let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
     load Part.attack typeof<IAttack> Attack.timed (unbox<IAttack> >> RuleClass.behaviour) path typeName
     |> Result.mapError List.singleton
+
+/// The classes of an assembly that are rules or attacks, each with what the language calls it.
+let classes path : Result<(string * string) list, Diagnostic> =
+    opened path
+    |> Result.bind (types path)
+    |> Result.map (fun all ->
+        [ for contract, word in contracts do
+              for found in all |> List.filter (isUsable contract) -> string found.FullName, word ])
