@@ -14,6 +14,7 @@ let usage =
   run [ARGS]      build and run ubarfs with ARGS; without ARGS, run scenarios/quickstart.yaml
   test [ARGS]     build everything and run the tests; ARGS go to Expecto, e.g. --filter-test-list ubar
   bench [ARGS]    build and run the benchmarks; --json FILE writes the table as JSON
+  crash [KILLS]   build, then kill a sweep at random moments (100 of them) and see that nothing is lost
   format          format all F# and C# sources
   check           change nothing; fail on warnings, unformatted sources and lint findings
   install [--prefix DIR] [--cuda] [--self-contained]
@@ -50,6 +51,11 @@ let bench arguments =
     inTurn
         [ (fun () -> build benchmarkProject)
           (fun () -> runBuilt benchmarkProject "UbarFs.Benchmarks" arguments) ]
+
+let crash arguments =
+    inTurn
+        [ (fun () -> build cliProject)
+          (fun () -> dotnet root ("fsi" :: "tests/crash.fsx" :: arguments)) ]
 
 let test arguments =
     let isSet variable = not (String.IsNullOrEmpty(Environment.GetEnvironmentVariable variable))
@@ -128,6 +134,7 @@ let code =
     | "run" :: arguments -> withSdk (fun () -> run arguments)
     | "test" :: arguments -> withSdk (fun () -> test arguments)
     | "bench" :: arguments -> withSdk (fun () -> bench arguments)
+    | "crash" :: arguments -> withSdk (fun () -> crash arguments)
     | "install" :: arguments -> withSdk (fun () -> install arguments)
     | [ "format" ] -> withSdk format
     | [ "check" ] -> withSdk (fun () -> inTurn [ restoreTools; check ])

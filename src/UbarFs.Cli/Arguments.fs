@@ -13,7 +13,12 @@ type RunArguments =
     | [<Unique>] Data of dir: string
     | [<Unique>] Libtorch of dir: string
     | Set of assignment: string
+    | [<Unique>] Jobs of count: int
+    | [<Unique>] Shard of part: string
+    | [<Unique; CustomCommandLine "--checkpoint-every">] CheckpointEvery of interval: string
     | [<Unique>] Fresh
+    | [<Unique>] Retry
+    | [<Unique; CustomCommandLine "--no-models">] NoModels
     | [<Unique>] Quiet
     | [<Unique>] Json
     | [<Unique>] Watch of port: int option
@@ -29,7 +34,12 @@ type RunArguments =
             | Data _ -> "folder with datasets, before UBARFS_DATA and the per-user cache"
             | Libtorch _ -> "folder of an existing libtorch, such as that of a PyTorch (default: UBARFS_LIBTORCH)"
             | Set _ -> "path=value: overrides one key of every scenario; may be repeated"
+            | Jobs _ -> "runs side by side, as far as their memory allows (default: 1)"
+            | Shard _ -> "I/N: only part I of the runs, of N that any machine divides them into alike"
+            | CheckpointEvery _ -> "save runs every so many iterations (50), time (30s, 2min) or never (default: 1min)"
             | Fresh -> "run again what is already complete"
+            | Retry -> "run again what has failed"
+            | NoModels -> "do not keep the trained models that 'ubarfs export' writes"
             | Quiet -> "no progress"
             | Json -> "print the results as JSON"
             | Watch _ -> "serve the report on this machine while the runs go on (default port: 8042)"
@@ -190,6 +200,20 @@ type ApplyArguments =
             | NoScripts -> noScripts
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
+type ExportArguments =
+    | [<MainCommand; ExactlyOnce>] Run of folder: string
+    | [<Unique>] Node of node: int
+    | [<Unique>] Out of file: string
+    | [<Unique>] Libtorch of dir: string
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Run _ -> "folder of a complete run, such as runs/NAME/ID"
+            | Node _ -> "the node whose model it is (default: the first benign one)"
+            | Out _ -> "file to write (default: node-N.safetensors)"
+            | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
+
 type Command =
     | [<CliPrefix(CliPrefix.None)>] Run of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None)>] Check of ParseResults<CheckArguments>
@@ -201,6 +225,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] Describe of ParseResults<DescribeArguments>
     | [<SubCommand; CliPrefix(CliPrefix.None)>] Reference
     | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
+    | [<CliPrefix(CliPrefix.None)>] Export of ParseResults<ExportArguments>
     | [<CliPrefix(CliPrefix.None)>] Apply of ParseResults<ApplyArguments>
     | [<CliPrefix(CliPrefix.None)>] Doctor of ParseResults<DoctorArguments>
     | [<Unique>] Version
@@ -218,6 +243,7 @@ type Command =
             | Describe _ -> "explain one component: meaning, parameters, source, an example"
             | Reference -> "print the keys of scenarios and all components as Markdown"
             | Data _ -> "list, get and import datasets"
+            | Export _ -> "write a node's trained model as safetensors, with the names of PyTorch's state_dict"
             | Apply _ -> "apply a rule to given vectors and print what it does, as JSON"
             | Doctor _ -> "show what was found on this machine, and what to do about anything missing"
             | Version -> "print the version"

@@ -16,9 +16,15 @@ let private informational (assembly: Assembly) =
 let ubarfs = informational (Assembly.GetExecutingAssembly())
 
 let versions (libtorch: LibTorchReport) : Map<string, string> =
+    let version, commit =
+        match ubarfs.Split '+' with
+        | [| version; commit |] -> version, commit
+        | _ -> ubarfs, "unknown"
+
     Map
-        [ "ubarfs", ubarfs
-          "store", RunStore.version
+        [ "ubarfs", version
+          "commit", commit
+          "code", Identity.code.Substring(0, 12)
           "torchsharp", (typeof<TorchSharp.torch>.Assembly.GetName().Version |> string)
           "libtorch", Option.ofObj libtorch.Version |> Option.defaultValue "unknown"
           "dotnet", string Environment.Version

@@ -68,7 +68,30 @@ let private exitCode interrupted (results: RunResult list) =
     else
         Exit.runFailed
 
-let private print (arguments: ParseResults<RunArguments>) (results: (Planned * RunResult list) list) =
+let private kind (device: string) = device.Split(':')[0]
+
+/// Says what was computed elsewhere, if it was not here.
+let private elsewhere (session: Session) (results: RunResult list) =
+    let here = Device.name session.Device |> kind
+
+    let others =
+        results
+        |> List.choose (fun result ->
+            result.Record
+            |> Option.filter (fun record -> result.Status = Status.Complete && kind record.Device <> here))
+
+    if not others.IsEmpty then
+        let devices = others |> List.map _.Device |> List.distinct |> String.concat ", "
+
+        Exit.complain
+            $"{others.Length} of the runs were computed on {devices}, which rounds otherwise than {here}: --fresh does \
+              them again"
+
+let private print
+    (arguments: ParseResults<RunArguments>)
+    (session: Session)
+    (results: (Planned * RunResult list) list)
+    =
     let studies = results |> List.choose (fun (planned, _) -> Study.tryLoad planned.Store.Folder)
 
     for study in studies do
@@ -82,9 +105,50 @@ let private print (arguments: ParseResults<RunArguments>) (results: (Planned * R
     else
         Studies.printTables studies
 
+        for study in studies do
+            for file in [ "results.csv"; "report.html" ] do
+                printfn "%s" (IO.Path.Combine(study.Folders.Head, file))
+
     let all = List.collect snd results
     missing all |> List.distinct |> List.iter Exit.complain
     failures all |> List.iter Exit.complain
+
+    if failures all <> [] && not session.Retry then
+        Exit.complain "--retry runs again what has failed"
+
+    elsewhere session all
+
+/// What of a session the command line says.
+let private session (arguments: ParseResults<RunArguments>) device supply : Result<Session, string> =
+    result {
+        let! jobs =
+            match arguments.GetResult(Jobs, 1) with
+            | jobs when jobs < 1 -> Error $"--jobs is {jobs}: expected 1 or more"
+            | jobs -> Ok jobs
+
+        let! shard =
+            match arguments.TryGetResult RunArguments.Shard with
+            | Some text -> Shard.parse text
+            | None -> Ok Shard.whole
+
+        let! cadence =
+            match arguments.TryGetResult CheckpointEvery with
+            | Some text -> Cadence.parse text
+            | None -> Ok Cadence.standard
+
+        return
+            { SessionDefaults.create device supply with
+                Fresh = arguments.Contains Fresh
+                Retry = arguments.Contains Retry
+                Shard = shard
+                Jobs = jobs
+                Checkpoints = cadence
+                KeepModels = not (arguments.Contains NoModels) }
+    }
+
+let private own session (planned: Planned, results: RunResult list) =
+    let ids = Session.runs session planned.Scenario |> List.map RunStore.id |> Set.ofList
+    results |> List.filter (fun result -> ids.Contains(RunStore.id result.Run))
 
 /// Serves the report while the runs go on, if that is wanted.
 let private watch (arguments: ParseResults<RunArguments>) (planned: Planned list) : Result<IDisposable option, string> =
@@ -96,29 +160,23 @@ let private watch (arguments: ParseResults<RunArguments>) (planned: Planned list
             Exit.complain $"the report is at {address} while the runs go on"
             Some server)
 
-let private execute (arguments: ParseResults<RunArguments>) device versions supplies (planned: Planned list) =
+let private execute (arguments: ParseResults<RunArguments>) (session: Session) (planned: Planned list) =
     use source = new CancellationTokenSource()
     let registrations = onInterrupt source
-    let total = planned |> List.sumBy (fun planned -> planned.Scenario.Runs.Length)
 
-    let session notify =
-        { Device = device
-          Fresh = arguments.Contains Fresh
-          Supply = fun dataset -> Map.find dataset.Value supplies
-          Versions = versions
-          Notify = notify
-          Cancellation = source.Token }
+    let total = planned |> List.sumBy (fun planned -> (Session.runs session planned.Scenario).Length)
+
+    let stores = planned |> List.map (fun planned -> planned.Store, planned.Scenario)
 
     try
         let results =
             Progress.show (arguments.Contains RunArguments.Quiet) source.Token total (fun notify ->
-                planned
-                |> List.map (fun planned ->
-                    planned, Session.runScenario (session notify) planned.Store planned.Scenario))
+                let session = { session with Notify = notify; Cancellation = source.Token }
+                List.zip planned (Session.runScenarios session stores))
 
         registrations |> List.iter _.Dispose()
-        print arguments results
-        exitCode source.IsCancellationRequested (List.collect snd results)
+        print arguments session results
+        exitCode source.IsCancellationRequested (List.collect (own session) results)
     with
     | :? IO.IOException
     | :? UnauthorizedAccessException as error ->
@@ -126,10 +184,21 @@ let private execute (arguments: ParseResults<RunArguments>) device versions supp
         Exit.complain $"the results cannot be written: {reason}. What is complete is not done again."
         Exit.runFailed
 
+/// A folder that is named and is not there is a mistake, not a reason to look elsewhere.
+let private dataPlaces (arguments: ParseResults<RunArguments>) =
+    match arguments.TryGetResult RunArguments.Data with
+    | Some folder when not (IO.Directory.Exists folder) -> Error $"--data is '{folder}': there is no such folder"
+    | folder -> Ok(Places.current folder)
+
+let private opened out (scenario: Scenario) =
+    RunStore.opened out scenario.Name
+    |> Result.map (fun store -> { Scenario = scenario; Store = store })
+
 let run (arguments: ParseResults<RunArguments>) : int =
     let prepared =
         result {
             let! overrides = Overriding.read (arguments.GetResults RunArguments.Set) |> Result.mapError Exit.refuse
+            let! places = dataPlaces arguments |> Result.mapError Exit.refuse
 
             let! scenarios =
                 Scenarios.load
@@ -144,22 +213,15 @@ let run (arguments: ParseResults<RunArguments>) : int =
                 Device.parse (arguments.GetResult(RunArguments.Device, "auto")) |> Result.mapError Exit.refuse
 
             do! Preflight.all scenarios
-
-            let places = Places.current (arguments.TryGetResult RunArguments.Data)
             let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
+            let supply (dataset: Chosen<Dataset>) = Map.find dataset.Value supplies
+            let! session = session arguments device supply |> Result.mapError Exit.refuse
             let out = arguments.GetResult(RunArguments.Out, "runs")
-
-            let! planned =
-                scenarios
-                |> List.traverseResultM (fun scenario ->
-                    RunStore.opened out scenario.Name
-                    |> Result.map (fun store -> { Scenario = scenario; Store = store }))
-                |> Result.mapError Exit.refuse
-
+            let! planned = scenarios |> List.traverseResultM (opened out) |> Result.mapError Exit.refuse
             libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
             let! server = watch arguments planned |> Result.mapError Exit.refuse
             use _ = server |> Option.toObj
-            return execute arguments device (Provenance.versions libtorch) supplies planned
+            return execute arguments { session with Versions = Provenance.versions libtorch } planned
         }
 
     Result.either id id prepared

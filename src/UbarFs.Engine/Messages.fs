@@ -52,13 +52,20 @@ module Messages =
             for node in faction.Nodes do
                 let state = own experiment knowledge memories node
 
+                let attempt work = Guard.attempt "attack" (Some node) knowledge.Iteration work
+
+                let shaped vector =
+                    Guard.shaped "attack" (Some node) knowledge.Iteration state.Estimate.shape state.Estimate vector
+
                 if Attack.isActive epoch faction.Behaviour then
-                    match enacted.Send state with
-                    | Sent.Everyone vector -> replaced <- Map.add node vector replaced
-                    | Sent.Each toReceiver -> personal <- Map.add node toReceiver personal
+                    match attempt (fun () -> enacted.Send state) with
+                    | Sent.Everyone vector -> replaced <- Map.add node (shaped vector) replaced
+                    | Sent.Each toReceiver ->
+                        let toReceiver receiver = attempt (fun () -> shaped (toReceiver receiver))
+                        personal <- Map.add node toReceiver personal
                     | Sent.Nothing -> silent <- Set.add node silent
 
-                remembered[node] <- enacted.Remember state
+                remembered[node] <- attempt (fun () -> enacted.Remember state)
 
         let messages =
             { Estimates = knowledge.Estimates

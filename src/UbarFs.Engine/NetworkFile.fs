@@ -32,7 +32,7 @@ module NetworkFile =
     /// Writes the network of an experiment into the run's folder.
     let write folder (experiment: Experiment) =
         Directory.CreateDirectory folder |> ignore
-        File.WriteAllText(file folder, JsonSerializer.Serialize(record experiment, options) + "\n")
+        Durable.writeText (file folder) (JsonSerializer.Serialize(record experiment, options) + "\n")
 
     /// The network of a run; nothing if it was never begun or the file is not whole.
     let tryRead folder : NetworkRecord option =

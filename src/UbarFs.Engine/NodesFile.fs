@@ -25,7 +25,10 @@ type NodeMeasurement =
 [<RequireQualifiedAccess>]
 module NodesFile =
 
-    let private csv folder = Path.Combine(folder, "nodes.csv")
+    /// The name of the file that grows during a run.
+    let name = "nodes.csv"
+
+    let private csv folder = Path.Combine(folder, name)
     let private parquet folder = Path.Combine(folder, "nodes.parquet")
     let private header = "epoch,iteration,node,accuracy,loss"
 
@@ -41,12 +44,15 @@ module NodesFile =
 
         writer.Flush()
 
-    /// Begins `nodes.csv` of a run with this network anew; gives what writes to it.
-    let create folder (network: Network) : StreamWriter * (Evaluation -> unit) =
+    /// Opens `nodes.csv` of a run with this network, to go on with it or anew; gives what writes to it.
+    let openFor folder (network: Network) (goOn: bool) : StreamWriter * (Evaluation -> unit) =
         Directory.CreateDirectory folder |> ignore
         File.Delete(parquet folder)
-        let writer = new StreamWriter(csv folder, false, NewLine = "\n")
-        writer.WriteLine header
+        let writer = new StreamWriter(csv folder, goOn, NewLine = "\n")
+
+        if not goOn then
+            writer.WriteLine header
+
         writer, write writer (Network.benign network)
 
     let private number (text: string) = Double.Parse(text, CultureInfo.InvariantCulture)
@@ -79,10 +85,8 @@ module NodesFile =
     // A field can be written and read once a schema has it.
     let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, losses)
 
-    let private writeParquet (file: string) (rows: NodeMeasurement[]) =
+    let private writeParquet (stream: Stream) (rows: NodeMeasurement[]) =
         task {
-            use stream = File.Create file
-
             use! writer = ParquetWriter.CreateAsync(schema, stream)
 
             use group = writer.CreateRowGroup()
@@ -95,14 +99,10 @@ module NodesFile =
 
     /// Turns the `nodes.csv` of a complete run into `nodes.parquet`.
     let finish folder =
-        let draft = parquet folder + ".tmp"
-
-        try
-            (writeParquet draft (readCsv (csv folder))).GetAwaiter().GetResult()
-            File.Move(draft, parquet folder, overwrite = true)
-            File.Delete(csv folder)
-        finally
-            File.Delete draft
+        use content = new MemoryStream()
+        (writeParquet content (readCsv (csv folder))).GetAwaiter().GetResult()
+        Durable.writeBytes (parquet folder) (content.ToArray())
+        File.Delete(csv folder)
 
     let private readParquet (file: string) =
         task {
@@ -135,8 +135,3 @@ module NodesFile =
             readCsv (csv folder)
         else
             [||]
-
-    /// Deletes what is known of a run's nodes.
-    let delete folder =
-        File.Delete(csv folder)
-        File.Delete(parquet folder)

@@ -2,52 +2,8 @@ namespace UbarFs.Engine
 
 open System
 open System.IO
-open System.Security.Cryptography
-open System.Text
-open System.Text.Json
-open System.Text.Json.Serialization
 open UbarFs.Core
 open UbarFs.Scenario
-
-/// How far a run is, as it is written in the store.
-[<RequireQualifiedAccess>]
-type Status =
-    | Complete
-    | Interrupted
-    | Failed
-    | MissingData
-    | Pending
-
-    override status.ToString() =
-        match status with
-        | Complete -> "complete"
-        | Interrupted -> "interrupted"
-        | Failed -> "failed"
-        | MissingData -> "missing-data"
-        | Pending -> "pending"
-
-    /// The status of a text in the store; one that nobody knows is of a run that has to be done.
-    static member Parse(text: string) =
-        [ Complete; Interrupted; Failed; MissingData ]
-        |> List.tryFind (fun status -> string status = text)
-        |> Option.defaultValue Pending
-
-/// What `run.json` says of a run: what it is, what produced it and how it ended.
-type RunRecord =
-    { Id: string
-      Scenario: string
-      Status: string
-      Reason: string option
-      Settings: Map<string, string>
-      WorstAccuracy: float option
-      MeanAccuracy: float option
-      BestAccuracy: float option
-      Seconds: float option
-      Started: DateTimeOffset
-      Finished: DateTimeOffset option
-      Device: string
-      DataChecksum: string
-      Versions: Map<string, string> }
 
 /// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
 type RunStore = { Folder: string }
@@ -55,22 +11,8 @@ type RunStore = { Folder: string }
 [<RequireQualifiedAccess>]
 module RunStore =
 
-    let private json =
-        JsonSerializerOptions(
-            WriteIndented = true,
-            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
-        )
-
-    /// The version that takes part in a run's identity: other code may give other numbers.
-    let version = (typeof<RunStore>.Assembly.GetName().Version |> nonNull).ToString 3
-
-    /// A run's id is derived from everything that determines its result.
-    let id (run: Run) =
-        let settings = Run.canonical run |> List.map (fun (path, value) -> $"{path}: {value}\n")
-        let identity = String.concat "" ($"ubarfs: {version}\n" :: settings)
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes identity)).Substring(0, 12)
+    /// The run's name in the store: the beginning of its identity.
+    let id (run: Run) = (Identity.ofRun run).Substring(0, 12)
 
     // Enough that a full disk takes no part of it.
     let private probe = Array.zeroCreate<byte> 65536
@@ -113,44 +55,45 @@ module RunStore =
 
     let folderOf store run = Path.Combine(store.Folder, id run)
     let private recordFile store run = Path.Combine(folderOf store run, "run.json")
+    let private resultsFile store = Path.Combine(store.Folder, "results.csv")
     let private metricsFile store run = Path.Combine(folderOf store run, MetricsFile.name)
-
-    /// Writes a file whose reader sees the old text or the new one, never a part.
-    let replace (file: string) (text: string) =
-        let draft = $"{file}.{Guid.NewGuid():N}.tmp"
-
-        try
-            File.WriteAllText(draft, text)
-            File.Move(draft, file, overwrite = true)
-        finally
-            File.Delete draft
 
     let save store run (record: RunRecord) =
         Directory.CreateDirectory(folderOf store run) |> ignore
-        replace (recordFile store run) (JsonSerializer.Serialize(record, json) + "\n")
+        Durable.writeText (recordFile store run) (RunRecord.write record)
 
     /// What the store knows of a run; nothing when it was never begun or its record is not one: then it is done anew.
     let tryRecord store run : RunRecord option =
-        try
-            JsonSerializer.Deserialize<RunRecord>(File.ReadAllText(recordFile store run), json) |> Option.ofObj
-        with
-        | :? FileNotFoundException
-        | :? DirectoryNotFoundException
-        | :? JsonException -> None
+        Durable.tryRead RunRecord.longest (recordFile store run)
+        |> Option.bind RunRecord.tryParse
+        |> Option.filter (fun record -> record.Id = id run)
 
-    /// Drops what the store knows of a run.
+    /// Drops everything that the store has of a run, but for its lock.
     let forget store run =
-        if Directory.Exists(folderOf store run) then
-            File.Delete(recordFile store run)
-            File.Delete(metricsFile store run)
-            NodesFile.delete (folderOf store run)
+        let folder = DirectoryInfo(folderOf store run)
 
-    /// Opens the run's `metrics.csv` afresh; each evaluation is on disk as soon as it is written.
-    let metrics store run =
+        if folder.Exists then
+            for entry in folder.GetFileSystemInfos() do
+                match entry with
+                | :? DirectoryInfo as inner when isNull inner.LinkTarget -> inner.Delete true
+                | entry when List.contains entry.Name Locks.names -> ()
+                | entry -> entry.Delete()
+
+    /// Opens the run's `metrics.csv`, to go on with it or afresh; each evaluation is written as soon as it is there.
+    let metrics store run (goOn: bool) =
         Directory.CreateDirectory(folderOf store run) |> ignore
-        let writer = new StreamWriter(metricsFile store run, false, AutoFlush = true, NewLine = "\n")
-        writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages))
+        let writer = new StreamWriter(metricsFile store run, goOn, AutoFlush = true, NewLine = "\n")
+
+        if not goOn then
+            writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages))
+
         writer
+
+    /// Sees to it that all that was written is on disk.
+    let settleMetrics (writer: StreamWriter) =
+        match writer.BaseStream with
+        | :? FileStream as stream -> stream.Flush true
+        | _ -> ()
 
     let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (MetricsFile.row evaluation))
 
@@ -165,7 +108,8 @@ module RunStore =
             |> List.distinct
             |> List.except identity
 
-        let header = identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds" ]
+        let header =
+            identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds"; "diverged" ]
 
         let row (run: Run, status: Status, record: RunRecord option) =
             let optional format value = record |> Option.bind value |> Option.map format |> Option.defaultValue ""
@@ -183,7 +127,8 @@ module RunStore =
             @ [ optional Csv.number _.WorstAccuracy
                 optional Csv.number _.MeanAccuracy
                 optional Csv.number _.BestAccuracy
-                optional Csv.seconds _.Seconds ]
+                optional Csv.seconds _.Seconds
+                optional (fun diverged -> if diverged then "yes" else "no") _.Diverged ]
 
         let lines = Csv.line header :: List.map (row >> Csv.line) rows
-        replace (Path.Combine(store.Folder, "results.csv")) (String.concat "\n" lines + "\n")
+        Durable.writeText (resultsFile store) (String.concat "\n" lines + "\n")

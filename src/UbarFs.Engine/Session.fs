@@ -1,174 +1,153 @@
 namespace UbarFs.Engine
 
-open System
-open System.Diagnostics
+open System.Collections.Concurrent
 open System.IO
 open System.Threading
-open UbarFs.Core
 open UbarFs.Scenario
 
-/// A run with what came of it.
-type RunResult =
-    {
-        Run: Run
-        Status: Status
-        /// None while it is pending.
-        Record: RunRecord option
-    }
-
-/// What happens while scenarios run, for whoever shows it.
-[<RequireQualifiedAccess>]
-type Event =
-    /// A run that is not complete yet has its turn.
-    | Started of Run * Schedule
-    | Iterated of Run * int
-    | Evaluated of Run * Schedule * Evaluation
-    | Ended of RunResult
-    /// It was complete before: nothing was done.
-    | Reused of RunResult
-
-/// The data of a run, or why there are none.
-[<RequireQualifiedAccess>]
-type Supply =
-    | Available of Samples * checksum: string
-    /// The files are not on this machine; the text says where they belong and how to get them.
-    | Missing of string
-
-/// How scenarios are executed: everything that is not in the scenario itself.
-type Session =
-    {
-        Device: TorchSharp.torch.Device
-        /// Run again what is already complete.
-        Fresh: bool
-        Supply: Chosen<Dataset> -> Supply
-        Versions: Map<string, string>
-        Notify: Event -> unit
-        Cancellation: CancellationToken
-    }
-
-/// Executes scenarios run by run and keeps their store up to date.
-[<RequireQualifiedAccess>]
+/// Executes scenarios run by run and keeps their stores up to date.
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Session =
 
-    let private begun session (run: Run) checksum : RunRecord =
-        { Id = RunStore.id run
-          Scenario = run.Scenario
-          Status = string Status.Interrupted
-          Reason = None
-          Settings = Map.ofList (Run.canonical run)
-          WorstAccuracy = None
-          MeanAccuracy = None
-          BestAccuracy = None
-          Seconds = None
-          Started = DateTimeOffset.UtcNow
-          Finished = None
-          Device = Device.name session.Device
-          DataChecksum = checksum
-          Versions = session.Versions }
+    /// A run that a session has to see to, and what was known of it when the session began.
+    type private Item = { Ledger: Ledger; Run: Run; Before: RunRecord option }
 
-    let private ended status reason (seconds: float) (evaluation: Evaluation option) (record: RunRecord) =
-        { record with
-            Status = string status
-            Reason = reason
-            WorstAccuracy = evaluation |> Option.map _.Worst
-            MeanAccuracy = evaluation |> Option.map _.Mean
-            BestAccuracy = evaluation |> Option.map _.Best
-            Seconds = Some seconds
-            Finished = Some DateTimeOffset.UtcNow }
+    // Two copies of a dataset can differ, and a folder's images can change.
+    let private hasSameData session (run: Run) (record: RunRecord) =
+        match session.Supply run.Dataset with
+        | Supply.Available(_, checksum) -> checksum = record.DataChecksum
+        | Supply.Missing _ -> true
 
-    // How it ended: the status, the reason if it is not complete, and the last evaluation if it is.
-    let private train session store run samples =
-        match Experiment.create samples run with
-        | Error reason -> Status.Failed, Some reason, None
-        | Ok experiment ->
-            let folder = RunStore.folderOf store run
-            NetworkFile.write folder experiment
-            use metrics = RunStore.metrics store run
-            let nodes, writeNodes = NodesFile.create folder experiment.Network
-            use _ = nodes
+    /// Whether there is nothing to do for a run: it is complete, or has failed and is not to be tried again. What has
+    /// failed since the session began has been tried by another process.
+    let private isSettled session item (result: RunResult) =
+        match result.Status, result.Record with
+        | Status.Complete, Some record -> hasSameData session item.Run record
+        | Status.Failed, Some record -> not session.Retry || Some record <> item.Before
+        | _ -> false
 
-            let observer =
-                { Iterated = fun iterations -> session.Notify(Event.Iterated(run, iterations))
-                  Evaluated =
-                    fun evaluation ->
-                        RunStore.writeMetrics metrics evaluation
-                        writeNodes evaluation
-                        session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation)) }
+    let private underLock session item (held: HeldLock) =
+        match item.Ledger.Now item.Run with
+        | result when isSettled session item result ->
+            if result.Status = Status.Complete then
+                Execution.tidy item.Ledger.Store held item.Run
 
-            match Training.run observer session.Cancellation experiment with
-            | Ending.Finished last ->
-                nodes.Dispose()
-                NodesFile.finish folder
-                Status.Complete, None, Some last
-            | Ending.Interrupted -> Status.Interrupted, None, None
+            session.Notify(Event.Reused result)
+            Turn.Done
+        | _ ->
+            try
+                let result = Execution.execute session item.Ledger.Store held item.Run
+                item.Ledger.SaveSometimes()
+                session.Notify(Event.Ended result)
+                Turn.Done
+            with :? LostException as error ->
+                session.Notify(Event.Noticed(item.Run, error.Message))
+                Turn.Later
 
-    /// One run that is not complete yet. Whatever it throws is its own failure, not the sweep's, unless its results
-    /// cannot be written: then no other's can.
-    let private execute session store run =
-        session.Notify(Event.Started(run, Schedule.create run))
-        let clock = Stopwatch.StartNew()
+    // A process that was killed as its run was complete left some files.
+    let private reuse session item (result: RunResult) =
+        let folder = RunStore.folderOf item.Ledger.Store item.Run
 
-        let record, (status, reason, evaluation) =
-            match session.Supply run.Dataset with
-            | Supply.Missing reason -> begun session run "", (Status.MissingData, Some reason, None)
-            | Supply.Available(samples, checksum) ->
-                let record = begun session run checksum
-                RunStore.save store run record
+        if result.Status = Status.Complete && Execution.isUntidy folder then
+            match Locks.claim item.Ledger.Locks folder with
+            | Claim.Held _ -> ()
+            | Claim.Granted(held, _) -> using held (fun held -> Execution.tidy item.Ledger.Store held item.Run)
 
-                try
-                    record, train session store run samples
-                with
-                | :? IOException
-                | :? UnauthorizedAccessException -> reraise ()
-                | error -> record, (Status.Failed, Some error.Message, None)
+        session.Notify(Event.Reused result)
 
-        let record = ended status reason clock.Elapsed.TotalSeconds evaluation record
-        RunStore.save store run record
-        { Run = run; Status = status; Record = Some record }
+    let private turn session (holders: ConcurrentDictionary<string, Holder option>) item : Turn =
+        let id = RunStore.id item.Run
 
-    let private known store run =
-        match RunStore.tryRecord store run with
-        | Some record -> { Run = run; Status = Status.Parse record.Status; Record = Some record }
-        | None -> { Run = run; Status = Status.Pending; Record = None }
+        match item.Ledger.Now item.Run with
+        | result when isSettled session item result ->
+            reuse session item result
+            Turn.Done
+        | _ ->
+            match Locks.claim item.Ledger.Locks (RunStore.folderOf item.Ledger.Store item.Run) with
+            | Claim.Held holder ->
+                holders[id] <- holder
+                Turn.Later
+            | Claim.Granted(held, abandonedBy) ->
+                use held = held
 
-    /// Runs those of a scenario's runs that are not complete, in order. After a cancellation the rest stays as it is.
-    /// Fails with an IOException or an UnauthorizedAccessException if the store cannot be written.
-    let runScenario session (store: RunStore) (scenario: Scenario) : RunResult list =
+                abandonedBy
+                |> Option.iter (fun holder ->
+                    session.Notify(Event.Noticed(item.Run, $"{holder} ended without finishing it")))
+
+                underLock session item held
+
+    // What another process works on is left to it.
+    let private forget (ledger: Ledger) run =
+        let folder = RunStore.folderOf ledger.Store run
+
+        if Directory.Exists folder then
+            match Locks.claim ledger.Locks folder with
+            | Claim.Held _ -> ()
+            | Claim.Granted(held, _) -> using held (fun _ -> RunStore.forget ledger.Store run)
+
+    /// The runs of a scenario that a session sees to: those of its shard, each once.
+    let runs (session: Session) (scenario: Scenario) : Run list =
+        let ids = Shard.ids session.Shard scenario.Runs
+
+        scenario.Runs
+        |> List.distinctBy RunStore.id
+        |> List.filter (fun run -> ids.Contains(RunStore.id run))
+
+    let private items session (ledger: Ledger, scenario) =
+        let known =
+            ledger.Results() |> List.map (fun result -> RunStore.id result.Run, result.Record) |> Map.ofList
+
+        runs session scenario
+        |> List.map (fun run -> { Ledger = ledger; Run = run; Before = known[RunStore.id run] })
+
+    let private opened session (store: RunStore, scenario: Scenario) =
+        let ledger = Ledger(store, scenario.Runs)
+
         if session.Fresh then
-            scenario.Runs |> List.iter (RunStore.forget store)
+            runs session scenario |> List.iter (forget ledger)
 
-        let results = scenario.Runs |> List.map (known store) |> Array.ofList
-
-        // Two copies of a dataset can differ, and a folder's images can change.
-        let hasSameData (result: RunResult) =
-            match session.Supply result.Run.Dataset, result.Record with
-            | Supply.Available(_, checksum), Some record -> checksum = record.DataChecksum
-            | _ -> true
-
-
-        let save () =
-            results
-            |> Seq.map (fun result -> result.Run, result.Status, result.Record)
-            |> List.ofSeq
-            |> RunStore.saveResults store
-
-        save ()
         SweepFile.write store scenario
+        ledger.Save()
+        ledger, scenario
 
-        for index in 0 .. results.Length - 1 do
-            // Asked again: an equal run earlier in the sweep may have been done just now.
-            match known store results[index].Run with
-            | complete when complete.Status = Status.Complete && hasSameData complete ->
-                results[index] <- complete
-                session.Notify(Event.Reused complete)
-            | _ when session.Cancellation.IsCancellationRequested -> ()
-            | known ->
-                // What a killed process leaves behind says so.
-                results[index] <- { known with Status = Status.Interrupted }
-                save ()
-                results[index] <- execute session store known.Run
-                save ()
-                session.Notify(Event.Ended results[index])
+    /// Runs those of the scenarios' runs that are not complete, side by side if the session says so. What other processes
+    /// work on is left to them and waited for. After a cancellation the rest stays as it is. Gives what the stores know of
+    /// all runs in the end. Fails with an IOException or an UnauthorizedAccessException if a store cannot be written.
+    let runScenarios (session: Session) (planned: (RunStore * Scenario) list) : RunResult list list =
+        use failing = CancellationTokenSource.CreateLinkedTokenSource session.Cancellation
+        let gate = obj ()
 
-        save ()
-        List.ofArray results
+        let session =
+            { session with
+                Notify = fun event -> lock gate (fun () -> session.Notify event)
+                Cancellation = failing.Token }
+
+        let opened = planned |> List.map (opened session)
+        let holders = ConcurrentDictionary<string, Holder option>()
+
+        let waiting (items: Item list) =
+            items
+            |> List.map (fun item -> item.Run, holders[RunStore.id item.Run])
+            |> Event.Waiting
+            |> session.Notify
+
+        let before = Admission.free session.Device
+        let fits (running: Item list) item = Admission.fits session.Device before (running |> List.map _.Run) item.Run
+
+        let work item =
+            try
+                turn session holders item
+            with _ ->
+                failing.Cancel()
+                reraise ()
+
+        try
+            SideBySide(fits, waiting, List.collect (items session) opened).Run(session.Jobs, failing.Token, work)
+        finally
+            opened |> List.iter (fun (ledger, _) -> ledger.Save())
+
+        opened |> List.map (fun (ledger, _) -> ledger.Results())
+
+    /// Runs one scenario.
+    let runScenario session (store: RunStore) (scenario: Scenario) : RunResult list =
+        runScenarios session [ store, scenario ] |> List.exactlyOne

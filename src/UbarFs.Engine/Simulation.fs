@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open System.Diagnostics
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 open UbarFs.Kernels.Estimates
 
 /// Where a network of nodes stands between two iterations: all that the rest of its training depends on.
@@ -107,6 +108,18 @@ module Simulation =
           LossSeconds: float
           UpdateSeconds: float }
 
+    let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
+
+    // A rule that takes its own step can overflow with the gradient.
+    let private ofRule (run: Run) node (view: View) =
+        let culprit, node = culprit run, Some node
+
+        Guard.attempt culprit node view.Iteration (fun () ->
+            let aggregate = Rule.aggregate run.Rule.Value view
+            let inputs = [ view.Own; view.Received; view.Gradient ]
+            Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate |> ignore
+            aggregate)
+
     let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
         let run, knowledge = experiment.Run, settled.Knowledge
         let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
@@ -130,7 +143,7 @@ module Simulation =
                   BenignRatio = knowledge.BenignRatio
                   Memory = memories[node] }
 
-            let aggregate = Rule.aggregate run.Rule.Value view
+            let aggregate = ofRule run node view
             updated[int64 node].copy_(timed updateClock (Rule.stepped run.Rule.Value view) aggregate) |> ignore
             remembered[node] <- State.keepMemory memories[node] aggregate.Memory
             aggregate.Stages
@@ -143,20 +156,30 @@ module Simulation =
           LossSeconds = lossClock.Elapsed.TotalSeconds
           UpdateSeconds = updateClock.Elapsed.TotalSeconds }
 
+    let private ofNetworkRule (run: Run) iteration (network: NetworkView -> NetworkAggregate) (view: NetworkView) =
+        let culprit = culprit run
+
+        Guard.attempt culprit None iteration (fun () ->
+            let aggregate = network view
+            let shape = [| int64 view.Own.Length; view.Pool.shape[1] |]
+            Guard.aggregated culprit None iteration shape [ view.Pool ] aggregate.Estimates |> ignore
+            aggregate)
+
     let private allAtOnce (experiment: Experiment) memories alpha network (settled: Settled) =
         use scope = torch.NewDisposeScope()
         let knowledge = settled.Knowledge
         let pool = Messages.pool experiment settled.Messages experiment.Participants
         let lossClock, updateClock = Stopwatch(), Stopwatch()
 
-        let aggregate: NetworkAggregate =
-            network
-                { Pool = pool.Rows
-                  Own = pool.Own
-                  Received = pool.Received
-                  OwnLosses = settled.Losses
-                  Losses = timed lossClock (Passes.losses experiment settled.Batches pool.Rows)
-                  BenignRatio = knowledge.BenignRatio }
+        let view =
+            { Pool = pool.Rows
+              Own = pool.Own
+              Received = pool.Received
+              OwnLosses = settled.Losses
+              Losses = timed lossClock (Passes.losses experiment settled.Batches pool.Rows)
+              BenignRatio = knowledge.BenignRatio }
+
+        let aggregate = ofNetworkRule experiment.Run knowledge.Iteration network view
 
         let alphas = pool.Received |> Array.map (fun received -> alpha received.Length)
 

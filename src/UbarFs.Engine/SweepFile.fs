@@ -59,8 +59,7 @@ module SweepFile =
 
     /// Writes what a scenario consists of into its store.
     let write (store: RunStore) (scenario: Scenario) =
-        let text = JsonSerializer.Serialize(ofScenario scenario, options) + "\n"
-        RunStore.replace (file store.Folder) text
+        Durable.writeText (file store.Folder) (JsonSerializer.Serialize(ofScenario scenario, options) + "\n")
 
     /// What a folder's sweep consists of; nothing if it is no store.
     let tryRead folder : SweepRecord option =

@@ -19,6 +19,8 @@ type Evaluation =
         Losses: float[]
         /// What the rule selected since the last evaluation.
         Selections: Selections
+        /// Whether no benign estimate is finite any more.
+        Diverged: bool
         /// Time spent since the last evaluation, by phase, and in evaluating.
         Times: PhaseTimes
         EvaluationSeconds: float
@@ -44,57 +46,100 @@ type Ending =
     | Finished of Evaluation
     | Interrupted
 
-/// Who watches a run: told of every finished iteration (their number so far) and every evaluation.
-type Observer = { Iterated: int -> unit; Evaluated: Evaluation -> unit }
+/// Where a run stands between two iterations: its network, and what adds up until the next evaluation.
+type Midway =
+    {
+        State: State
+        Selections: Selections
+        Times: PhaseTimes
+        /// Seconds since the run began.
+        Elapsed: float
+    }
+
+/// Who watches a run: told of every finished iteration (their number so far), every evaluation, and where the run stands
+/// after each iteration and its evaluation, with whether it will stop there before its end.
+type Observer =
+    { Iterated: int -> unit
+      Evaluated: Evaluation -> unit
+      Reached: bool -> Midway -> unit }
 
 /// The training loop of one run.
 [<RequireQualifiedAccess>]
 module Training =
 
-    /// Trains the network under the observer's eyes. A cancelled token ends it after the iteration at hand.
-    let run (observer: Observer) (cancellation: CancellationToken) (experiment: Experiment) : Ending =
+    let private begun (experiment: Experiment) =
+        { State = Simulation.start experiment
+          Selections = Selections.none experiment.Run.Rule.Value.Stages
+          Times = PhaseTimes.Zero
+          Elapsed = 0.0 }
+
+    let private diverged (experiment: Experiment) estimates =
+        let finite = Estimate.finiteRows estimates
+        Network.benign experiment.Network |> Array.forall (fun node -> not finite[node])
+
+    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (midway: Midway) losses =
+        let schedule, iterations = experiment.Schedule, midway.State.Iteration
+        let before = elapsed ()
+        let accuracies = Simulation.evaluate experiment midway.State.Estimates
+        let after = elapsed ()
+
+        { Iterations = iterations
+          Epochs = float iterations / float schedule.PerEpoch
+          Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
+          Accuracies = accuracies
+          Losses = losses
+          Selections = midway.Selections
+          Diverged = diverged experiment midway.State.Estimates
+          Times = midway.Times
+          EvaluationSeconds = after - before
+          Elapsed = after }
+
+    /// Goes on with a run from where it stood, whose tensors it frees, or begins it. A cancelled token ends it after the
+    /// iteration at hand.
+    let resume (observer: Observer) (cancellation: CancellationToken) (from: Midway option) (experiment: Experiment) =
         use scope = torch.NewDisposeScope()
-        let schedule, rate = experiment.Schedule, experiment.Run.Training.Rate
         let clock = Stopwatch.StartNew()
+        let mutable midway = from |> Option.defaultWith (fun () -> begun experiment)
+        let before = midway.Elapsed
+        let elapsed () = before + clock.Elapsed.TotalSeconds
+        let mutable latest = None
+        let mutable stopping = cancellation.IsCancellationRequested
 
-        let evaluate iterations losses selections times estimates =
-            let before = clock.Elapsed.TotalSeconds
-            let accuracies = Simulation.evaluate experiment estimates
-
-            let evaluation =
-                { Iterations = iterations
-                  Epochs = float iterations / float schedule.PerEpoch
-                  Rate = rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
-                  Accuracies = accuracies
-                  Losses = losses
-                  Selections = selections
-                  Times = times
-                  EvaluationSeconds = clock.Elapsed.TotalSeconds - before
-                  Elapsed = clock.Elapsed.TotalSeconds }
-
+        let evaluate losses =
+            let evaluation = evaluated experiment elapsed midway losses
             observer.Evaluated evaluation
-            evaluation
+            latest <- Some evaluation
 
-        let mutable state = Simulation.start experiment
-        let unselected = Selections.none experiment.Run.Rule.Value.Stages
-        let mutable latest = evaluate 0 [||] unselected PhaseTimes.Zero state.Estimates
-        let mutable selections = unselected
-        let mutable times = PhaseTimes.Zero
+            midway <-
+                { midway with
+                    Selections = Selections.none experiment.Run.Rule.Value.Stages
+                    Times = PhaseTimes.Zero }
 
-        while state.Iteration < schedule.Iterations && not cancellation.IsCancellationRequested do
-            let iterated = Simulation.iterate experiment state
-            State.release iterated.State state
-            state <- iterated.State
-            times <- times + iterated.Times
-            selections <- selections + iterated.Selections
-            observer.Iterated state.Iteration
+        if midway.State.Iteration = 0 then
+            evaluate [||]
 
-            if Schedule.evaluatedAfter schedule state.Iteration then
-                latest <- evaluate state.Iteration iterated.Losses selections times state.Estimates
-                times <- PhaseTimes.Zero
-                selections <- unselected
+        while midway.State.Iteration < experiment.Schedule.Iterations && not stopping do
+            let iterated = Simulation.iterate experiment midway.State
+            State.release iterated.State midway.State
 
-        if state.Iteration = schedule.Iterations then
-            Ending.Finished latest
-        else
-            Ending.Interrupted
+            midway <-
+                { midway with
+                    State = iterated.State
+                    Times = midway.Times + iterated.Times
+                    Selections = midway.Selections + iterated.Selections }
+
+            observer.Iterated midway.State.Iteration
+
+            if Schedule.evaluatedAfter experiment.Schedule midway.State.Iteration then
+                evaluate iterated.Losses
+
+            stopping <- cancellation.IsCancellationRequested && midway.State.Iteration < experiment.Schedule.Iterations
+
+            observer.Reached stopping { midway with Elapsed = elapsed () }
+
+        match latest with
+        | Some evaluation when not stopping -> Ending.Finished evaluation
+        | _ -> Ending.Interrupted
+
+    /// Trains the network under the observer's eyes, from the beginning.
+    let run observer cancellation experiment : Ending = resume observer cancellation None experiment

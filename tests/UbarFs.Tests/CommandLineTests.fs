@@ -98,7 +98,15 @@ let private quickstart =
 
             for run in Directory.GetDirectories store do
                 let files = Directory.GetFiles run |> Array.map Path.GetFileName |> Array.sort
-                let expected = [| "metrics.csv"; "network.json"; "nodes.parquet"; "run.json" |]
+
+                let expected =
+                    [| "log.txt"
+                       "metrics.csv"
+                       "model.safetensors"
+                       "network.json"
+                       "nodes.parquet"
+                       "run.json" |]
+
                 Expect.equal files expected "each run has its files"
 
             let second = ubarfs folder (arguments @ [ "--quiet" ])

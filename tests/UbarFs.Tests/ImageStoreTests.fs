@@ -257,15 +257,12 @@ let private reuse =
                 let reused = ref false
 
                 let session =
-                    { Device = TorchSharp.torch.CPU
-                      Fresh = false
-                      Supply = fun _ -> Supply.Available(Runs.samples.Value, checksum)
-                      Versions = Map.empty
-                      Notify =
-                        function
-                        | Event.Reused _ -> reused.Value <- true
-                        | _ -> ()
-                      Cancellation = Threading.CancellationToken.None }
+                    { SessionDefaults.create TorchSharp.torch.CPU (fun _ ->
+                          Supply.Available(Runs.samples.Value, checksum)) with
+                        Notify =
+                            function
+                            | Event.Reused _ -> reused.Value <- true
+                            | _ -> () }
 
                 match RunStore.opened root scenario.Name with
                 | Ok store -> Session.runScenario session store scenario |> ignore

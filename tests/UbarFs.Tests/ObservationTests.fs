@@ -89,6 +89,7 @@ let private evaluation node iteration : Evaluation =
       Accuracies = [| 0.1; 1.0 / float (node + 2); 0.3 |]
       Losses = if iteration = 0 then [||] else [| 1.5; nan; 1e-7 |]
       Selections = Selections.none []
+      Diverged = false
       Times = PhaseTimes.Zero
       EvaluationSeconds = 0.0
       Elapsed = 0.0 }
@@ -110,7 +111,7 @@ let private nodes =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let evaluations = List.mapi evaluation [ 0; 5; 10 ]
-              let writer, write = NodesFile.create folder network
+              let writer, write = NodesFile.openFor folder network false
               List.iter write evaluations
               Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "while the run lasts"
               writer.Dispose()
@@ -122,7 +123,7 @@ let private nodes =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let evaluations = [ evaluation 0 5 ]
-              let writer, write = NodesFile.create folder network
+              let writer, write = NodesFile.openFor folder network false
               List.iter write evaluations
               writer.Write "1.5,10,0,0."
               writer.Dispose()
@@ -147,12 +148,8 @@ let private files =
             | Error reason -> failtest reason
             | Ok store ->
                 let session: Session =
-                    { Device = torch.CPU
-                      Fresh = false
-                      Supply = fun _ -> Supply.Available(Runs.samples.Value, "digits")
-                      Versions = Map.empty
-                      Notify = ignore
-                      Cancellation = CancellationToken.None }
+                    SessionDefaults.create TorchSharp.torch.CPU (fun _ ->
+                        Supply.Available(Runs.samples.Value, "digits"))
 
                 Session.runScenario session store sweep |> ignore
                 let network = (NetworkFile.tryRead (RunStore.folderOf store run)).Value

@@ -246,7 +246,8 @@ let private training =
 
               let observer =
                   { Iterated = fun _ -> counts <- torch.Tensor.TotalCount :: counts
-                    Evaluated = ignore }
+                    Evaluated = ignore
+                    Reached = fun _ _ -> () }
 
               Training.run observer CancellationToken.None experiment |> ignore
               Expect.hasLength counts experiment.Schedule.Iterations "every iteration is told"
@@ -264,7 +265,8 @@ let private training =
 
                           if iteration = 4 then
                               source.Cancel()
-                    Evaluated = ignore }
+                    Evaluated = ignore
+                    Reached = fun _ _ -> () }
 
               match Training.run observer source.Token (experiment digits) with
               | Ending.Interrupted -> Expect.equal iterations 4 "no fifth iteration"
@@ -277,7 +279,12 @@ let private training =
                       Model = choose "mlp" Catalogue.models
                       Training.Rate = { Initial = 1e30; Fading = None } }
 
-              match Training.run { Iterated = ignore; Evaluated = ignore } CancellationToken.None (experiment run) with
+              match
+                  Training.run
+                      { Iterated = ignore; Evaluated = ignore; Reached = fun _ _ -> () }
+                      CancellationToken.None
+                      (experiment run)
+              with
               | Ending.Finished evaluation -> Expect.isLessThan evaluation.Best 0.5 "it has learnt nothing"
               | Ending.Interrupted -> failtest "nobody cancelled it" ]
 

@@ -1,0 +1,116 @@
+namespace UbarFs.Engine
+
+open System
+open System.Text
+open System.Text.Json
+open System.Text.Json.Serialization
+
+/// How far a run is, as it is written in the store.
+[<RequireQualifiedAccess>]
+type Status =
+    | Complete
+    | Interrupted
+    | Failed
+    | MissingData
+    | Pending
+
+    override status.ToString() =
+        match status with
+        | Complete -> "complete"
+        | Interrupted -> "interrupted"
+        | Failed -> "failed"
+        | MissingData -> "missing-data"
+        | Pending -> "pending"
+
+    /// The status of a text in the store; one that nobody knows is of a run that has to be done.
+    static member Parse(text: string) =
+        [ Complete; Interrupted; Failed; MissingData ]
+        |> List.tryFind (fun status -> string status = text)
+        |> Option.defaultValue Pending
+
+/// One stretch of work on a run: a run that was interrupted has several.
+type Sitting =
+    {
+        Started: DateTimeOffset
+        /// Iterations that were done before, and taken from a checkpoint.
+        FromIteration: int
+        Host: string
+        Device: string
+        /// Threads that computed: they change the time that a run takes, and no number.
+        Threads: int
+    }
+
+/// Where a rule or an attack failed: of which node (none: of all at once), in which iteration, counted from 1.
+type Breach = { Node: int option; Iteration: int64 }
+
+/// What `run.json` says of a run: what it is, what produced it and how it ended.
+type RunRecord =
+    {
+        Id: string
+        /// SHA-256 of everything that the id is derived from.
+        Identity: string
+        Scenario: string
+        Status: string
+        Reason: string option
+        Breach: Breach option
+        Settings: Map<string, string>
+        WorstAccuracy: float option
+        MeanAccuracy: float option
+        BestAccuracy: float option
+        /// Whether no benign estimate was finite at the end.
+        Diverged: bool option
+        /// Wall and processor time of all sittings, as far as their iterations were kept. The processor time is that of
+        /// the whole process, and so are the most bytes of memory: with `--jobs` they include the runs beside this one.
+        Seconds: float option
+        CpuSeconds: float option
+        PeakMemory: int64 option
+        Started: DateTimeOffset
+        Finished: DateTimeOffset option
+        Device: string
+        Threads: int
+        Jobs: int
+        DataChecksum: string
+        Versions: Map<string, string>
+        Sittings: Sitting list
+    }
+
+[<RequireQualifiedAccess>]
+module RunRecord =
+
+    let private json =
+        JsonSerializerOptions(
+            WriteIndented = true,
+            Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
+        )
+
+    /// The longest `run.json` that is read, in bytes.
+    let longest = 4 <<< 20
+
+    let write (record: RunRecord) = JsonSerializer.Serialize(record, json) + "\n"
+
+    // The reader leaves null in the place of what is not there.
+    let private isWhole (record: RunRecord) =
+        [ box record.Id
+          record.Identity
+          record.Scenario
+          record.Status
+          record.Settings
+          record.Device
+          record.DataChecksum
+          record.Versions
+          record.Sittings ]
+        |> List.forall (isNull >> not)
+
+    /// The record in a text; nothing if it is not one.
+    let tryParse (text: byte[]) : RunRecord option =
+        try
+            JsonSerializer.Deserialize<RunRecord>(ReadOnlySpan text, json)
+            |> Option.ofObj
+            |> Option.filter isWhole
+        with
+        | :? JsonException
+        | :? ArgumentException
+        | :? InvalidOperationException -> None
