@@ -36,8 +36,8 @@ type Verdict =
         Distances: float[]
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, with numbers that JSON lacks written as
-/// the strings "NaN", "Infinity" and "-Infinity".
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule as a scenario names it and
+/// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
 

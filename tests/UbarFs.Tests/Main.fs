@@ -25,6 +25,8 @@ let main arguments =
               OracleTests.tests
               RuleLawTests.tests
               RobustnessTests.tests
+              TestRuleTests.tests
+              PlantedBugTests.tests
               BaselineTests.tests
               TrainingTests.tests
               SimulationTests.tests
@@ -47,6 +49,7 @@ let main arguments =
               RuleAssemblyTests.tests
               NpyTests.tests
               CodeTemplateTests.tests
+              TutorialTests.tests
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests
