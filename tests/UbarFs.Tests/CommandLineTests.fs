@@ -216,7 +216,8 @@ let private brokenRule =
             let applied = ubarfs folder [ "apply"; Path.Combine("found", "mine-same-as.json") ]
             Expect.equal applied.Code 0 applied.Errors
             use verdict = JsonDocument.Parse applied.Output
-            let result = verdict.RootElement.GetProperty("result")[0].GetDouble()
+            let results = verdict.RootElement.GetProperty "result"
+            let result = results[0].GetDouble()
             Expect.stringContains tested.Output $"got           [{result}]" "the same result")
 
 let tests =
