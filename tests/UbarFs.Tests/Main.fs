@@ -32,6 +32,7 @@ let main arguments =
               SimulationTests.tests
               KernelTests.tests
               NetworkFormTests.tests
+              OnDeviceTests.tests
               ModelTests.tests
               LibTorchTests.tests
               DataTests.tests
