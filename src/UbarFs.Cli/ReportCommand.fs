@@ -57,8 +57,7 @@ let private writeFigures folder format browser (study: Study) : Result<string li
 /// What there is a page on, and where it goes: each store's own, or one on all of them.
 let private pages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged : (Study * string) list =
     match arguments.TryGetResult ReportArguments.Out, arguments.GetResult Stores with
-    | None, [ _ ] ->
-        [ for study in studies -> study, Path.Combine(study.Folders.Head, "report.html") ]
+    | None, [ _ ] -> [ for study in studies -> study, Path.Combine(study.Folders.Head, "report.html") ]
     | out, _ -> [ merged, Option.defaultValue "report.html" out ]
 
 let private write (arguments: ParseResults<ReportArguments>) format browser studies : Result<unit, string> =

@@ -114,7 +114,11 @@ let private quickstart =
             Expect.equal reported.Code 0 reported.Errors
             Expect.stringContains reported.Output "✕ destroyed" "the verdict on averaging"
 
-            for file in [ "report.html"; "tensorboard"; "../../figures/curves.svg"; "../../figures/verdicts.tex" ] do
+            for file in
+                [ "report.html"
+                  "tensorboard"
+                  "../../figures/curves.svg"
+                  "../../figures/verdicts.tex" ] do
                 Expect.isTrue (Path.Exists(Path.Combine(store, file))) file
 
             let second = ubarfs folder (arguments @ [ "--quiet" ])
