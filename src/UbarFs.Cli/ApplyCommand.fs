@@ -6,6 +6,7 @@ open System.IO
 open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
+open UbarFs.Scripting
 open UbarFs.Engine
 open UbarFs.Cli.Arguments
 
@@ -32,8 +33,11 @@ let run (arguments: ParseResults<ApplyArguments>) : int =
     | Ok _, Ok text ->
         let verdict case : JsonNode | null = Case.toJson case (Case.apply case)
 
+        // Paths in a case count from where one is, as those on the command line do.
+        let access = (UserCode.create ()).Access ""
+
         let verdicts =
-            Case.parse text
+            Case.parse access text
             |> Result.map (function
                 | One case -> verdict case
                 | Many cases -> JsonArray(cases |> List.map verdict |> Array.ofList))

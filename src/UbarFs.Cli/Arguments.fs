@@ -171,6 +171,34 @@ type DoctorArguments =
             | Data _ -> "folder with datasets, before UBARFS_DATA and the per-user cache"
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
+type TestRuleArguments =
+    | [<MainCommand; ExactlyOnce>] Rule of rule: string
+    | [<Unique>] Type of name: string
+    | Property of name: string
+    | [<Unique>] Tests of number: int
+    | [<Unique>] Seed of seed: int64
+    | [<Unique>] Dimension of number: int
+    | [<Unique>] Byzantine of number: int
+    | Set of assignment: string
+    | [<Unique>] Out of dir: string
+    | [<Unique>] Json
+    | [<Unique>] Libtorch of dir: string
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Rule _ -> "name of a rule, or an F# script (.fsx) or an assembly (.dll) that defines one"
+            | Type _ -> "the class in the assembly that is the rule"
+            | Property _ -> "test this law alone, by its name in the output; may be repeated"
+            | Tests _ -> "tests of each law (default: 100, or fewer where the rule is slow)"
+            | Seed _ -> "everything random follows from it (default: 1)"
+            | Dimension _ -> "numbers in an estimate (default: 1 to 5)"
+            | Byzantine _ -> "liars among the neighbours when the worst ratio is searched for (default: 1)"
+            | Set _ -> "parameter=value: sets a parameter of the rule; may be repeated"
+            | Out _ -> "folder for counterexamples: a case for 'ubarfs apply' and a test of each"
+            | Json -> "print the results as JSON"
+            | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
+
 type ApplyArguments =
     | [<MainCommand; ExactlyOnce>] Case of file: string
     | [<Unique>] Libtorch of dir: string
@@ -206,6 +234,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] Describe of ParseResults<DescribeArguments>
     | [<SubCommand; CliPrefix(CliPrefix.None)>] Reference
     | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
+    | [<CliPrefix(CliPrefix.None); CustomCommandLine "test-rule">] TestRule of ParseResults<TestRuleArguments>
     | [<CliPrefix(CliPrefix.None)>] Export of ParseResults<ExportArguments>
     | [<CliPrefix(CliPrefix.None)>] Apply of ParseResults<ApplyArguments>
     | [<CliPrefix(CliPrefix.None)>] Doctor of ParseResults<DoctorArguments>
@@ -224,6 +253,7 @@ type Command =
             | Describe _ -> "explain one component: meaning, parameters, source, an example"
             | Reference -> "print the keys of scenarios and all components as Markdown"
             | Data _ -> "list, get and import datasets"
+            | TestRule _ -> "test a rule against its laws; print the smallest counterexamples"
             | Export _ -> "write a node's trained model as safetensors, with the names of PyTorch's state_dict"
             | Apply _ -> "apply a rule to given vectors and print what it does, as JSON"
             | Doctor _ -> "show what was found on this machine, and what to do about anything missing"

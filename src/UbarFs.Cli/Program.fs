@@ -25,6 +25,7 @@ let private commands =
       "describe"
       "reference"
       "data"
+      "test-rule"
       "export"
       "apply"
       "doctor" ]
@@ -78,6 +79,7 @@ let private execute (command: ParseResults<Command>) =
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)
         | Reference -> Catalogues.reference ()
         | Data arguments -> DataCommand.run arguments
+        | TestRule arguments -> TestRuleCommand.run arguments
         | Export arguments -> ExportCommand.run arguments
         | Apply arguments -> ApplyCommand.run arguments
         | Doctor arguments -> DoctorCommand.run arguments

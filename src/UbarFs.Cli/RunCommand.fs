@@ -105,6 +105,10 @@ let private print
     else
         Studies.printTables studies
 
+        for study in studies do
+            for file in [ "results.csv"; "report.html" ] do
+                printfn "%s" (IO.Path.Combine(study.Folders.Head, file))
+
     let all = List.collect snd results
     missing all |> List.distinct |> List.iter Exit.complain
     failures all |> List.iter Exit.complain

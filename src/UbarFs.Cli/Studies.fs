@@ -21,7 +21,7 @@ let writeTensorBoard (study: Study) =
     let now = float (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()) / 1000.0
     TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) now study
 
-/// Prints the final table of each study, what its verdicts mean, and where its page is.
+/// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =
     let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
 
@@ -32,13 +32,10 @@ let printTables (studies: Study list) =
     for study in studies do
         console.Write(ResultsTable.create study)
 
-    match List.tryPick ResultsTable.legend studies with
-    | Some legend -> console.WriteLine legend
-    | None -> ()
-
-    for study in studies do
-        for folder in study.Folders do
-            printfn "%s" (Path.Combine(folder, "results.csv"))
+    studies
+    |> List.map ResultsTable.legend
+    |> List.tryFind (List.isEmpty >> not)
+    |> Option.iter (List.iter console.WriteLine)
 
 /// Prints the studies as JSON.
 let printJson (studies: Study list) =

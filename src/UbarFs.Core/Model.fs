@@ -47,6 +47,8 @@ type Architecture =
         Input: ImageShape
         Classes: int
         Layers: Layer list
+        /// What an image is before the first layer, between any two, and after the last.
+        Shapes: ImageShape list
         Blocks: ParameterBlock list
         /// d, the length of the flat parameter row.
         Dimension: int
@@ -130,22 +132,25 @@ module Architecture =
         let layers = model.Layers classes
         let asAWhole reason = Error { Layer = None; Reason = reason }
 
-        let next flow (index, layer) =
-            flow
-            |> Result.bind (fun flow ->
+        // The flow, and the shapes before it (last first).
+        let next reached (index, layer) =
+            reached
+            |> Result.bind (fun (flow, shapes) ->
                 through flow (index + 1, layer)
+                |> Result.map (fun after -> after, flow.Shape :: shapes)
                 |> Result.mapError (fun reason -> { Layer = Some(index + 1); Reason = reason }))
 
-        match List.fold next (Ok { Shape = input; Blocks = []; Offset = 0L }) (List.indexed layers) with
+        match List.fold next (Ok({ Shape = input; Blocks = []; Offset = 0L }, [])) (List.indexed layers) with
         | Error misfit -> Error misfit
-        | Ok flow when flow.Blocks.IsEmpty -> asAWhole "no layer has weights, so there is nothing to learn"
-        | Ok flow when flow.Shape.Pixels <> classes ->
+        | Ok(flow, _) when flow.Blocks.IsEmpty -> asAWhole "no layer has weights, so there is nothing to learn"
+        | Ok(flow, _) when flow.Shape.Pixels <> classes ->
             asAWhole $"the last layer gives {flow.Shape.Pixels} values, but there are {classes} classes"
-        | Ok flow ->
+        | Ok(flow, shapes) ->
             Ok
                 { Input = input
                   Classes = classes
                   Layers = layers
+                  Shapes = List.rev (flow.Shape :: shapes)
                   Blocks = List.rev flow.Blocks
                   Dimension = int flow.Offset }
 

@@ -7,6 +7,7 @@ open System.Text.Json.Nodes
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 
 /// A rule under the microscope: one node's view with every number given.
 type Case =
@@ -34,8 +35,8 @@ type Verdict =
         Distances: float[]
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, with numbers that JSON lacks written as
-/// the strings "NaN", "Infinity" and "-Infinity".
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule as a scenario names it and
+/// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
 
@@ -77,23 +78,23 @@ module Case =
         else
             Ok missing
 
-    let private rule (place: string) (node: JsonNode | null) =
-        match node with
-        | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String ->
-            let name = value.GetValue<string>()
+    /// The rule in the language of scenarios, which contains JSON.
+    let private rule (access: CodeAccess) (place: string) (node: JsonNode | null) : Result<Chosen<Rule>, string> =
+        let text = if isNull node then "null" else node.ToJsonString()
+        let said (problems: Diagnostic list) = problems |> List.map _.Message |> String.concat "; "
+        let decoder = Choice.orCode "rule" _.Rule Catalogue.rules
 
-            match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
-            | Some rule -> Ok(Component.choose Map.empty rule)
-            | None ->
-                let known = Catalogue.rules |> List.map _.Name |> String.concat ", "
-                Error $"{place}: there is no rule '{name}'; the rules are {known}"
-        | _ -> Error $"{place}: expected the name of a rule"
+        match Yaml.parse (Source.create Origin.CommandLine text) 0 with
+        | Some root, [] ->
+            decoder.Read { Grammar = decoder.Shape; Trail = []; Root = root.Span; Code = access } root
+            |> Result.mapError (fun problems -> $"{place}: {said problems}")
+        | _, problems -> Error $"{place}: {said problems}"
 
-    let private ofNode place (node: JsonNode | null) =
+    let private ofNode access place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" rule
+                let! rule = field case place "rule" (rule access)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -118,17 +119,17 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases.
-    let parse (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases. Paths of code count from where `access` says.
+    let parse (access: CodeAccess) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode $"case {index}")
+                |> List.mapi (fun index -> ofNode access $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode "case" single |> Result.map One
+            | single -> ofNode access "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

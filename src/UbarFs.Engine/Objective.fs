@@ -17,14 +17,16 @@ module Objective =
 
         let others = logits.scatter(1L, labels, never).amax [| 1L |]
         let margin = others - logits.gather(1L, labels).squeeze 1L
-        (Native.number 1.0 (fun one -> margin.add one)).relu().mean()
+        (Native.number 1.0 (fun one -> margin.add one)).relu()
+
+    /// The loss of each image, `[b]`, from logits `[b, classes]` and labels `[b]`.
+    let ofImages loss (logits: torch.Tensor) (labels: torch.Tensor) : torch.Tensor =
+        match loss with
+        | Loss.CrossEntropy -> torch.nn.functional.cross_entropy (logits, labels, reduction = torch.nn.Reduction.None)
+        | Loss.Hinge -> hinge logits labels
 
     let private meanLoss loss architecture blocks batch =
-        let logits = Forward.logits architecture blocks batch.Images
-
-        match loss with
-        | Loss.CrossEntropy -> torch.nn.functional.cross_entropy (logits, batch.Labels)
-        | Loss.Hinge -> hinge logits batch.Labels
+        (ofImages loss (Forward.logits architecture blocks batch.Images) batch.Labels).mean()
 
     /// The loss of a row.
     let loss loss architecture (batch: Batch) (row: torch.Tensor) : float =

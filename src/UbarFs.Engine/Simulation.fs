@@ -199,7 +199,7 @@ module Simulation =
         let rule = experiment.Run.Rule.Value
 
         match rule.Update, rule.Network with
-        | Update.Guf alpha, Some network when RowKernels.Accepts settled.Knowledge.Estimates ->
+        | Update.Guf alpha, Some network when RowKernels.Takes settled.Knowledge.Estimates ->
             allAtOnce experiment memories alpha network settled
         | _ -> nodeByNode experiment memories settled
 

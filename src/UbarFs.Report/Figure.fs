@@ -62,7 +62,7 @@ module Figure =
     let private advance (text: string) = 6.4 * float text.Length + 46.0
 
     /// The legend's rows within a width, and their height.
-    let private legend width (keys: Key list) =
+    let legend width (keys: Key list) =
         let place (x, y, placed) key =
             if x > 0.0 && x + advance key.Label > width then
                 advance key.Label, y + 18.0, (0.0, y + 18.0, key) :: placed

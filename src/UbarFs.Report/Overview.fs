@@ -4,7 +4,7 @@ namespace UbarFs.Report
 [<RequireQualifiedAccess>]
 module Overview =
 
-    let private at x y content =
+    let private moved x y content =
         Markup.element "g" [ "transform", $"translate({Markup.number x} {Markup.number y})" ] content
 
     // The rule that fares worst there, and the one that fares best.
@@ -20,31 +20,41 @@ module Overview =
 
         List.minBy worst networks, List.maxBy worst networks
 
-    let private network x caption (shown: ShownNetwork) =
-        [ at
-              x
-              34.0
-              (Figure.label "title" "middle" (Networks.size / 2.0) -16.0 caption
-               :: Figure.label "caption" "middle" (Networks.size / 2.0) -2.0 (ShownNetwork.caption shown)
-               :: (Networks.edges shown.Positions shown.Drawn.Network @ Networks.nodes shown.Positions shown.Drawn)) ]
+    let private network (shown: ShownNetwork) =
+        let middle = Networks.size / 2.0
 
-    let private curves x (groups: Group list) title =
+        Figure.label "title" "middle" middle -20.0 shown.Rule
+        :: Figure.label "caption" "middle" middle -5.0 $"nodes at {ShownNetwork.caption shown}"
+        :: (Networks.edges shown.Positions shown.Drawn.Network @ Networks.nodes shown.Positions shown.Drawn)
+
+    // What the shapes are.
+    let private shapes =
+        [ Markup.element
+              "circle"
+              [ "class", "node"
+                "cx", "8"
+                "cy", "4"
+                "r", "5"
+                "fill", Palette.ofShare 0.75 ]
+              []
+          Figure.label "caption" "start" 19.0 8.0 "benign"
+          Markup.element "rect" [ "class", "liar"; "x", "72"; "y", "-1"; "width", "10"; "height", "10" ] []
+          Figure.label "caption" "start" 88.0 8.0 "Byzantine" ]
+
+    let private enlargement = 1.3
+
+    let private curves (groups: Group list) title =
         let multiples = Curves.multiples groups
         let panel = multiples.Panels |> List.find (fun panel -> panel.Title = title)
-        let shown = { multiples with Panels = [ panel ] }
+        let width, height = enlargement * Panel.width, enlargement * Panel.height
+        let legend, _ = Figure.legend (width - 40.0) (Figure.keys groups { multiples with Panels = [ panel ] })
 
-        let keys =
-            Figure.keys groups shown
-            |> List.mapi (fun index key ->
-                at
-                    (x + 44.0 + float (index % 2) * 150.0)
-                    (234.0 + float (index / 2) * 17.0)
-                    [ Figure.sample key; Figure.label "key" "start" 29.0 10.0 key.Label ])
-
-        [ Figure.label "title" "start" (x + 38.0) 18.0 $"Worst test accuracy under {title}"
-          at x 24.0 (Panel.draw { panel with Title = "" })
-          Figure.label "axis" "middle" (x + 150.0) 224.0 multiples.Across ]
-        @ keys
+        [ Markup.element
+              "g"
+              [ "transform", $"scale({Markup.number enlargement})" ]
+              (Panel.draw { panel with Title = multiples.Up })
+          Figure.label "axis" "middle" (width / 2.0 + 16.0) (height + 8.0) multiples.Across
+          moved 40.0 (height + 14.0) legend ]
 
     /// The picture; nothing for a study without networks to show.
     let create (groups: Group list) : Drawing option =
@@ -53,13 +63,15 @@ module Overview =
         | settings ->
             let title, networks = settings[ShownNetwork.mostTelling groups settings]
             let worst, best = extremes groups (title, networks)
-            let box = Networks.size + 24.0
+            let box = Networks.size + 22.0
 
             Some
-                { Width = 2.0 * box + Panel.width + 24.0
-                  Height = 286.0
+                { Width = 2.0 * box + enlargement * Panel.width + 20.0
+                  Height = 346.0
                   Content =
-                    network 12.0 $"{worst.Rule} under {title}" worst
-                    @ network (12.0 + box) $"{best.Rule} under {title}" best
-                    @ [ Figure.scale (box - 58.0) (Networks.size + 42.0) ]
-                    @ curves (2.0 * box + 16.0) groups title }
+                    [ Figure.label "heading" "start" 16.0 24.0 title
+                      moved 12.0 74.0 (network worst)
+                      moved (12.0 + box) 74.0 (network best)
+                      moved (box - 176.0) (Networks.size + 92.0) shapes
+                      Figure.scale (box + 14.0) (Networks.size + 92.0)
+                      moved (2.0 * box + 8.0) 12.0 (curves groups title) ] }

@@ -138,6 +138,8 @@ module Page =
             |> List.map _.Group
             |> List.distinct
 
+        let definition = Standing.definition groups
+
         let row (row: VerdictRow) =
             Markup.element "tr" [] (List.mapi settingCell row.Settings @ List.map (figureCell baselines) row.Cells)
 
@@ -161,7 +163,8 @@ module Page =
                                     []
                                     (List.map (heading false) table.Headings @ List.map (heading true) table.Rules) ]
                           Markup.element "tbody" [] (List.map row table.Rows) ] ]
-              note (Standing.definition groups)
+              note definition.Head
+              note (String.concat "; " definition.Tail + ".")
               if not baselines.IsEmpty then
                   note "A frame marks what the others are compared with." ]
 

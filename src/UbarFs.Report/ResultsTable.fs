@@ -75,10 +75,10 @@ module ResultsTable =
         table
 
     /// What the verdicts mean, if there are any.
-    let legend (study: Study) : string option =
+    let legend (study: Study) : string list =
         let groups = Summary.groups study
 
         if groups |> List.forall (fun group -> Standing.ofGroup groups group = Standing.Unknown) then
-            None
+            []
         else
-            Some(Standing.definition groups)
+            Standing.definition groups

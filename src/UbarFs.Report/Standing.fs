@@ -100,20 +100,18 @@ module Standing =
             | verdict -> verdict
         | _ -> Standing.Unknown
 
-    /// What the marks mean in a study.
-    let definition (groups: Group list) =
-        let marks =
-            $"● as good: keeps at least %.0f{100.0 * asGoodFrom} %% of what that has learned beyond guessing; "
-            + $"◐ degraded: keeps less; ✕ destroyed: keeps less than %.0f{100.0 * destroyedBelow} %%."
+    /// What the marks mean in a study, in lines for a terminal.
+    let definition (groups: Group list) : string list =
+        let isBaseline (group: Group) = group.IsAttackFree && group.Rule = "average"
 
-        if groups |> List.exists _.IsAttackFree then
-            let fallback =
-                if groups |> List.exists (fun group -> group.IsAttackFree && group.Rule = "average") then
-                    "averaging"
-                else
-                    "the best rule"
+        let reference =
+            if List.exists isBaseline groups then
+                "the baseline: averaging without an attack at the same settings"
+            elif groups |> List.exists _.IsAttackFree then
+                "the baseline: the best rule without an attack at the same settings"
+            else
+                "the best rule at the same settings: no runs are free of attacks"
 
-            $"Verdicts compare the worst node with the baseline's: {fallback} without an attack at the same settings. {marks}"
-        else
-            "Verdicts compare the worst node with that of the best rule at the same settings, since nothing here is free of "
-            + $"attacks ('attack: absent' in the sweep gives a baseline). {marks}"
+        [ $"Compared with {reference}."
+          $"● as good: keeps at least %.0f{100.0 * asGoodFrom} %% of what that has learned beyond guessing"
+          $"◐ degraded: keeps less; ✕ destroyed: keeps less than %.0f{100.0 * destroyedBelow} %%" ]

@@ -1,8 +1,7 @@
-/// What a rule makes of a neighbourhood, as plain numbers, and how numbers are written and compared.
+/// What a rule makes of a neighbourhood, as plain numbers, and how they are compared.
 module internal UbarFs.Testing.Application
 
 open System
-open System.Globalization
 open TorchSharp
 open UbarFs.Core
 
@@ -34,17 +33,10 @@ let outcome rule view = inType torch.float64 rule view
 /// The rule's estimate in float64.
 let estimate rule view = (outcome rule view).Estimate
 
-/// A number as people write it.
-let number (number: float) =
-    if Double.IsNaN number then
-        "NaN"
-    elif Double.IsInfinity number then
-        if number > 0.0 then "∞" else "-∞"
-    else
-        number.ToString("R", CultureInfo.InvariantCulture)
+let number = Written.number
 
 /// `[1, 2.5]`
-let written (numbers: float[]) = numbers |> Seq.map number |> String.concat ", " |> sprintf "[%s]"
+let written = Written.numbers
 
 /// `0, 2`, or `none`.
 let rows (rows: int[]) =

@@ -57,7 +57,7 @@ let private growth budget rule (sizes: int list) shape =
     |> slope
 
 /// The growth of a rule's time, from measurements that take about `budget` seconds.
-let measure budget (rule: Rule) : Growth =
+let private once budget (rule: Rule) : Growth =
     // Code that runs for the first time is compiled first.
     seconds rule 4 64 |> ignore
 
@@ -73,4 +73,14 @@ let claimed cost =
 /// Whether a growth is far beyond what is claimed, and no accident of a busy machine.
 let exceeds cost (growth: Growth) =
     let claimed = claimed cost
-    growth.Neighbours > claimed.Neighbours + 0.8 || growth.Parameters > claimed.Parameters + 0.8
+    growth.Neighbours > claimed.Neighbours + 1.25 || growth.Parameters > claimed.Parameters + 1.25
+
+/// The growth, measured a second time if it exceeds what is claimed: the machine may have been busy.
+let measure budget (rule: Rule) : Growth =
+    match once budget rule with
+    | growth when not (exceeds rule.Cost growth) -> growth
+    | growth ->
+        let again = once budget rule
+
+        { Neighbours = min growth.Neighbours again.Neighbours
+          Parameters = min growth.Parameters again.Parameters }

@@ -38,12 +38,18 @@ type Effort =
     {
         /// For each law.
         Tests: int
-        /// After so many seconds a law's tests end early; not before 10 of them.
+        /// After so many seconds of all laws together their tests end early; not before 10 of each.
         Patience: float
         Seed: int64
         /// d of every neighbourhood; none for all kinds.
         Dimension: int option
     }
+
+[<RequireQualifiedAccess>]
+module Effort =
+
+    /// What is tested unless somebody says otherwise: the same every time.
+    let standard = { Tests = 100; Patience = 1.2; Seed = 1L; Dimension = None }
 
 /// Testing laws. Test i of a law is a function of the seed, the law's name and i alone.
 [<RequireQualifiedAccess>]
@@ -71,7 +77,7 @@ module Examination =
         | None, Some violation -> Some { View = view; Violation = violation; Steps = 0 }
         | None, None -> None
 
-    /// Tests one law of one rule.
+    /// Tests one law of one rule, for `effort.Patience` seconds at most.
     let ofTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
         let clock = Stopwatch.StartNew()
 

@@ -166,7 +166,7 @@ let reference name : Rule option =
 /// Selections are compared if both rules tell them.
 let private sameAs name : LawCheck =
     match reference name with
-    | None -> invalidArg "name" $"there is no rule '{name}' in the catalogue"
+    | None -> fun _ _ -> Error(Violation.create $"a rule of the catalogue by the name {name}" "none")
     | Some other ->
         fun rule view ->
             let inType (dtype: torch.ScalarType) =

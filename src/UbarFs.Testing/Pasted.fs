@@ -9,15 +9,17 @@ open UbarFs.Core
 
 let private jsonNumber (number: float) : JsonNode | null =
     if Double.IsFinite number then
-        JsonValue.Create number
+        // Without the sign of zero.
+        JsonValue.Create(number + 0.0)
     else
         JsonValue.Create(number.ToString CultureInfo.InvariantCulture)
 
 let private jsonList (numbers: float[]) : JsonNode | null = JsonArray(Array.map jsonNumber numbers)
 
-let private case (rule: string) (view: Neighbourhood) : JsonNode =
+/// A neighbourhood as a case for `ubarfs apply`.
+let case (source: RuleSource) (view: Neighbourhood) : JsonNode =
     let json = JsonObject()
-    json.Add("rule", JsonValue.Create rule)
+    json.Add("rule", RuleSource.notation source)
     json.Add("own", jsonList view.Own)
     json.Add("neighbours", JsonArray(view.Received |> Array.map (fun estimate -> jsonList estimate)))
     json.Add("rho", jsonNumber view.BenignRatio)
@@ -25,32 +27,16 @@ let private case (rule: string) (view: Neighbourhood) : JsonNode =
     json.Add("losses", jsonList view.Losses)
     json
 
-/// The neighbourhood, and what was asked after a change of it, as cases for `ubarfs apply`. `rule` is what a case calls
-/// the rule: its name, or the path of its script.
-let cases (rule: string) (counterexample: Counterexample) : JsonNode =
+/// The neighbourhood, and what was asked after a change of it, as cases.
+let cases (source: RuleSource) (counterexample: Counterexample) : JsonNode =
     match counterexample.Violation.Asked with
-    | None -> case rule counterexample.View
-    | Some asked -> JsonArray(case rule counterexample.View, case rule asked)
-
-let private literal (number: float) =
-    if Double.IsNaN number then
-        "nan"
-    elif Double.IsPositiveInfinity number then
-        "infinity"
-    elif Double.IsNegativeInfinity number then
-        "-infinity"
-    else
-        let text = number.ToString("R", CultureInfo.InvariantCulture)
-
-        if text.IndexOfAny [| '.'; 'E' |] >= 0 then
-            text
-        else
-            text + ".0"
+    | None -> case source counterexample.View
+    | Some asked -> JsonArray(case source counterexample.View, case source asked)
 
 let private literals (numbers: float[]) =
     match numbers with
     | [||] -> "[||]"
-    | numbers -> numbers |> Seq.map literal |> String.concat "; " |> sprintf "[| %s |]"
+    | numbers -> numbers |> Seq.map Written.literal |> String.concat "; " |> sprintf "[| %s |]"
 
 let private trialOf (trial: Trial) =
     match trial.Law with
@@ -58,22 +44,8 @@ let private trialOf (trial: Trial) =
     | Some(Law.SameAs rule) -> $"Trial.ofLaw (Law.SameAs \"{rule}\")"
     | Some law -> $"Trial.ofLaw Law.{law}"
 
-let private ruleOf (name: string) =
-    if name.EndsWith(".fsx", StringComparison.OrdinalIgnoreCase) then
-        let path = name.Replace("\\", "\\\\").Replace("\"", "\\\"")
-
-        $"let rule =
-    match UbarFs.Scripting.RuleScript.loadRule \"{path}\" with
-    | Ok loaded -> (Component.choose Map.empty loaded.Component).Value
-    | Error problems -> failwithf \"%%A\" problems"
-    else
-        $"let rule =
-    Catalogue.rules
-    |> List.find (fun rule -> rule.Name = \"{name}\")
-    |> fun rule -> (Component.choose Map.empty rule).Value"
-
 /// Two tests: the law on the counterexample, and on neighbourhoods of every kind.
-let test (rule: string) (trial: Trial) (counterexample: Counterexample) : string =
+let test (source: RuleSource) (trial: Trial) (counterexample: Counterexample) : string =
     let view = counterexample.View
 
     let received =
@@ -86,7 +58,7 @@ open FsCheck.FSharp
 open UbarFs.Core
 open UbarFs.Testing
 
-{ruleOf rule}
+{RuleSource.code source}
 
 // {trial.Name}: {trial.Says}
 let trial = {trialOf trial}
@@ -95,9 +67,9 @@ let holds view = Result.isOk (Trial.check trial rule view)
 let counterexample: Neighbourhood =
     {{ Own = {literals view.Own}
       Received = {received}
-      OwnLoss = {literal view.OwnLoss}
+      OwnLoss = {Written.literal view.OwnLoss}
       Losses = {literals view.Losses}
-      BenignRatio = {literal view.BenignRatio} }}
+      BenignRatio = {Written.literal view.BenignRatio} }}
 
 Check.QuickThrowOnFailure(holds counterexample)
 Check.QuickThrowOnFailure(Prop.forAll (Trial.arbitrary trial) holds)

@@ -9,13 +9,26 @@ let private without index items = Array.removeAt index items
 let private fewerNeighbours (view: Neighbourhood) =
     let rows = [| 0 .. Neighbourhood.count view - 1 |]
 
-    seq {
-        if rows.Length > 3 then
-            for half in Array.splitInto 2 rows do
-                Neighbourhood.choose half view
+    let fewer =
+        seq {
+            if rows.Length > 3 then
+                yield! Array.splitInto 2 rows
 
-        for row in rows do
-            Neighbourhood.choose (without row rows) view
+            for row in rows do
+                without row rows
+
+            // What only fails for an even number of neighbours, or an odd one.
+            for one in rows do
+                for other in one + 1 .. rows.Length - 1 do
+                    Array.except [ one; other ] rows
+        }
+
+    seq {
+        for rows in fewer do
+            Neighbourhood.choose rows view
+            // The fewer there are, the sooner a share of them is none.
+            if view.BenignRatio <> 1.0 then
+                { Neighbourhood.choose rows view with BenignRatio = 1.0 }
     }
 
 let private fewerDimensions (view: Neighbourhood) =
@@ -36,7 +49,7 @@ let private effort (number: float) =
         let fraction = if number = Math.Truncate number then 0.0 else 100.0
         let digits = float (number.ToString("R").Length)
         let sign = if number < 0.0 then 0.5 else 0.0
-        fraction + 10.0 * digits + sign + min 9.0 (Math.Log2(1.0 + abs number))
+        fraction + 10.0 * digits + sign + min 9.0 (Math.Log2(1.0 + abs number) / 4.0)
 
 let private simplerThan (number: float) candidates =
     candidates
@@ -66,22 +79,28 @@ let private replacements (simpler: float -> float seq) (numbers: float[]) =
                 Array.updateAt index number numbers
     }
 
+/// Changes of all estimates at once: what is common to all numbers often is of no importance.
+let private together (view: Neighbourhood) =
+    let effortOf view = Neighbourhood.estimates view |> Array.sumBy (Array.sumBy effort)
+    let minus (common: float[]) = Neighbourhood.map (fun estimate -> Array.map2 (-) estimate common) view
+    let scaled (factor: float) = Neighbourhood.map (Array.map ((*) factor)) view
+
+    if Neighbourhood.isFinite view then
+        [ minus view.Own
+          minus (view.Own |> Array.map (fun number -> Math.Truncate(number / 2.0)))
+          minus (view.Own |> Array.map (fun number -> Math.Truncate(number / 8.0)))
+          scaled 8.0
+          scaled 2.0
+          scaled 0.5
+          scaled (Math.ScaleB(1.0, -30))
+          scaled (Math.ScaleB(1.0, 30)) ]
+        |> List.filter (fun changed -> effortOf changed < effortOf view)
+    else
+        []
+
 let private simplerEstimates (view: Neighbourhood) =
     seq {
-        // Everything at once first: what is common to all numbers often is of no importance.
-        if Neighbourhood.isFinite view then
-            if Array.exists ((<>) 0.0) view.Own then
-                Neighbourhood.map (fun estimate -> Array.map2 (-) estimate view.Own) view
-
-            let largest = Neighbourhood.estimates view |> Array.concat |> Seq.map abs |> Seq.max
-
-            if largest > 8.0 then
-                let scale = Math.ScaleB(1.0, -Math.ILogB largest)
-                Neighbourhood.map (Array.map ((*) scale)) view
-
-            if largest > 0.0 && largest < 0.125 then
-                let scale = Math.ScaleB(1.0, -Math.ILogB largest)
-                Neighbourhood.map (Array.map ((*) scale)) view
+        yield! together view
 
         for own in replacements simplerNumbers view.Own do
             { view with Own = own }
@@ -92,15 +111,23 @@ let private simplerEstimates (view: Neighbourhood) =
     }
 
 let private simplerLosses (view: Neighbourhood) =
-    seq {
-        for loss in simplerThan view.OwnLoss [ 0.0; 1.0; 2.0 ] do
-            { view with OwnLoss = loss }
+    let simple loss = simplerThan loss [ 0.0; 1.0; 2.0 ]
 
-        for losses in replacements (fun loss -> simplerThan loss [ 0.0; 1.0; 2.0 ]) view.Losses do
+    seq {
+        // Equal losses together: that they are equal may be what matters.
+        for loss in Array.distinct (Array.append [| view.OwnLoss |] view.Losses) do
+            for simpler in simple loss do
+                let changed other = if other = loss then simpler else other
+
+                { view with
+                    OwnLoss = changed view.OwnLoss
+                    Losses = Array.map changed view.Losses }
+
+        for losses in replacements simple view.Losses do
             { view with Losses = losses }
 
-        // Read as: half of them are benign; all are; two in five.
-        let easiest = [ 0.5; 1.0; 0.4 ]
+        // Read as: all of them are benign; half are; two in five.
+        let easiest = [ 1.0; 0.5; 0.4 ]
         let place = List.tryFindIndex ((=) view.BenignRatio) easiest |> Option.defaultValue easiest.Length
 
         for ratio in List.truncate place easiest do

@@ -63,24 +63,26 @@ let private leavesItsInput: LawCheck =
                         Change = $"{what} after the rule was asked" })
         |> LawCheck.all
 
-/// Another neighbourhood of the same size, and a smaller one.
+/// Other neighbourhoods: with far larger distances in the other order, with far smaller ones, and with fewer neighbours.
 let private others (view: Neighbourhood) =
     let rows = [| 0 .. Neighbourhood.count view - 1 |]
 
-    let another =
-        Neighbourhood.map (Array.map (fun value -> 3.0 - 2.0 * value)) (Neighbourhood.choose (Array.rev rows) view)
+    let spread (factor: float) =
+        Neighbourhood.map (Array.map2 (fun own value -> 3.0 - own + factor * (value - own)) view.Own)
 
-    [ another
-      Neighbourhood.choose (Array.truncate (rows.Length / 2) rows) another ]
+    [ spread 64.0 (Neighbourhood.choose (Array.rev rows) view)
+      spread 0.015625 view
+      spread 64.0 (Neighbourhood.choose (Array.truncate (rows.Length / 2) rows) view) ]
 
 let private hasNoHistory: LawCheck =
     fun rule view ->
-        let first = twice rule view
-
-        for other in others view do
+        let after other =
             twice rule other |> ignore
+            twice rule view
 
-        same "asked again after other neighbourhoods" first (twice rule view)
+        match List.map after (others view) with
+        | first :: later -> later |> Seq.map (same "asked after other neighbourhoods than before" first) |> LawCheck.all
+        | [] -> Ok()
 
 let private hasItsStages: LawCheck =
     fun rule view ->

@@ -25,11 +25,14 @@ let main arguments =
               OracleTests.tests
               RuleLawTests.tests
               RobustnessTests.tests
+              TestRuleTests.tests
+              PlantedBugTests.tests
               BaselineTests.tests
               TrainingTests.tests
               SimulationTests.tests
               KernelTests.tests
               NetworkFormTests.tests
+              OnDeviceTests.tests
               ModelTests.tests
               LibTorchTests.tests
               DataTests.tests

@@ -6,6 +6,7 @@ open System.Text.Json.Nodes
 open Expecto
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Scenario
 
 let private cases =
     lazy
@@ -26,7 +27,7 @@ let private agrees (expected: float) (result: float) =
 
 let private check index (node: JsonNode) =
     let case =
-        match Case.parse (node.ToJsonString()) with
+        match Case.parse CodeAccess.none (node.ToJsonString()) with
         | Ok(One case) -> case
         | Ok(Many _) -> failtest "one case was written"
         | Error reason -> failtest reason

@@ -164,7 +164,8 @@ let private afa =
           Losses = Array.create 10 1.0
           BenignRatio = 0.4 }
 
-    let iterate neighbourhood (memory: Memory) = Rule.aggregate rule { Neighbourhood.toView neighbourhood with Memory = memory }
+    let iterate neighbourhood (memory: Memory) =
+        Rule.aggregate rule { Neighbourhood.toView neighbourhood with Memory = memory }
 
     let afterwards count =
         let memories = Seq.unfold (fun memory -> Some(memory, (iterate divided memory).Memory)) Map.empty

@@ -52,7 +52,7 @@ let private standings =
           let groups = Summary.groups { Studies.usual with Study.Runs = attacked }
           Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
           Expect.isFalse (Standing.reference groups groups.Head).Value.IsBaseline "no baseline"
-          Expect.stringContains (Standing.definition groups) "best rule" "and the report says so"
+          Expect.stringContains (Standing.definition groups).Head "best rule" "and the report says so"
 
       testCase "seeds are taken together: mean, standard deviation, lowest and highest"
       <| fun () ->

@@ -11,8 +11,13 @@ public static class FiniteRows
     public static bool[] Of(torch.Tensor pool, int[] rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
+        if (RowKernels.IsOnDevice(pool))
+        {
+            return OnDevice.Finite(pool, rows);
+        }
+
         var matrix = RowMatrix.Of(pool);
-        RowKernels.Check(rows, matrix);
+        RowKernels.Check(rows, matrix.Rows);
         var kernel = new Kernel(matrix, rows);
         Lanes.Run(kernel, Lanes.Widest);
         GC.KeepAlive(pool);

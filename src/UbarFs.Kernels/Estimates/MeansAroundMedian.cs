@@ -14,7 +14,9 @@ public static class MeansAroundMedian
     /// float64.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] counts) =>
-        Of(pool, lists, counts, Lanes.Widest);
+        RowKernels.IsOnDevice(pool)
+            ? OnDevice.MeanAroundMedian(pool, lists, counts)
+            : Of(pool, lists, counts, Lanes.Widest);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] counts, LaneWidth width)
     {

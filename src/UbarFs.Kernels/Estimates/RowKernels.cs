@@ -13,6 +13,25 @@ public static class RowKernels
     // Half of a small L2 cache: the rest is for what is written.
     private const int CacheBytes = 512 << 10;
 
+    /// <summary>
+    /// Has the kernels' results computed in libtorch's operations although the estimates are on the CPU: what runs on a GPU can
+    /// so be tried without one.
+    /// </summary>
+    public static bool AsOnDevice { get; set; }
+
+    /// <summary>Whether the results are computed in libtorch's operations.</summary>
+    public static bool IsOnDevice(torch.Tensor pool)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        return AsOnDevice || pool.device_type != DeviceType.CPU;
+    }
+
+    /// <summary>
+    /// Whether results for all nodes can be had from a tensor: a float32 matrix, contiguous if it is on the CPU.
+    /// </summary>
+    public static bool Takes(torch.Tensor tensor) =>
+        Accepts(tensor) || (IsOnDevice(tensor) && tensor.dtype == torch.ScalarType.Float32 && tensor.dim() == 2);
+
     /// <summary>Whether the kernels can work on a tensor: a contiguous float32 matrix on the CPU.</summary>
     public static bool Accepts(torch.Tensor tensor)
     {
@@ -27,21 +46,25 @@ public static class RowKernels
 
     internal static torch.Tensor Result(int[][] lists, RowMatrix pool)
     {
-        foreach (var list in lists)
-        {
-            Check(list, pool);
-            ArgumentOutOfRangeException.ThrowIfZero(list.Length, nameof(lists));
-        }
-
+        Check(lists, pool.Rows);
         return torch.empty(lists.Length, pool.Width, torch.ScalarType.Float32);
     }
 
-    internal static void Check(int[] list, RowMatrix pool)
+    internal static void Check(int[][] lists, int rows)
+    {
+        foreach (var list in lists)
+        {
+            Check(list, rows);
+            ArgumentOutOfRangeException.ThrowIfZero(list.Length, nameof(lists));
+        }
+    }
+
+    internal static void Check(int[] list, int rows)
     {
         foreach (var row in list)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(row, nameof(list));
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, pool.Rows, nameof(list));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, rows, nameof(list));
         }
     }
 }

@@ -10,7 +10,8 @@ public static class RowMeans
     /// <summary>
     /// For each list (not empty) the mean of its rows of <paramref name="pool"/> <c>[p, d]</c>: <c>[lists, d]</c>.
     /// </summary>
-    public static torch.Tensor Of(torch.Tensor pool, int[][] lists) => Of(pool, lists, Lanes.Widest);
+    public static torch.Tensor Of(torch.Tensor pool, int[][] lists) =>
+        RowKernels.IsOnDevice(pool) ? OnDevice.Means(pool, lists) : Of(pool, lists, Lanes.Widest);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, LaneWidth width)
     {

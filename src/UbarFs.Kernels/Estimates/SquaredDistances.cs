@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using TorchSharp;
 
 namespace UbarFs.Kernels.Estimates;
@@ -29,7 +30,18 @@ public sealed class SquaredDistances
     public bool IsFinite(int row) => _finite[row];
 
     /// <summary>The distances of all pairs of rows of <paramref name="pool"/> <c>[p, d]</c>, each computed once.</summary>
-    public static SquaredDistances Of(torch.Tensor pool, RowPairs pairs) => Of(pool, pairs, Lanes.Widest);
+    public static SquaredDistances Of(torch.Tensor pool, RowPairs pairs)
+    {
+        if (!RowKernels.IsOnDevice(pool))
+        {
+            return Of(pool, pairs, Lanes.Widest);
+        }
+
+        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(pool.shape[0], pairs.Rows, nameof(pairs));
+        var finite = OnDevice.Finite(pool, [.. Enumerable.Range(0, pairs.Rows)]);
+        return new SquaredDistances(pairs, OnDevice.Squares(pool, pairs), finite);
+    }
 
     internal static SquaredDistances Of(torch.Tensor pool, RowPairs pairs, LaneWidth width)
     {

@@ -21,7 +21,9 @@ public static class TrimmedMeans
     /// <see cref="Nobody"/>: <c>[lists, d]</c>. Sums are in float64.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] trims, int[] extra) =>
-        Of(pool, lists, trims, extra, Lanes.Widest);
+        RowKernels.IsOnDevice(pool)
+            ? OnDevice.TrimmedMean(pool, lists, trims, extra)
+            : Of(pool, lists, trims, extra, Lanes.Widest);
 
     /// <summary>The coordinate-wise median of each list (not empty): the mean of the two middle values of an even number.</summary>
     public static torch.Tensor Medians(torch.Tensor pool, int[][] lists)
@@ -37,7 +39,7 @@ public static class TrimmedMeans
         ArgumentNullException.ThrowIfNull(extra);
         var rows = RowMatrix.Of(pool);
         var means = RowKernels.Result(lists, rows);
-        RowKernels.Check([.. extra.Where(row => row != Nobody)], rows);
+        RowKernels.Check([.. extra.Where(row => row != Nobody)], rows.Rows);
         Lanes.Run(new Kernel(rows, lists, trims, extra, RowMatrix.Of(means)), width);
         GC.KeepAlive(pool);
         return means;

@@ -1,0 +1,101 @@
+/// The rule that a command names: one of the catalogue, a script's or an assembly's.
+module UbarFs.Cli.TestedRule
+
+open System
+open System.IO
+open System.Threading.Tasks
+open FsToolkit.ErrorHandling
+open UbarFs.Core
+open UbarFs.Scenario
+open UbarFs.Scripting
+open UbarFs.Testing
+
+/// A rule under test.
+type Subject =
+    {
+        /// For people and file names.
+        Name: string
+        /// The arguments of the command line that choose it.
+        Words: string
+        Source: RuleSource
+        Rule: Rule
+    }
+
+let private isFile (word: string) = Path.HasExtension word || File.Exists word || Path.GetFileName word <> word
+
+let private isAssembly (word: string) = Path.GetExtension(word).Equals(".dll", StringComparison.OrdinalIgnoreCase)
+
+let private ofCode (loaded: Result<Loaded<Rule>, Diagnostic list>) =
+    match loaded with
+    | Ok loaded ->
+        Scenarios.print loaded.Warnings
+        Ok loaded.Component
+    | Error diagnostics ->
+        Scenarios.print diagnostics
+        Error Exit.badUsage
+
+let private ofCatalogue (name: string) =
+    match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
+    | Some rule -> Ok rule
+    | None ->
+        let names = Catalogue.rules |> List.map _.Name
+        Error(Exit.refuse $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}")
+
+let private originOf (word: string) (typeName: string option) : Result<RuleOrigin, int> =
+    match typeName with
+    | Some name when isAssembly word -> Ok(RuleOrigin.Assembly(word, name))
+    | Some _ -> Error(Exit.refuse $"--type belongs to an assembly (.dll), and '{word}' is none")
+    | None when isAssembly word -> Error(Exit.refuse $"{word}: name the class that is the rule, with --type")
+    | None when Script.isScript word -> Ok(RuleOrigin.Script word)
+    | None when isFile word ->
+        Error(Exit.refuse $"{word}: expected an F# script (.fsx), an assembly (.dll) or the name of a rule")
+    | None -> Ok(RuleOrigin.Catalogue word)
+
+let private find origin : Result<Component<Rule>, int> =
+    match origin with
+    | RuleOrigin.Catalogue name -> ofCatalogue name
+    | RuleOrigin.Script path -> ofCode (RuleScript.loadRule path)
+    | RuleOrigin.Assembly(path, typeName) -> ofCode (RuleAssembly.loadRule path typeName)
+
+let private argument (parameters: Parameter list) (name: string, text: string) =
+    match parameters |> List.tryFind (fun parameter -> parameter.Name = name) with
+    | None ->
+        let names = parameters |> List.map _.Name
+
+        let known =
+            if names.IsEmpty then
+                "it has none"
+            else
+                String.concat ", " names
+
+        Error $"--set {name}: the rule has no such parameter ({known}){Exit.nearest names name}"
+    | Some parameter ->
+        match Kind.read parameter.Kind text with
+        | Some value -> Ok(name, value)
+        | None -> Error $"--set {name}={text}: expected {Kind.describe parameter.Kind}"
+
+/// Finds the rule, with `name=value` settings of its parameters; or prints why not, and gives the exit code. libtorch is
+/// loaded beside it, for both take their time.
+let load libtorch (settings: string list) (typeName: string option) (word: string) : Result<Subject, int> =
+    result {
+        let loading = Task.Run(fun () -> LibTorch.load libtorch)
+        let! origin = originOf word typeName
+        let! component' = find origin
+        let! _ = loading.Result |> Result.mapError Exit.refuse
+        let! overrides = Overriding.read settings |> Result.mapError Exit.refuse
+
+        let! arguments =
+            overrides
+            |> List.traverseResultM (argument component'.Settings.Parameters)
+            |> Result.mapError Exit.refuse
+
+        let options =
+            [ for name in Option.toList typeName -> $" --type {name}"
+              for setting in settings -> $" --set {setting}" ]
+
+        return
+            { Name = Path.GetFileNameWithoutExtension component'.Name |> string
+              Words = word + String.concat "" options
+              Source = { Origin = origin; Arguments = arguments }
+              Rule = (Component.choose (Map.ofList arguments) component').Value }
+    }

@@ -1,0 +1,83 @@
+namespace UbarFs.Testing
+
+open System.Text.Json.Nodes
+open UbarFs.Core
+
+/// Where a rule under test comes from.
+[<RequireQualifiedAccess>]
+type RuleOrigin =
+    | Catalogue of name: string
+    | Script of path: string
+    | Assembly of path: string * typeName: string
+
+/// A rule under test as one names it: where it comes from, and the parameters that are not as usual.
+type RuleSource = { Origin: RuleOrigin; Arguments: (string * Value) list }
+
+[<RequireQualifiedAccess>]
+module RuleSource =
+
+    let private argument (value: Value) : JsonNode =
+        match value with
+        | Value.Real number -> JsonValue.Create number
+        | Value.Whole number -> JsonValue.Create number
+        | Value.Truth truth -> JsonValue.Create truth
+        | Value.Word word -> JsonValue.Create word
+
+    /// As the language of scenarios names it.
+    let notation (source: RuleSource) : JsonNode =
+        let fields (fields: (string * JsonNode) list) =
+            let json = JsonObject()
+
+            for name, value in fields do
+                json.Add(name, value)
+
+            json
+
+        let text (value: string) : JsonNode = JsonValue.Create value
+        let arguments = source.Arguments |> List.map (fun (name, value) -> name, argument value)
+
+        let given =
+            if arguments.IsEmpty then
+                []
+            else
+                [ "with", fields arguments :> JsonNode ]
+
+        match source.Origin with
+        | RuleOrigin.Catalogue name when arguments.IsEmpty -> text name
+        | RuleOrigin.Catalogue name -> fields [ name, fields arguments ]
+        | RuleOrigin.Script path -> fields (("script", text path) :: given)
+        | RuleOrigin.Assembly(path, typeName) -> fields (("assembly", text path) :: ("type", text typeName) :: given)
+
+    let private quoted (text: string) = "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""
+
+    let private literal value =
+        match value with
+        | Value.Real number -> $"Value.Real {Written.literal number}"
+        | Value.Truth truth -> $"Value.Truth {Value.Truth truth}"
+        | Value.Whole number -> $"Value.Whole {number}L"
+        | Value.Word word -> $"Value.Word {quoted word}"
+
+    /// F# that binds `rule` to it.
+    let code (source: RuleSource) =
+        let arguments =
+            source.Arguments
+            |> List.map (fun (name, value) -> $"{quoted name}, {literal value}")
+            |> String.concat "; "
+
+        let chosen = $"(Component.choose (Map [ {arguments} ]) found).Value"
+
+        let loaded (call: string) =
+            $"let rule =
+    match UbarFs.Scripting.{call} with
+    | Error problems -> failwithf \"%%A\" problems
+    | Ok loaded ->
+        let found = loaded.Component
+        {chosen}"
+
+        match source.Origin with
+        | RuleOrigin.Catalogue name ->
+            $"let rule =
+    let found = Catalogue.rules |> List.find (fun rule -> rule.Name = {quoted name})
+    {chosen}"
+        | RuleOrigin.Script path -> loaded $"RuleScript.loadRule {quoted path}"
+        | RuleOrigin.Assembly(path, typeName) -> loaded $"RuleAssembly.loadRule {quoted path} {quoted typeName}"
