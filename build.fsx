@@ -75,7 +75,7 @@ let fsharpSources =
     [ "build.fsx"; "build"; "src"; "tests"; "scenarios" ] |> List.filter (inRoot >> Path.Exists)
 
 let csharpProjects () =
-    [ for folder in [ "src"; "tests" ] do
+    [ for folder in [ "src"; "tests"; "scenarios" ] do
           yield! Directory.GetFiles(inRoot folder, "*.csproj", SearchOption.AllDirectories) ]
 
 let restoreTools () = dotnetQuietly "restoring the tools" [ "tool"; "restore" ]

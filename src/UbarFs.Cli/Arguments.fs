@@ -76,11 +76,13 @@ type ShowArguments =
 
 type NewArguments =
     | [<MainCommand>] Template of templateAndName: string list
+    | [<Unique>] Csharp
 
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
-            | Template _ -> "TEMPLATE [NAME] of the scenario; without any, the templates are listed"
+            | Template _ -> "TEMPLATE [NAME] of the scenario, rule or attack; without any, the templates are listed"
+            | Csharp -> "a rule or an attack as a C# project, not as an F# script"
 
 type ListArguments =
     | [<MainCommand>] Family of family: string
@@ -98,7 +100,7 @@ type DescribeArguments =
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
-            | Name _ -> "name of a component, as 'ubarfs list' prints it"
+            | Name _ -> "name of a component, as 'ubarfs list' prints it, or a script or an assembly of your own"
 
 type DataListArguments =
     | [<Unique>] Data of dir: string
@@ -200,13 +202,30 @@ type TestRuleArguments =
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type ApplyArguments =
-    | [<MainCommand; ExactlyOnce>] Case of file: string
+    | [<MainCommand>] Case of file: string
+    | [<Unique>] Rule of rule: string
+    | [<Unique>] Own of npy: string
+    | [<Unique>] Received of npy: string
+    | [<Unique>] Losses of npy: string
+    | [<Unique>] Own_Loss of number: float
+    | [<Unique>] Rho of number: float
+    | [<Unique>] Out of npy: string
+    | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
     | [<Unique>] Libtorch of dir: string
 
     interface IArgParserTemplate with
         member argument.Usage =
             match argument with
             | Case _ -> "JSON file with one case or a list of cases, or - for standard input"
+            | Rule _ -> "without a case: a rule as scenarios write it, such as ubar, '{ ubar: 0.3 }' or a script (.fsx)"
+            | Own _ -> "the own estimate, [d], as a NumPy file (.npy; float32 or float64), or - for standard input"
+            | Received _ -> "the received estimates, [m, d], likewise"
+            | Losses _ -> "their losses, [m], likewise (default: NaN)"
+            | Own_Loss _ -> "the loss of the own estimate (default: NaN)"
+            | Rho _ -> "ρ, the assumed share of benign neighbours (default: 0.4)"
+            | Out _ ->
+                "a NumPy file for the result, of the type of the own estimate; - is standard output, without JSON"
+            | NoScripts -> noScripts
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type ExportArguments =
@@ -247,7 +266,7 @@ type Command =
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
             | Report _ -> "rebuild the reports of run stores, merge them, and write figures and tables"
             | Show _ -> "print a scenario in full: inherited keys, defaults, references resolved"
-            | New _ -> "write a scenario to start from"
+            | New _ -> "write a scenario, a rule or an attack to start from"
             | Schema -> "print the JSON Schema of scenarios, for editors"
             | List _ -> "list what scenarios can name"
             | Describe _ -> "explain one component: meaning, parameters, source, an example"

@@ -1,52 +1,78 @@
-/// `ubarfs new`: scenarios to start from.
+/// `ubarfs new`: scenarios, rules and attacks to start from.
 module UbarFs.Cli.NewCommand
 
+open System
 open System.IO
+open Argu
 open UbarFs.Scenario
+open UbarFs.Scripting
+open UbarFs.Cli.Arguments
 
-let private templates = Starter.all |> List.map _.Template
+let private purposes = [ "rule", CodeTemplate.Purpose.Rule; "attack", CodeTemplate.Purpose.Attack ]
+
+let private templates = List.map fst purposes @ (Starter.all |> List.map _.Template)
 
 let private listed () =
     let width = templates |> List.map _.Length |> List.max
+    let line (name: string) summary = printfn "%s  %s" (name.PadRight width) summary
 
-    Starter.all
-    |> List.iter (fun starter -> printfn "%s  %s" (starter.Template.PadRight width) starter.Summary)
+    Starter.all |> List.iter (fun starter -> line starter.Template starter.Summary)
+
+    for name, _ in purposes do
+        line name $"your own {name}, as an F# script; with --csharp, as a C# project"
 
     printfn ""
-    printfn "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder."
+    printfn "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, an attack to attacks."
     Exit.done'
 
-let private write (starter: Starter.Starter) (name: string) =
-    let path = $"{name}.yaml"
+/// Writes files that are not there yet, or none, and prints their paths.
+let private write (files: CodeTemplate.File list) =
+    let save (file: CodeTemplate.File) =
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath file.Path) |> string) |> ignore
+        use writer = new StreamWriter(new FileStream(file.Path, FileMode.CreateNew))
+        writer.Write file.Text
+        printfn "%s" file.Path
 
-    try
-        use file = new StreamWriter(new FileStream(path, FileMode.CreateNew))
-        file.Write(Starter.text name starter)
-        printfn "%s" path
-        Exit.done'
-    with
-    | :? IOException when File.Exists path -> Exit.refuse $"{path} exists already; give the new scenario another name"
-    | :? IOException
-    | :? System.UnauthorizedAccessException as error -> Exit.refuse $"cannot write {path}: {error.Message}"
-
-let private create template name =
-    match Starter.all |> List.tryFind (fun starter -> starter.Template = template) with
-    | Some starter when ScenarioName.isSafe name -> write starter name
-    | Some _ -> Exit.refuse $"'{name}' cannot be the name of a scenario: use letters, digits, '-', '_' and '.'"
+    match files |> List.tryFind (fun file -> Path.Exists file.Path) with
+    | Some file -> Exit.refuse $"{file.Path} exists already; give the new one another name"
     | None ->
+        try
+            List.iter save files
+            Exit.done'
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException as error -> Exit.refuse $"cannot write {files.Head.Path}: {error.Message}"
+
+let private create csharp template name =
+    let starter = Starter.all |> List.tryFind (fun starter -> starter.Template = template)
+    let purpose = purposes |> List.tryFind (fst >> (=) template) |> Option.map snd
+    let library = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)
+
+    match starter, purpose with
+    | None, None ->
         let known = String.concat ", " templates
         Exit.refuse $"there is no template '{template}': expected one of {known}{Exit.nearest templates template}"
+    | _ when not (ScenarioName.isSafe name) ->
+        Exit.refuse $"'{name}' cannot be a name: use letters, digits, '-', '_' and '.'"
+    | Some starter, _ when csharp ->
+        Exit.refuse $"--csharp is for rules and attacks; '{starter.Template}' is a scenario"
+    | Some starter, _ -> write [ { Path = $"{name}.yaml"; Text = Starter.text name starter } ]
+    | None, Some purpose when csharp -> write (CodeTemplate.csharp purpose name library)
+    | None, Some purpose -> write (CodeTemplate.script purpose name library)
 
-/// Writes a scenario: its template and its name, both of which can be left out.
-let run (words: string list) : int =
-    match words with
+/// The name without the ending that the file gets anyway.
+let private plain (name: string) =
+    match Path.GetExtension name with
+    | ".yaml"
+    | ".fsx" -> Path.GetFileNameWithoutExtension name
+    | _ -> name
+
+/// Writes what a template makes: its name and that of the new thing, both of which can be left out.
+let run (arguments: ParseResults<NewArguments>) : int =
+    let csharp = arguments.Contains Csharp
+
+    match arguments.GetResult(Template, []) with
     | [] -> listed ()
-    | [ template ] -> create template $"my-{template}"
-    | [ template; name ] ->
-        create
-            template
-            (if name.EndsWith ".yaml" then
-                 Path.GetFileNameWithoutExtension name
-             else
-                 name)
+    | [ template ] -> create csharp template $"my-{template}"
+    | [ template; name ] -> create csharp template (plain name)
     | _ -> Exit.refuse "expected a template and a name, as in 'ubarfs new sweep my-study'"

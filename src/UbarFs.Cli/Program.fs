@@ -73,7 +73,7 @@ let private execute (command: ParseResults<Command>) =
         | Check arguments -> CheckCommand.run arguments
         | Report arguments -> ReportCommand.run arguments
         | Show arguments -> ShowCommand.run arguments
-        | New arguments -> NewCommand.run (arguments.GetResult(Template, []))
+        | New arguments -> NewCommand.run arguments
         | Schema -> Catalogues.schema ()
         | List arguments -> Catalogues.list (arguments.TryGetResult Family)
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)

@@ -108,6 +108,16 @@ let private viewLines (view: Neighbourhood) =
 
     printfn "  %-13s %s" "ρ" (Written.number view.BenignRatio)
 
+/// What else brings the same neighbourhoods again.
+let private again (effort: Effort) =
+    String.concat
+        ""
+        [ for dimension in Option.toList effort.Dimension do
+              $" --dimension {dimension}"
+
+          if effort.Tests > Effort.standard.Tests then
+              $" --tests {effort.Tests}" ]
+
 let private counterexampleLines
     (subject: TestedRule.Subject)
     (plan: Plan)
@@ -135,9 +145,7 @@ let private counterexampleLines
         subject.Words
         law.Trial.Name
         plan.Effort.Seed
-        (match plan.Effort.Dimension with
-         | Some dimension -> $" --dimension {dimension}"
-         | None -> "")
+        (again plan.Effort)
 
     if inFull then
         printfn "  as a case, for 'ubarfs apply -':"

@@ -43,18 +43,19 @@ let private loadFile world scripts overrides (file: string) : Result<Scenario li
         |> List.singleton
         |> Error
 
+/// The way to the code that a scenario's file names, if code may run.
+let access scripts (code: UserCode.UserCode) : string -> CodeAccess =
+    if scripts then
+        code.Access
+    else
+        fun _ -> CodeAccess.refused $"this is code, and {noScripts}" "name a component of the catalogue"
+
 /// Loads the scenarios of all files, or prints what is wrong with any of them and gives the exit code. `scripts` says
 /// whether code may run that scenarios are or bring along.
 let load scripts overrides (files: string list) : Result<Scenario list, int> =
     let code = UserCode.create ()
-
-    let access =
-        if scripts then
-            code.Access
-        else
-            fun _ -> CodeAccess.refused $"this is code, and {noScripts}" "name a component of the catalogue"
-
-    let loaded = files |> List.map (loadFile { World.machine with Code = access } scripts overrides)
+    let world = { World.machine with Code = access scripts code }
+    let loaded = files |> List.map (loadFile world scripts overrides)
     let scenarios = loaded |> List.collect (Result.map fst >> Result.defaultValue [])
     let warnings = loaded |> List.collect (Result.map snd >> Result.defaultValue [])
 

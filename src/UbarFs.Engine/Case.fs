@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open System
 open System.Globalization
+open System.Text
 open System.Text.Json
 open System.Text.Json.Nodes
 open FsToolkit.ErrorHandling
@@ -39,6 +40,10 @@ type Verdict =
 /// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
+
+    // Letters beyond ASCII stay as they are.
+    let private relaxed =
+        JsonSerializerOptions(Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
 
     let private number (place: string) (node: JsonNode | null) =
         match node with
@@ -78,23 +83,23 @@ module Case =
         else
             Ok missing
 
-    /// The rule in the language of scenarios, which contains JSON.
-    let private rule (access: CodeAccess) (place: string) (node: JsonNode | null) : Result<Chosen<Rule>, string> =
-        let text = if isNull node then "null" else node.ToJsonString()
-        let said (problems: Diagnostic list) = problems |> List.map _.Message |> String.concat "; "
-        let decoder = Choice.orCode "rule" _.Rule Catalogue.rules
+    // A rule is written as in scenarios: JSON is YAML.
+    let private rule code (place: string) (node: JsonNode | null) =
+        let text =
+            match node with
+            | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String -> Some(value.GetValue<string>())
+            | :? JsonObject as choice -> Some(choice.ToJsonString relaxed)
+            | _ -> None
 
-        match Yaml.parse (Source.create Origin.CommandLine text) 0 with
-        | Some root, [] ->
-            decoder.Read { Grammar = decoder.Shape; Trail = []; Root = root.Span; Code = access } root
-            |> Result.mapError (fun problems -> $"{place}: {said problems}")
-        | _, problems -> Error $"{place}: {said problems}"
+        match text with
+        | Some text -> RuleText.read code text |> Result.mapError (fun reason -> $"{place}: {reason}")
+        | None -> Error $"{place}: expected a rule, as scenarios write it"
 
-    let private ofNode access place (node: JsonNode | null) =
+    let private ofNode code place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" (rule access)
+                let! rule = field case place "rule" (rule code)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -119,17 +124,17 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases. Paths of code count from where `access` says.
-    let parse (access: CodeAccess) (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases. `code` gives access to the scripts and assemblies that rules name.
+    let parse (code: CodeAccess) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode access $"case {index}")
+                |> List.mapi (fun index -> ofNode code $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode access "case" single |> Result.map One
+            | single -> ofNode code "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

@@ -24,7 +24,7 @@ module internal Part =
 
     let private ofSettings name word (settings: Settings<'value>) =
         Component.define name settings
-        |> Component.describedBy $"a {word} of your own" "What the script says." "a script"
+        |> Component.describedBy $"a {word} of your own" "" "a script"
 
     let private translated (translate: exn -> exn) action =
         try

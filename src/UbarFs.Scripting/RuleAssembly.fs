@@ -52,8 +52,13 @@ let private opened (path: string) : Result<Assembly, Diagnostic> =
 
     if not (File.Exists full) then
         let nearest = Nearest.find (siblings full) (Path.GetFileName full |> string)
-        let meant = nearest |> Option.map (fun name -> $"did you mean '{name}'?")
-        Error(refuse $"there is no assembly '{full}'" |> Diagnostic.withHint meant)
+
+        let hint =
+            match nearest with
+            | Some name -> $"did you mean '{name}'?"
+            | None -> "if a project makes it, build that first, with 'dotnet build FOLDER'"
+
+        Error(refuse $"there is no assembly '{full}'" |> Diagnostic.hinted hint)
     else
         try
             let symbols = Path.ChangeExtension(full, ".pdb")
@@ -86,15 +91,19 @@ let private mismatched path (assembly: Assembly) : Diagnostic option =
 
 let private types path (assembly: Assembly) : Result<Type list, Diagnostic> =
     try
-        Ok(List.ofArray (assembly.GetExportedTypes()))
+        Ok(List.ofArray (assembly.GetTypes()))
     with
     | :? ReflectionTypeLoadException
     | :? IOException
     | :? TypeLoadException as error ->
         Error(Diagnostic.fileError path $"its types cannot be loaded: {Thrown.oneLine error.Message}")
 
+/// The interfaces, with the keys of the language that take them.
+let private contracts = [ typeof<IAggregationRule>, "rule"; typeof<IAttack>, "attack" ]
+
 let private isUsable (contract: Type) (candidate: Type) =
     contract.IsAssignableFrom candidate
+    && candidate.IsVisible
     && candidate.IsClass
     && not candidate.IsAbstract
     && not candidate.ContainsGenericParameters
@@ -110,11 +119,15 @@ let private find (contract: Type) (name: string) (all: Type list) : Result<Type,
     | several, _ when several.Length > 1 ->
         let names = several |> List.map (fun candidate -> $"'{candidate.FullName}'") |> String.concat ", "
         Error(refuse $"several classes are called '{name}': {names}")
+    | _, Some other when contract.IsAssignableFrom other ->
+        Error(refuse $"'{name}' is not a class that others can make: public, not abstract, and not generic")
     | _, Some other ->
-        Error(
-            refuse $"'{name}' is not a public class that can be made and implements {contract.FullName}"
-            |> Diagnostic.hinted $"it is {other}"
-        )
+        let meant =
+            contracts
+            |> List.tryFind (fun (known, _) -> known.IsAssignableFrom other)
+            |> Option.map (fun (_, word) -> $"it is a class for another key: '{word}'")
+
+        Error(refuse $"'{name}' does not implement {contract.FullName}" |> Diagnostic.withHint meant)
     | _, None ->
         let names = usable |> List.map _.Name
 
@@ -163,7 +176,7 @@ let private describe word (found: Type) settings : Component<'value> =
         |> Option.defaultValue $"a {word} of your own"
 
     Component.define found.Name settings
-    |> Component.describedBy summary "What the class says." $"the class {found.FullName}"
+    |> Component.describedBy summary "" $"the class {found.FullName}"
 
 let private load
     (part: Part<'value>)
@@ -224,3 +237,11 @@ let loadRule path typeName : Result<Loaded<Rule>, Diagnostic list> =
 let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
     load Part.attack typeof<IAttack> Attack.timed (unbox<IAttack> >> RuleClass.behaviour) path typeName
     |> Result.mapError List.singleton
+
+/// The classes of an assembly that are rules or attacks, each with what the language calls it.
+let classes path : Result<(string * string) list, Diagnostic> =
+    opened path
+    |> Result.bind (types path)
+    |> Result.map (fun all ->
+        [ for contract, word in contracts do
+              for found in all |> List.filter (isUsable contract) -> string found.FullName, word ])

@@ -64,7 +64,13 @@ module RuleSource =
             |> List.map (fun (name, value) -> $"{quoted name}, {literal value}")
             |> String.concat "; "
 
-        let chosen = $"(Component.choose (Map [ {arguments} ]) found).Value"
+        let map =
+            if arguments = "" then
+                "Map.empty"
+            else
+                $"(Map [ {arguments} ])"
+
+        let chosen = $"(Component.choose {map} found).Value"
 
         let loaded (call: string) =
             $"let rule =

@@ -199,12 +199,32 @@ let private mistakes =
             "model={ mlp: { hidden: 65536 } }" ]
           [ "GiB"; "use fewer nodes" ]
       mistake "an unknown dataset" [ "data"; "get"; "mnits" ] [ "Did you mean 'mnist'?" ]
+      mistake "an unknown rule to test" [ "test-rule"; "ubr" ] [ "there is no rule 'ubr'"; "Did you mean 'ubar'?" ]
+      mistake "an unknown law" [ "test-rule"; "ubar"; "--property"; "tarnslation" ] [ "Did you mean 'translation'?" ]
+      mistake "a parameter out of range" [ "test-rule"; "ubar"; "--set"; "rho=2" ] [ "expected a number in (0, 1]" ]
       mistake "an unknown component" [ "describe"; "ubr" ] [ "Did you mean 'ubar'?" ] ]
+
+let private brokenRule =
+    testCase "a rule with a bug ends test-rule with the exit code 1, and its case shows what came"
+    <| fun () ->
+        let script = beside (Path.Combine("planted", "even-median.fsx"))
+
+        withScenarios [ "mine.fsx", File.ReadAllText script ] (fun folder ->
+            let tested = ubarfs folder [ "test-rule"; "mine.fsx"; "--property"; "same-as"; "--out"; "found" ]
+            Expect.equal tested.Code 1 tested.Errors
+            Expect.stringContains tested.Output "falsified: same-as" "the verdict"
+            let applied = ubarfs folder [ "apply"; Path.Combine("found", "mine-same-as.json") ]
+            Expect.equal applied.Code 0 applied.Errors
+            use verdict = JsonDocument.Parse applied.Output
+            let results = verdict.RootElement.GetProperty "result"
+            let result = results[0].GetDouble()
+            Expect.stringContains tested.Output $"got           [{result}]" "the same result")
 
 let tests =
     testList
         "command line"
         [ quickstart
+          brokenRule
           missingData
           interruption "SIGINT" 2
           interruption "SIGTERM" 15

@@ -47,6 +47,10 @@ let main arguments =
               ScriptTests.tests
               RuleScriptTests.tests
               UserCodeTests.tests
+              RuleAssemblyTests.tests
+              NpyTests.tests
+              CodeTemplateTests.tests
+              TutorialTests.tests
               ReferenceTests.tests
               ObservationTests.tests
               SessionTests.tests
