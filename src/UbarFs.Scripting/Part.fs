@@ -23,8 +23,7 @@ type internal Part<'value> =
 module internal Part =
 
     let private ofSettings name word (settings: Settings<'value>) =
-        Component.define name settings
-        |> Component.describedBy $"a {word} of your own" "" "a script"
+        Component.define name settings |> Component.describedBy $"a {word} of your own" "" "a script"
 
     let private translated (translate: exn -> exn) action =
         try
