@@ -54,24 +54,17 @@ let private writeFigures folder format browser (study: Study) : Result<string li
                     Path.ChangeExtension(file, format))
             | _ -> Ok file)
 
-/// The pages: each store's own, or one on all of them.
-let private writePages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged =
+/// What there is a page on, and where it goes: each store's own, or one on all of them.
+let private pages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged : (Study * string) list =
     match arguments.TryGetResult ReportArguments.Out, arguments.GetResult Stores with
-    | Some file, _ ->
-        Studies.writePage file merged
-        [ file ]
-    | None, [ _ ] ->
-        [ for study in studies do
-              Studies.writeReport study
-              Path.Combine(study.Folders.Head, "report.html") ]
-    | None, _ ->
-        Studies.writePage "report.html" merged
-        [ "report.html" ]
+    | None, [ _ ] -> [ for study in studies -> study, Path.Combine(study.Folders.Head, "report.html") ]
+    | out, _ -> [ merged, Option.defaultValue "report.html" out ]
 
 let private write (arguments: ParseResults<ReportArguments>) format browser studies : Result<unit, string> =
     result {
         let merged = Study.merge studies
-        let pages = writePages arguments studies merged
+        let pages = pages arguments studies merged
+        pages |> List.iter (fun (study, file) -> Studies.writePage file study)
 
         let! figures =
             match arguments.TryGetResult Figures with
@@ -82,10 +75,10 @@ let private write (arguments: ParseResults<ReportArguments>) format browser stud
             List.iter Studies.writeTensorBoard studies
 
         if arguments.Contains ReportArguments.Json then
-            Studies.printJson studies
+            Studies.printJson (List.map fst pages)
         elif not (arguments.Contains ReportArguments.Quiet) then
-            Studies.printTables studies
-            pages @ figures |> List.iter (printfn "%s")
+            Studies.printTables (List.map fst pages)
+            List.map snd pages @ figures |> List.iter (printfn "%s")
     }
 
 let run (arguments: ParseResults<ReportArguments>) : int =

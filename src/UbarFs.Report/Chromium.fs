@@ -31,8 +31,8 @@ module Chromium =
 
     /// What to do when there is none.
     let missing =
-        "PDF and PNG are made by Chromium or Chrome, and none is on the path. Install it (Debian: apt-get install chromium), "
-        + "name one in UBARFS_CHROMIUM, or take --format svg"
+        "PDF and PNG are made by Chromium or Chrome, and none is on the path. Install it (Debian: apt-get install "
+        + "chromium), name one in UBARFS_CHROMIUM, or take --format svg"
 
     let private run (browser: string) (arguments: string list) =
         let profile = Path.Combine(Path.GetTempPath(), $"ubarfs-chromium-{Guid.NewGuid():N}")
@@ -79,8 +79,8 @@ module Chromium =
     let private page (drawing: Drawing) (svg: string) =
         let size = $"{whole drawing.Width}px {whole drawing.Height}px"
 
-        $"<!DOCTYPE html><meta charset=\"utf-8\"><style>@page{{size:{size};margin:0}}body{{margin:0}}svg{{display:block}}</style>"
-        + svg
+        let style = $"@page{{size:{size};margin:0}}body{{margin:0}}svg{{display:block}}"
+        $"<!DOCTYPE html><meta charset=\"utf-8\"><style>{style}</style>" + svg
 
     /// Writes a drawing's SVG file as PDF ("pdf") or PNG ("png", twice the size) beside it. Gives the new file.
     let convert (browser: string) (format: string) (drawing: Drawing) (svgFile: string) : Result<string, string> =

@@ -77,7 +77,9 @@ module Standing =
         | Some baseline -> Some { Group = baseline; IsBaseline = true }
         | None ->
             match comparable |> List.filter (fun other -> other.Settings = group.Settings) with
-            | [] -> None
+            // A rule alone is as good as itself, which says nothing.
+            | []
+            | [ _ ] -> None
             | same -> Some { Group = List.maxBy worst same; IsBaseline = false }
 
     /// How a worst accuracy compares with the reference's, given the accuracy of guessing.

@@ -7,7 +7,7 @@ open System
 module TableText =
 
     let csv (headings: string list, rows: string list list) =
-        headings :: rows |> List.map (UbarFs.Engine.Csv.line >> sprintf "%s\n") |> String.concat ""
+        headings :: rows |> List.map (fun cells -> UbarFs.Engine.Csv.line cells + "\n") |> String.concat ""
 
     let private isFigure (cell: string) = cell <> "" && (Char.IsAsciiDigit cell[0] || cell[0] = '–')
 

@@ -109,6 +109,18 @@ let private quickstart =
 
                 Expect.equal files expected "each run has its files"
 
+            let figures = Path.Combine(folder, "figures")
+            let reported = ubarfs folder [ "report"; store; "--figures"; figures; "--tensorboard" ]
+            Expect.equal reported.Code 0 reported.Errors
+            Expect.stringContains reported.Output "✕ destroyed" "the verdict on averaging"
+
+            for file in
+                [ "report.html"
+                  "tensorboard"
+                  "../../figures/curves.svg"
+                  "../../figures/verdicts.tex" ] do
+                Expect.isTrue (Path.Exists(Path.Combine(store, file))) file
+
             let second = ubarfs folder (arguments @ [ "--quiet" ])
             Expect.equal second { first with Errors = "" } "a second time all is there, to the second that it took")
 

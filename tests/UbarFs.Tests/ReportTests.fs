@@ -53,6 +53,8 @@ let private standings =
           Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
           Expect.isFalse (Standing.reference groups groups.Head).Value.IsBaseline "no baseline"
           Expect.stringContains (Standing.definition groups).Head "best rule" "and the report says so"
+          let alone = groups |> List.filter (fun group -> group.Rule = "ubar")
+          Expect.equal (standing alone "ubar" "bit-flip") Standing.Unknown "a rule alone is not compared with itself"
 
       testCase "seeds are taken together: mean, standard deviation, lowest and highest"
       <| fun () ->
