@@ -13,7 +13,8 @@ let usage =
 
   run [ARGS]      build and run ubarfs with ARGS; without ARGS, run scenarios/quickstart.yaml
   test [ARGS]     build everything and run the tests; ARGS go to Expecto, e.g. --filter-test-list ubar
-  bench [ARGS]    build and run the benchmarks; --json FILE writes the table as JSON
+  bench [ARGS]    build and run the benchmarks; --json FILE writes the table as JSON,
+                  --fuzz MINUTES feeds broken files to everything that reads files
   crash [KILLS]   build, then kill a sweep at random moments (100 of them) and see that nothing is lost
   format          format all F# and C# sources
   check           change nothing; fail on warnings, unformatted sources and lint findings

@@ -30,13 +30,22 @@ let private synchroniseFolder (folder: string) =
 [<Literal>]
 let private Draft = ".tmp"
 
+/// Does some writing. .NET has a strange name for a file that grows beyond what the system allows: here every failure to
+/// write is an IOException or an UnauthorizedAccessException.
+let writing (work: unit -> unit) =
+    try
+        work ()
+    with :? ArgumentOutOfRangeException as error ->
+        raise (IOException($"the file would be larger than the system allows ({error.Message})", error))
+
 /// Writes a file anew: into a draft, onto the disk, and then in the place of the old one. If that fails, as on a full
 /// disk, the old one stays and nothing else does.
 let write (file: string) (content: Stream -> unit) =
     let draft = $"{file}.{Guid.NewGuid():N}{Draft}"
 
     try
-        using (new FileStream(draft, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)) (fun stream ->
+        writing (fun () ->
+            use stream = new FileStream(draft, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)
             content stream
             stream.Flush true)
 

@@ -19,7 +19,7 @@ module RunLog =
     let write (folder: string) (text: string) =
         Directory.CreateDirectory folder |> ignore
         let time = DateTimeOffset.UtcNow.ToString "yyyy-MM-ddTHH:mm:ssZ"
-        File.AppendAllText(Path.Combine(folder, "log.txt"), $"{time} {text}\n")
+        Durable.writing (fun () -> File.AppendAllText(Path.Combine(folder, "log.txt"), $"{time} {text}\n"))
 
 /// What a run uses of time and memory, from its beginning.
 type Meter(seconds: float, cpuSeconds: float) =
@@ -164,8 +164,10 @@ module Execution =
                     session.Notify(Event.Iterated(run, iterations))
               Evaluated =
                 fun evaluation ->
-                    RunStore.writeMetrics metrics evaluation
-                    writeNodes evaluation
+                    Durable.writing (fun () ->
+                        RunStore.writeMetrics metrics evaluation
+                        writeNodes evaluation)
+
                     meter.Sample()
                     session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation))
               Reached =
@@ -185,7 +187,7 @@ module Execution =
         | :? LostException -> reraise ()
         | error ->
             RunLog.write folder (string error)
-            outcomeOf iteration error
+            outcomeOf (min iteration (total - 1)) error
 
     // The index of a GPU does not matter.
     let private kind (sitting: Sitting) = sitting.Device.Split(':')[0]

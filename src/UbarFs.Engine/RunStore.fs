@@ -21,7 +21,7 @@ module RunStore =
         let file = Path.Combine(folder, $".probe-{Guid.NewGuid():N}")
 
         try
-            File.WriteAllBytes(file, probe)
+            Durable.writing (fun () -> File.WriteAllBytes(file, probe))
         finally
             File.Delete file
 

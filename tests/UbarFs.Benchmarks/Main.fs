@@ -1,14 +1,18 @@
 module UbarFs.Benchmarks.Main
 
+open System
+open System.Diagnostics
 open System.IO
 open System.Text.Json.Nodes
 open BenchmarkDotNet.Running
 open UbarFs.Benchmarks.Rows
 open UbarFs.Kernels.LibTorch
+open UbarFs.Tests
 
 let private usage =
     """Usage: UbarFs.Benchmarks [--json FILE] [--quick]    the table of docs/performance.md
        UbarFs.Benchmarks --growth                    exponents of growth with n, |N_i| and d
+       UbarFs.Benchmarks --fuzz MINUTES              files with mistakes for everything that reads files
        UbarFs.Benchmarks --kernels [ARGS]            the kernels under BenchmarkDotNet"""
 
 let private ratio row = row.Straightforward / row.Ours
@@ -56,6 +60,31 @@ let private table budget file =
     file |> Option.iter (fun file -> File.WriteAllText(file, json table))
     0
 
+/// Every reader has its share of the time.
+let private fuzz (minutes: float) =
+    load ()
+    let folder = Directory.CreateTempSubdirectory "ubarfs-fuzz-"
+    let seed = Environment.TickCount
+    let targets = Fuzzing.targets folder.FullName
+    printfn "seed %d" seed
+
+    try
+        targets
+        |> List.map (fun target ->
+            let clock = Stopwatch.StartNew()
+            let mutable tried = 0
+
+            let goOn count =
+                tried <- count
+                clock.Elapsed.TotalMinutes < minutes / float targets.Length
+
+            let wrong = Fuzzing.attack target (Random seed) goOn
+            printfn "%-18s %10d files: %s" target.Name tried (Option.defaultValue "ok" wrong)
+            if wrong.IsSome then 1 else 0)
+        |> List.max
+    finally
+        folder.Delete true
+
 [<EntryPoint>]
 let main arguments =
     match List.ofArray arguments with
@@ -66,6 +95,7 @@ let main arguments =
         load ()
         Growth.print ()
         0
+    | [ "--fuzz"; minutes ] when fst (Double.TryParse minutes) -> fuzz (float minutes)
     | "--kernels" :: rest ->
         BenchmarkSwitcher.FromTypes([| typeof<KernelBenchmarks> |]).Run(Array.ofList rest) |> ignore
         0

@@ -12,7 +12,7 @@ open System.Text.RegularExpressions
 let scenario =
     """name: disturbed
 data: { dataset: digits }
-model: softmax
+model: [ { dense: 64 }, relu, dense ]
 network: { topology: { random: 0.7 }, benign: 4, byzantine: 30% }
 training: { batch: 16, iterations: 24, rate: 0.1 }
 measure: { every: 5 iterations }

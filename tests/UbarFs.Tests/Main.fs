@@ -56,6 +56,8 @@ let main arguments =
               SessionTests.tests
               ReportTests.tests
               PageTests.tests
+              StoreTests.tests
+              DisturbanceTests.tests
               CommandLineTests.tests
               AttackTests.tests
               TailoredAttackTests.tests

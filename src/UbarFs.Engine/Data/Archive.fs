@@ -204,6 +204,8 @@ module Archive =
         | :? InvalidDataException
         | :? FormatException
         | :? ArgumentException
+        | :? OverflowException
+        | :? OutOfMemoryException
         | :? ZstdException as problem -> Error $"is damaged: {problem.Message}"
         | :? IOException
         | :? NotSupportedException

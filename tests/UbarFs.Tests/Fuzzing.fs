@@ -1,0 +1,190 @@
+/// Files with mistakes in them, for everything that reads files. The tests try thousands; the benchmarks go on for minutes.
+module UbarFs.Tests.Fuzzing
+
+open System
+open System.IO
+open System.Text
+open System.Threading
+open TorchSharp
+open UbarFs.Core
+open UbarFs.Engine
+open UbarFs.Engine.Data
+open UbarFs.Scenario
+
+/// Something that reads a whole file, from a good example on. It must end without an exception, whatever the bytes.
+type Target = { Name: string; Example: byte[]; Read: byte[] -> unit }
+
+/// The most that reading a small file may allocate, in bytes.
+let private mostAllocated = 64L <<< 20
+
+let private shape = { Channels = 3; Height = 2; Width = 2 }
+
+let private yaml =
+    """name: fuzzed
+data: &data { dataset: digits, partition: { dirichlet: 0.3 } }
+model: [ { dense: 8 }, relu, dense ]
+network: { topology: { random: 0.4 }, benign: 5, byzantine: 30% }
+training: { batch: 16, epochs: 3, rate: 0.05 }
+sweep:
+  rule: [average, { ubar: { rho: 0.3 } }]
+  zip: { network.benign: [5, 6], seed: [1, 2] }
+repeat: 2
+"""
+
+let private record =
+    RunRecord.write
+        { Id = "0123456789ab"
+          Identity = "0123456789abcdef"
+          Scenario = "fuzzed"
+          Status = "complete"
+          Reason = Some "none"
+          Breach = Some { Node = Some 3; Iteration = 7L }
+          Settings = Map [ "seed", "1"; "rule", "ubar" ]
+          WorstAccuracy = Some 0.5
+          MeanAccuracy = Some 0.25
+          BestAccuracy = None
+          Diverged = Some false
+          Seconds = Some 1.5
+          CpuSeconds = Some 1.25
+          PeakMemory = Some 1L
+          Started = DateTimeOffset.UnixEpoch
+          Finished = None
+          Device = "cpu"
+          Threads = 2
+          Jobs = 1
+          DataChecksum = "00"
+          Versions = Map [ "ubarfs", "0.1.0" ]
+          Sittings =
+            [ { Started = DateTimeOffset.UnixEpoch
+                FromIteration = 0
+                Host = "host"
+                Device = "cpu"
+                Threads = 2 } ] }
+    |> Encoding.UTF8.GetBytes
+
+let private safetensors () =
+    use scope = torch.NewDisposeScope()
+    use stream = new MemoryStream()
+
+    Safetensors.write
+        stream
+        [ "format", "test" ]
+        [ "estimates", torch.zeros (3L, 4L)
+          "rule/0/state", torch.tensor [| 1L; 2L |]
+          "empty", torch.zeros 0L ]
+
+    stream.ToArray()
+
+/// A reader of paths, as one of bytes.
+let private ofFile (folder: string) name (read: string -> unit) (bytes: byte[]) =
+    let file = Path.Combine(folder, name)
+    File.WriteAllBytes(file, bytes)
+    read file
+
+let private tar =
+    use stream = new MemoryStream()
+
+    using (new Formats.Tar.TarWriter(stream, true)) (fun writer ->
+        for name in [ "train/cat/1.jpg"; "test/dog/" + String('n', 120) + ".jpg" ] do
+            use content = new MemoryStream "image"B
+
+            writer.WriteEntry(
+                Formats.Tar.PaxTarEntry(Formats.Tar.TarEntryType.RegularFile, name, DataStream = content)
+            ))
+
+    stream.ToArray()
+
+let private visit =
+    { Limits = { Entries = 100; EntryBytes = 1L <<< 20; TotalBytes = 1L <<< 22 }
+      Cancellation = CancellationToken.None
+      Progress = fun _ _ -> ()
+      Wanted = fun _ -> true
+      Take = fun _ _ -> Ok() }
+
+/// The names of the targets.
+let names = [ "IDX"; "records of CIFAR"; "safetensors"; "run.json"; "archive"; "YAML" ]
+
+/// Every reader of files, with a folder for those that read paths.
+let targets (folder: string) : Target list =
+    let readTensors (file: string) =
+        use scope = torch.NewDisposeScope()
+        Safetensors.read file |> ignore
+
+    let images: ImageSet = { Pixels = Array.init 24 byte; Labels = [| 1uy; 2uy |] }
+
+    [ { Name = "IDX"
+        Example = Idx.write [ 2; 3; 4 ] (Array.init 24 byte)
+        Read = fun bytes -> Idx.read [ 2; 3; 4 ] (new MemoryStream(bytes)) |> ignore }
+      { Name = "records of CIFAR"
+        Example = Records.write images
+        Read = fun bytes -> Records.parse shape 10 2 bytes |> ignore }
+      { Name = "safetensors"
+        Example = safetensors ()
+        Read = ofFile folder "fuzzed.safetensors" readTensors }
+      { Name = "run.json"
+        Example = record
+        Read = fun bytes -> RunRecord.tryParse bytes |> ignore }
+      { Name = "archive"
+        Example = tar
+        Read = ofFile folder "fuzzed.tar" (fun file -> Archive.visit visit file |> ignore) }
+      { Name = "YAML"
+        Example = Encoding.UTF8.GetBytes yaml
+        Read =
+          fun bytes ->
+              match ScenarioFile.decode "fuzzed.yaml" bytes with
+              | Ok text -> Scenario.parse "fuzzed.yaml" text [] |> ignore
+              | Error _ -> () } ]
+
+// Bytes that formats give a meaning to.
+let private interesting =
+    [| 0uy
+       1uy
+       0x7fuy
+       0x80uy
+       0xffuy
+       byte '{'
+       byte '['
+       byte ','
+       byte '"'
+       byte '*'
+       byte '9' |]
+
+let private mutateOnce (random: Random) (bytes: byte[]) =
+    let position = random.Next(max 1 bytes.Length)
+    let length = min (random.Next 16) (bytes.Length - position)
+
+    match random.Next 6 with
+    | _ when bytes.Length = 0 -> [| byte (random.Next 256) |]
+    | 0 -> Array.updateAt position (byte (random.Next 256)) bytes
+    | 1 -> Array.updateAt position interesting[random.Next interesting.Length] bytes
+    | 2 -> Array.truncate position bytes
+    | 3 -> Array.removeManyAt position length bytes
+    | 4 -> Array.insertManyAt position (Array.sub bytes position length) bytes
+    | _ ->
+        Array.insertManyAt position (Array.create (1 + random.Next 8) interesting[random.Next interesting.Length]) bytes
+
+/// A few mistakes at once.
+let mutate (random: Random) (bytes: byte[]) =
+    Seq.fold (fun bytes _ -> mutateOnce random bytes) bytes (seq { 0 .. random.Next 4 })
+
+/// Reads mutations of the example until `goOn` says no; what is wrong with the first that does not end well.
+let attack (target: Target) (random: Random) (goOn: int -> bool) : string option =
+    let mutable count = 0
+    let mutable wrong = None
+
+    while wrong.IsNone && goOn count do
+        let bytes = mutate random target.Example
+        let before = GC.GetAllocatedBytesForCurrentThread()
+
+        try
+            target.Read bytes
+            let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+
+            if allocated > mostAllocated then
+                wrong <- Some $"{target.Name}: {allocated} bytes for {Convert.ToBase64String bytes}"
+        with error ->
+            wrong <- Some $"{target.Name}: {error.GetType().Name}: {error.Message} for {Convert.ToBase64String bytes}"
+
+        count <- count + 1
+
+    wrong
