@@ -2,28 +2,46 @@
 //
 //   rule: { script: history.fsx, with: { share: 0.5 } }
 
+open System
 open TorchSharp
 open UbarFs.Core
 
-/// dᵢ ← βdᵢ + (1 − β)‖xᵢ − x‖, from the memory of the neighbours' distances.
-let private smoothed memory (view: View) =
-    let distances = torch.tensor (Estimate.distances view.Own view.Received)
-
+/// The distances that the node remembers, by sender; NaN for whom it knows nothing of.
+let private remembered (view: View) =
     match view.Memory.TryFind "distances" with
-    | Some before -> Native.scaled memory before + Native.scaled (1.0 - memory) distances
-    | None -> distances
+    | Some distances -> distances.data<float>().ToArray()
+    | None -> [||]
+
+/// dᵢ ← βdᵢ + (1 − β)‖xᵢ − x‖, where something is remembered of i. An estimate that is not finite is infinitely far.
+let private smoothed memory (before: float[]) sender now =
+    match Array.tryItem sender before with
+    | Some earlier when Double.IsFinite earlier && Double.IsFinite now -> memory * earlier + (1.0 - memory) * now
+    | _ -> now
+
+/// What to remember. Not every neighbour sends in every iteration; only finite distances are kept.
+let private updated (before: float[]) (senders: int[]) (distances: float[]) =
+    let size = max before.Length (1 + Array.max senders)
+    let after = Array.init size (fun sender -> Array.tryItem sender before |> Option.defaultValue nan)
+
+    for sender, distance in Array.zip senders distances do
+        if Double.IsFinite distance then
+            after[sender] <- distance
+
+    torch.tensor after
 
 let private aggregate share memory (view: View) =
-    let distances = smoothed memory view
+    let before = remembered view
+
+    let distances =
+        Estimate.distances view.Own view.Received |> Array.map2 (smoothed memory before) view.Senders
+
     let counted = max 1 (int (round (share * float view.Senders.Length)))
 
     let nearest =
-        distances.data<float>().ToArray()
-        |> Array.indexed
-        |> Array.filter (fun (row, _) -> (Estimate.finiteRows view.Received)[row])
-        |> Array.sortBy snd
+        [| 0 .. distances.Length - 1 |]
+        |> Array.filter (fun row -> Double.IsFinite distances[row])
+        |> Array.sortBy (fun row -> struct (distances[row], row))
         |> Array.truncate counted
-        |> Array.map fst
         |> Array.sort
 
     let estimate =
@@ -33,7 +51,7 @@ let private aggregate share memory (view: View) =
             Estimate.meanOf nearest view.Received
 
     { Aggregate.ofSelection "near" nearest estimate with
-        Memory = Map [ "distances", distances ] }
+        Memory = Map [ "distances", updated before view.Senders distances ] }
 
 let rule =
     settings {
@@ -45,7 +63,8 @@ let rule =
             |> Rule.selecting [ "near" ]
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming
-                [ Law.Translation
+                [ Law.NeighbourOrder
+                  Law.Translation
                   Law.Scaling
                   Law.CoordinateRange
                   Law.Containment

@@ -89,6 +89,13 @@ let private verdict (case: Case) : Result<Verdict, string> =
     with CodeException _ as error ->
         Error error.Message
 
+/// Says once if a rule asked for losses that nobody gave.
+let private warn (applied: (Case * Verdict) list) =
+    let lacksLosses (case: Case, found: Verdict) = found.AskedForLosses && Array.forall Double.IsNaN case.Losses
+
+    if List.exists lacksLosses applied then
+        Exit.complain "the rule goes by losses, and none are given: each counts as NaN"
+
 let private printJson (json: JsonNode | null) =
     printfn "%s" (JsonSerializer.Serialize(json, JsonSerializerOptions(WriteIndented = true)))
 
@@ -109,6 +116,7 @@ let private applyArrays (arguments: ParseResults<ApplyArguments>) access =
     result {
         let! case, own = ofArrays arguments access
         let! found = verdict case
+        warn [ case, found ]
 
         match arguments.TryGetResult ApplyArguments.Out with
         | Some file -> do! save file (Npy.write { own with Values = found.Result })
@@ -124,16 +132,19 @@ let private applyCases file access =
         let text = Text.UTF8Encoding(false).GetString(bytes).TrimStart '\uFEFF'
         let! cases = Case.parse access text |> Result.mapError (fun reason -> $"{file}: {reason}")
 
-        let json case : Result<JsonNode | null, string> =
-            verdict case |> Result.map (Case.toJson case >> fun json -> json)
+        let all =
+            match cases with
+            | One case -> [ case ]
+            | Many cases -> cases
+
+        let! verdicts = all |> List.traverseResultM verdict
+        let applied = List.zip all verdicts
+        warn applied
+        let found = [| for case, verdict in applied -> Case.toJson case verdict :> JsonNode | null |]
 
         match cases with
-        | One case ->
-            let! found = json case
-            printJson found
-        | Many cases ->
-            let! found = cases |> List.traverseResultM json
-            printJson (JsonArray(Array.ofList found))
+        | One _ -> printJson found[0]
+        | Many _ -> printJson (JsonArray found)
     }
 
 let run (arguments: ParseResults<ApplyArguments>) : int =

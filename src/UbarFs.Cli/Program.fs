@@ -51,12 +51,13 @@ let private mistake (arguments: string[]) =
 
 let private isFile (word: string) = Path.Exists word || Path.HasExtension word || Path.GetFileName word <> word
 
-/// `ubarfs FILE…` is `ubarfs run FILE…`.
+/// `ubarfs FILE…` is `ubarfs run FILE…`, with options before or behind the files.
 let private withCommand (arguments: string list) : Result<string list, string> =
     match arguments with
     | [] -> Ok [ "--help" ]
     | "help" :: rest -> Ok(rest @ [ "--help" ])
-    | first :: _ when List.contains first commands || first.StartsWith "--" -> Ok arguments
+    | first :: _ when List.contains first commands || first = "--help" || first = "--version" -> Ok arguments
+    | first :: _ when first.StartsWith "--" -> Ok("run" :: arguments)
     | first :: _ ->
         match Nearest.find commands first with
         | Some command when not (isFile first) ->

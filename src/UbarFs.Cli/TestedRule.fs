@@ -41,11 +41,24 @@ let private ofCatalogue (name: string) =
         let names = Catalogue.rules |> List.map _.Name
         Error(Exit.refuse $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}")
 
+/// An assembly without --type: what could stand there.
+let private unnamed file =
+    match RuleAssembly.classes file with
+    | Error problem ->
+        Scenarios.print [ problem ]
+        Error Exit.badUsage
+    | Ok classes ->
+        match classes |> List.filter (snd >> (=) "rule") |> List.map fst with
+        | [] -> Error(Exit.refuse $"{file}: no class in it is a rule")
+        | rules ->
+            let known = String.concat ", " rules
+            Error(Exit.refuse $"{file}: name the class that is the rule with --type: {known}")
+
 let private originOf (word: string) (typeName: string option) : Result<RuleOrigin, int> =
     match typeName with
     | Some name when isAssembly word -> Ok(RuleOrigin.Assembly(word, name))
     | Some _ -> Error(Exit.refuse $"--type belongs to an assembly (.dll), and '{word}' is none")
-    | None when isAssembly word -> Error(Exit.refuse $"{word}: name the class that is the rule, with --type")
+    | None when isAssembly word -> unnamed word
     | None when Script.isScript word -> Ok(RuleOrigin.Script word)
     | None when isFile word ->
         Error(Exit.refuse $"{word}: expected an F# script (.fsx), an assembly (.dll) or the name of a rule")

@@ -34,6 +34,8 @@ type Verdict =
         Stages: Stage list
         /// Euclidean distances from the own estimate.
         Distances: float[]
+        /// Whether the rule asked for losses of neighbours.
+        AskedForLosses: bool
     }
 
 /// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule as a scenario names it and
@@ -143,6 +145,11 @@ module Case =
         use scope = torch.NewDisposeScope()
         let own = torch.tensor case.Own
         let width = int64 case.Own.Length
+        let asked = ref false
+
+        let losses (rows: int[]) =
+            asked.Value <- true
+            rows |> Array.map (Array.get case.Losses)
 
         let received =
             torch.tensor(Array.concat case.Neighbours, dtype = torch.float64).view(int64 case.Neighbours.Length, width)
@@ -154,7 +161,7 @@ module Case =
                   Received = received
                   Senders = [| 0 .. case.Neighbours.Length - 1 |]
                   OwnLoss = case.OwnLoss
-                  Losses = Array.map (fun row -> case.Losses[row])
+                  Losses = losses
                   Gradient = torch.zeros_like own
                   Rate = 0.0
                   Iteration = 0L
@@ -163,7 +170,8 @@ module Case =
 
         { Result = aggregate.Estimate.data<float>().ToArray()
           Stages = aggregate.Stages
-          Distances = Estimate.distances own received }
+          Distances = Estimate.distances own received
+          AskedForLosses = asked.Value }
 
     let private toNode (number: float) : JsonNode | null =
         if Double.IsFinite number then

@@ -35,8 +35,8 @@ module Memory =
     /// The test images that are looked at together.
     let private chunk = 1000.0
 
-    // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way back, and as much again on it;
-    // where it is tested there are the values before and behind one layer.
+    // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way
+    // back, and as much again on it; where it is tested there are the values before and behind one layer.
     let private activations (run: Run) (architecture: Architecture) =
         let values = architecture.Layers |> List.scan after architecture.Input |> List.map (_.Pixels >> float)
         let training = 2.0 * float run.Training.Batch * List.sum values

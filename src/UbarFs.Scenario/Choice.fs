@@ -166,13 +166,18 @@ let orCode
 
     let isCode (entries: Entry list) = entries |> List.exists (fun entry -> CodeFile.isKey entry.Key.Value)
 
+    let isFile (extension: string) (text: string) = text.EndsWith(extension, StringComparison.OrdinalIgnoreCase)
+
+    let refuse (node: Node) text correct =
+        Diagnostic.error node.Span $"'{text}' is a file, not the name of a {family}"
+        |> Diagnostic.hinted $"write {correct}"
+        |> Validation.error
+
     let read (context: Context) (node: Node) =
         match node.Content with
         | Content.Mapping entries when isCode entries -> ofCode family (access context.Code) context node entries
-        | Content.Scalar(text, _) when text.EndsWith(".fsx", StringComparison.OrdinalIgnoreCase) ->
-            Diagnostic.error node.Span $"'{text}' is a file, not the name of a {family}"
-            |> Diagnostic.hinted $"write {{ script: {text} }}"
-            |> Validation.error
+        | Content.Scalar(text, _) when isFile ".fsx" text -> refuse node text $"{{ script: {text} }}"
+        | Content.Scalar(text, _) when isFile ".dll" text -> refuse node text $"{{ assembly: {text}, type: NAME }}"
         | _ -> known.Read context node
 
     let shape =

@@ -185,6 +185,8 @@ let private project purpose path typeName library =
     <Nullable>enable</Nullable>
     <OutputPath>bin/</OutputPath>
     <AppendTargetFrameworkToOutputPath>false</AppendTargetFrameworkToOutputPath>
+    <!-- Assemblies of packages are put beside the own one. -->
+    <EnableDynamicLoading>true</EnableDynamicLoading>
     <!-- The same sources make the same assembly in every folder and at every commit: it takes part in the runs' ids. -->
     <PathMap>$(MSBuildProjectDirectory)=/_/</PathMap>
     <IncludeSourceRevisionInInformationalVersion>false</IncludeSourceRevisionInInformationalVersion>

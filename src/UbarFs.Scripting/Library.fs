@@ -102,7 +102,8 @@ let private compile key (sources: Sources) : Result<byte[] * Diagnostic list, Di
                yield! [ "-o"; output ]
                yield! written folder sources |]
 
-        let messages, problem = FSharpChecker.Create().Compile arguments |> Async.RunSynchronously
+        let compiling = FSharpChecker.Create().Compile arguments |> Async.StartAsTask
+        let messages, problem = compiling.GetAwaiter().GetResult()
         let sourceOf = Sources.tryFind sources >> Option.defaultValue (Sources.script sources).Source
         let said = messages |> Array.choose (Compiler.diagnostic sourceOf) |> List.ofArray |> Diagnostic.arrange
 

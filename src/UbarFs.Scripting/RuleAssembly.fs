@@ -46,7 +46,7 @@ let private siblings (path: string) =
     | :? IOException
     | :? UnauthorizedAccessException -> []
 
-let private opened (path: string) : Result<Assembly, Diagnostic> =
+let private read (path: string) : Result<Assembly, Diagnostic> =
     let full = Path.GetFullPath path
     let refuse message = Diagnostic.fileError path message
 
@@ -79,7 +79,7 @@ let private opened (path: string) : Result<Assembly, Diagnostic> =
 let private libraries = [ typeof<TorchSharp.torch>.Assembly; typeof<IAggregationRule>.Assembly ]
 
 /// What the assembly was compiled with that the program has in another version.
-let private mismatched path (assembly: Assembly) : Diagnostic option =
+let private mismatch path (assembly: Assembly) : Diagnostic option =
     assembly.GetReferencedAssemblies()
     |> Array.tryPick (fun wanted ->
         libraries
@@ -88,6 +88,32 @@ let private mismatched path (assembly: Assembly) : Diagnostic option =
         |> Option.map (fun had ->
             Diagnostic.fileError path $"it was compiled with {had.Name} {wanted.Version}; ubarfs has {had.Version}"
             |> Diagnostic.hinted $"compile it with the {had.Name}.dll of this ubarfs"))
+
+let private contextOf (assembly: Assembly) = AssemblyLoadContext.GetLoadContext assembly |> nonNull
+
+/// What the assembly refers to that is neither the program's nor beside it.
+let private missing path (assembly: Assembly) : Diagnostic option =
+    let isMissing (wanted: AssemblyName) =
+        try
+            (contextOf assembly).LoadFromAssemblyName wanted |> ignore
+            false
+        with
+        | :? IOException
+        | :? BadImageFormatException -> true
+
+    assembly.GetReferencedAssemblies()
+    |> Array.tryFind isMissing
+    |> Option.map (fun wanted ->
+        Diagnostic.fileError path $"it needs {wanted.Name} {wanted.Version}, which does not lie beside it"
+        |> Diagnostic.hinted $"put {wanted.Name}.dll there; a project does with EnableDynamicLoading set to true")
+
+/// The assembly, if it goes together with the program.
+let private opened path : Result<Assembly, Diagnostic> =
+    read path
+    |> Result.bind (fun assembly ->
+        match mismatch path assembly |> Option.orElseWith (fun () -> missing path assembly) with
+        | Some problem -> Error problem
+        | None -> Ok assembly)
 
 let private types path (assembly: Assembly) : Result<Type list, Diagnostic> =
     try
@@ -144,7 +170,7 @@ let private find (contract: Type) (name: string) (all: Type list) : Result<Type,
 /// A checksum of the assembly and of what lies beside it and is loaded with it.
 let private fingerprint (path: string) (assembly: Assembly) =
     let folder = Path.GetDirectoryName(Path.GetFullPath path) |> string
-    let context = AssemblyLoadContext.GetLoadContext assembly |> nonNull
+    let context = contextOf assembly
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
 
     let rec add (known: Set<string>) (file: string, assembly: Assembly) =
@@ -189,43 +215,40 @@ let private load
     result {
         let! assembly = opened path
 
-        match mismatched path assembly with
-        | Some problem -> return! Error problem
-        | None ->
-            let! found = types path assembly |> Result.bind (find contract typeName)
-            let thrown = Thrown.diagnostic sourceOf $"the class '{found.Name}'" typeName
+        let! found = types path assembly |> Result.bind (find contract typeName)
+        let thrown = Thrown.diagnostic sourceOf $"the class '{found.Name}'" typeName
 
-            let make () = Activator.CreateInstance found |> nonNull
+        let make () = Activator.CreateInstance found |> nonNull
 
-            let! fresh =
-                if isNull (found.GetConstructor Type.EmptyTypes) then
-                    Diagnostic.fileError typeName $"'{found.FullName}' has no public constructor without parameters"
-                    |> Diagnostic.hinted "parameters of the language are public properties that can be set"
-                    |> Error
-                else
-                    try
-                        Ok(make ())
-                    with error ->
-                        Error(thrown error)
+        let! fresh =
+            if isNull (found.GetConstructor Type.EmptyTypes) then
+                Diagnostic.fileError typeName $"'{found.FullName}' has no public constructor without parameters"
+                |> Diagnostic.hinted "parameters of the language are public properties that can be set"
+                |> Error
+            else
+                try
+                    Ok(make ())
+                with error ->
+                    Error(thrown error)
 
-            let! properties = ClassParameters.read fresh |> Result.mapError (Diagnostic.fileError typeName)
+        let! properties = ClassParameters.read fresh |> Result.mapError (Diagnostic.fileError typeName)
 
-            let build (arguments: Arguments) =
-                let target = make ()
+        let build (arguments: Arguments) =
+            let target = make ()
 
-                for property in properties do
-                    match arguments.TryFind property.Parameter.Name with
-                    | Some value -> property.Set target value
-                    | None -> ()
+            for property in properties do
+                match arguments.TryFind property.Parameter.Name with
+                | Some value -> property.Set target value
+                | None -> ()
 
-                adapt target
+            adapt target
 
-            let settings = { Parameters = properties |> List.map _.Parameter; Read = build }
+        let settings = { Parameters = properties |> List.map _.Parameter; Read = build }
 
-            return
-                { Component = describe part.Word found settings |> complete |> Part.guarded part thrown
-                  Fingerprint = fingerprint path assembly
-                  Warnings = [] }
+        return
+            { Component = describe part.Word found settings |> complete |> Part.guarded part thrown
+              Fingerprint = fingerprint path assembly
+              Warnings = [] }
     }
 
 /// The rule that a class of an assembly is.

@@ -2,56 +2,16 @@
 module UbarFs.Tests.CommandLineTests
 
 open System
-open System.Diagnostics
 open System.IO
 open System.Runtime.InteropServices
 open System.Text.Json
 open System.Threading
 open Expecto
+open UbarFs.Tests.CommandProcess
 
 module private Native =
     [<DllImport("libc", EntryPoint = "kill")>]
     extern int Kill(int pid, int signal)
-
-type private Outcome = { Code: int; Output: string; Errors: string }
-
-let private beside name = Path.Combine(AppContext.BaseDirectory, name)
-
-// No dataset of this machine is seen: its folders are given by the environment.
-let private start folder (arguments: string list) =
-    let info = ProcessStartInfo("dotnet", beside "ubarfs.dll" :: arguments, WorkingDirectory = folder)
-    info.RedirectStandardOutput <- true
-    info.RedirectStandardError <- true
-    info.Environment.Remove "UBARFS_DATA" |> ignore
-    info.Environment["XDG_CACHE_HOME"] <- Path.Combine(folder, "cache")
-    // Several of these run at once: more threads than cores would only wait for each other.
-    info.Environment["OMP_NUM_THREADS"] <- "1"
-
-    match Process.Start info with
-    | null -> failtest "dotnet does not start"
-    | started -> started
-
-let private outcome (started: Process) =
-    let output = started.StandardOutput.ReadToEndAsync()
-    let errors = started.StandardError.ReadToEnd()
-
-    if not (started.WaitForExit 60_000) then
-        started.Kill()
-        failtest "it does not end"
-
-    { Code = started.ExitCode; Output = output.Result; Errors = errors }
-
-let private ubarfs folder arguments =
-    use started = start folder arguments
-    outcome started
-
-/// Runs a test in an empty folder with some scenarios in it.
-let private withScenarios (files: (string * string) list) test =
-    TinyDataset.inFolder (fun folder ->
-        for name, text in files do
-            File.WriteAllText(Path.Combine(folder, name), text)
-
-        test folder)
 
 let private scenario dataset length =
     $"""data: {{ dataset: {dataset} }}
@@ -82,7 +42,7 @@ let private worst (json: string) : Map<string, float> =
 let private quickstart =
     testCase "the quickstart shows averaging destroyed and UBAR as good as without Byzantine nodes"
     <| fun () ->
-        withScenarios [] (fun folder ->
+        inFolderWith [] (fun folder ->
             let arguments = [ beside "scenarios/quickstart.yaml"; "--json"; "--set"; "training.epochs=10" ]
 
             let first = ubarfs folder arguments
@@ -129,7 +89,7 @@ let private missingData =
     <| fun () ->
         let files = [ "here.yaml", scenario "digits" 4; "gone.yaml", scenario "mnist" 4 ]
 
-        withScenarios files (fun folder ->
+        inFolderWith files (fun folder ->
             let outcome = ubarfs folder [ "gone.yaml"; "here.yaml" ]
             Expect.equal outcome.Code 1 "not all could be run"
             Expect.equal (rows folder "here") [| "complete"; "complete" |] "the digits"
@@ -149,7 +109,7 @@ let private interruption name signal =
         if not (OperatingSystem.IsLinux()) || isIgnored signal then
             skiptest $"{name} does not reach child processes here"
 
-        withScenarios [ "long.yaml", scenario "digits" 1_000_000 ] (fun folder ->
+        inFolderWith [ "long.yaml", scenario "digits" 1_000_000 ] (fun folder ->
             use started = start folder [ "long.yaml" ]
             let metrics () = Directory.GetFiles(folder, "metrics.csv", SearchOption.AllDirectories)
             let isTraining () = metrics () |> Array.exists (fun file -> (File.ReadAllLines file).Length > 2)
@@ -168,7 +128,7 @@ let private mistakes =
     let mistake title arguments (fragments: string list) =
         testCase title
         <| fun () ->
-            withScenarios [ "good.yaml", scenario "digits" 4; "file", "" ] (fun folder ->
+            inFolderWith [ "good.yaml", scenario "digits" 4; "file", "" ] (fun folder ->
                 let outcome = ubarfs folder arguments
                 Expect.equal outcome.Code 2 outcome.Errors
                 Expect.equal outcome.Output "" "nothing on the standard output"
@@ -231,7 +191,7 @@ let private brokenRule =
     <| fun () ->
         let script = beside (Path.Combine("planted", "even-median.fsx"))
 
-        withScenarios [ "mine.fsx", File.ReadAllText script ] (fun folder ->
+        inFolderWith [ "mine.fsx", File.ReadAllText script ] (fun folder ->
             let tested = ubarfs folder [ "test-rule"; "mine.fsx"; "--property"; "same-as"; "--out"; "found" ]
             Expect.equal tested.Code 1 tested.Errors
             Expect.stringContains tested.Output "falsified: same-as" "the verdict"

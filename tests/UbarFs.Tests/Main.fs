@@ -49,6 +49,9 @@ let main arguments =
               UserCodeTests.tests
               RuleAssemblyTests.tests
               NpyTests.tests
+              GuestAssemblyTests.tests
+              ExampleCodeTests.tests
+              CodeCommandTests.tests
               CodeTemplateTests.tests
               TutorialTests.tests
               ReferenceTests.tests
