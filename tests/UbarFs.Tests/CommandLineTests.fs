@@ -171,7 +171,11 @@ let private mistakes =
             "model={ mlp: { hidden: 65536 } }" ]
           [ "GiB"; "use fewer nodes" ]
       mistake "an unknown dataset" [ "data"; "get"; "mnits" ] [ "Did you mean 'mnist'?" ]
-      for command in [ [ "good.yaml" ]; [ "data"; "list" ]; [ "data"; "get"; "digits" ]; [ "doctor" ] ] do
+      for command in
+          [ [ "good.yaml" ]
+            [ "data"; "list" ]
+            [ "data"; "get"; "digits" ]
+            [ "doctor" ] ] do
           mistake
               $"a folder of data that is not there, for {command}"
               (command @ [ "--data"; "gone" ])

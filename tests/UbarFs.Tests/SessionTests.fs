@@ -218,10 +218,7 @@ let private small layers name (run: Run) =
         Attacks = [ Runs.choose "gaussian" Catalogue.attacks ] }
 
 let private convolutional classes =
-    [ Layer.Convolution(4, 3, 0)
-      Layer.Relu
-      Layer.MaxPool 2
-      Layer.Dense classes ]
+    [ Layer.Convolution(4, 3, 0); Layer.Relu; Layer.MaxPool 2; Layer.Dense classes ]
 
 let private dense classes = [ Layer.Dense 20; Layer.Relu; Layer.Dense classes ]
 
@@ -236,9 +233,7 @@ let private heldAfter threads (runs: Run list) folder =
 let private threads =
     testCase "a run's numbers do not depend on the number of threads"
     <| fun () ->
-        let alone (run: Run) =
-            { run with
-                Run.Rule.Value = { run.Rule.Value with Network = None } }
+        let alone (run: Run) = { run with Run.Rule.Value = { run.Rule.Value with Network = None } }
 
         let runs =
             [ for rule in [ ruled "ubar"; alone (ruled "dmedian") ] do

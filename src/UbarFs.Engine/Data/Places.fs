@@ -46,8 +46,8 @@ module Places =
         |> List.map (fun place -> { place with Root = Path.GetFullPath place.Root })
         |> List.distinctBy _.Root
 
-    /// The same for an argument that a user wrote: a folder that is named and is not there is a mistake, not a reason to look
-    /// elsewhere.
+    /// The same for an argument that a user wrote: a folder that is named and is not there is a mistake, not a reason to
+    /// look elsewhere.
     let named (argument: string option) : Result<Place list, string> =
         match argument with
         | Some folder when not (Directory.Exists folder) ->

@@ -3,8 +3,8 @@ namespace UbarFs.Engine.Data
 open System
 open System.IO
 
-/// What a TarReader is to read from. It takes as much memory for an extended header (attributes, a long name) as the archive
-/// says that it has; here one of more than a mebibyte ends the reading before that.
+/// What a TarReader is to read from. It takes as much memory for an extended header (attributes, a long name) as the
+/// archive says that it has; here one of more than a mebibyte ends the reading before that.
 ///
 /// A TarReader reads each header by itself, as a block. So every block that is read by itself is looked at.
 type internal TarStream(archive: Stream) =
