@@ -18,27 +18,13 @@ module Memory =
     let private images (dataset: Dataset) =
         5.0 * float dataset.Shape.Pixels * float (dataset.TrainingSize + dataset.TestSize)
 
-    let private after (shape: ImageShape) layer =
-        match layer with
-        | Layer.Relu
-        | Layer.Tanh
-        | Layer.Sigmoid -> shape
-        | Layer.Flatten -> { Channels = shape.Pixels; Height = 1; Width = 1 }
-        | Layer.Dense units -> { Channels = units; Height = 1; Width = 1 }
-        | Layer.Convolution(channels, kernel, padding) ->
-            { Channels = channels
-              Height = shape.Height + 2 * padding - kernel + 1
-              Width = shape.Width + 2 * padding - kernel + 1 }
-        | Layer.MaxPool size
-        | Layer.AveragePool size -> { shape with Height = shape.Height / size; Width = shape.Width / size }
-
     /// The test images that are looked at together.
     let private chunk = 1000.0
 
     // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way
     // back, and as much again on it; where it is tested there are the values before and behind one layer.
     let private activations (run: Run) (architecture: Architecture) =
-        let values = architecture.Layers |> List.scan after architecture.Input |> List.map (_.Pixels >> float)
+        let values = architecture.Shapes |> List.map (_.Pixels >> float)
         let training = 2.0 * float run.Training.Batch * List.sum values
         let testing = values |> List.pairwise |> List.map (fun (one, other) -> one + other) |> List.max
         4.0 * float (min run.Network.Nodes Workers.Count) * max training (chunk * testing)

@@ -77,14 +77,28 @@ module Curves =
                 Band = [] } ]
         | _ -> []
 
+    /// The groups of each setting, without settings that hold nothing but what others are compared with and show.
+    let private settings (groups: Group list) =
+        let references =
+            groups
+            |> List.choose (fun group ->
+                Standing.reference groups group
+                |> Option.filter (fun reference -> reference.IsBaseline && reference.Group <> group)
+                |> Option.map _.Group)
+
+        let all = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map snd
+        let own = all |> List.filter (List.exists (fun group -> not (List.contains group references)))
+        if own.IsEmpty then all else own
+
     /// The panels of a study, in the order of its runs.
     let multiples (groups: Group list) : Multiples =
         let rules = rules groups
         let strokes = Palette.strokes rules
+        let settings = settings groups
         let paths = Summary.paths groups
         let name, furthest, across = axis groups
 
-        let panel (_, shown: Group list) : Panel =
+        let panel (shown: Group list) : Panel =
             { Title = Summary.title paths shown.Head
               Lines =
                 baseline across groups shown
@@ -95,8 +109,8 @@ module Curves =
               Unit = percent
               Level = Some shown.Head.Chance }
 
-        { Columns = columns paths groups
-          Panels = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map panel
+        { Columns = columns paths (List.concat settings)
+          Panels = List.map panel settings
           Across = name
           Up = "worst accuracy" }
 

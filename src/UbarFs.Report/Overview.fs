@@ -45,7 +45,12 @@ module Overview =
 
     let private curves (groups: Group list) title =
         let multiples = Curves.multiples groups
-        let panel = multiples.Panels |> List.find (fun panel -> panel.Title = title)
+
+        let panel =
+            multiples.Panels
+            |> List.tryFind (fun panel -> panel.Title = title)
+            |> Option.defaultValue multiples.Panels.Head
+
         let width, height = enlargement * Panel.width, enlargement * Panel.height
         let legend, _ = Figure.legend (width - 40.0) (Figure.keys groups { multiples with Panels = [ panel ] })
 

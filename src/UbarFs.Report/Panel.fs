@@ -123,9 +123,24 @@ module Panel =
                   ([ "class", $"line {line.Class}"; "d", path panel points ] @ dashed line @ owner line)
                   [] ]
 
+    /// A bold letter's width, on the generous side.
+    let private letter = 7.4
+
+    /// The title above the plot, narrower where it would not fit.
+    let private title panel =
+        let room = width - left - right
+
+        let narrowed =
+            if float panel.Title.Length * letter > room then
+                [ at "textLength" room; "lengthAdjust", "spacingAndGlyphs" ]
+            else
+                []
+
+        Markup.element "text" ([ "class", "title"; at "x" left; at "y" 14.0 ] @ narrowed) [ Markup.text panel.Title ]
+
     /// What a panel consists of, in a box of its own size.
     let draw (panel: Panel) : Markup list =
-        [ label "title" "start" left 14.0 panel.Title ]
+        [ title panel ]
         @ grid panel
         @ List.collect (bands panel) panel.Lines
         @ List.collect (stroke panel) panel.Lines

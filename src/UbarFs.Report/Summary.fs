@@ -113,13 +113,32 @@ module Summary =
 
     /// The paths in which the groups differ beside their rule.
     let paths (groups: Group list) =
-        groups |> List.collect (fun group -> List.map fst group.Settings) |> List.distinct
+        groups
+        |> List.collect _.Settings
+        |> List.distinct
+        |> List.countBy fst
+        |> List.filter (fun (_, values) -> values > 1)
+        |> List.map fst
 
-    /// A group's settings in words: its attack where nothing else sets it apart.
+    // Their values are names, and say by themselves what they are.
+    let private named = [ "attack"; "data.dataset"; "model" ]
+
+    /// A group's values of some paths in words: its attack where there are none.
     let title (paths: string list) (group: Group) =
-        match group.Settings with
-        | [] -> group.Attack
-        | settings ->
-            List.zip (headings paths) settings
-            |> List.map (fun (heading, (path, value)) -> if path = "attack" then value else $"{heading} {value}")
-            |> String.concat ", "
+        let values = Map.ofList group.Settings
+
+        let words =
+            List.zip paths (headings paths)
+            |> List.choose (fun (path, heading) ->
+                values
+                |> Map.tryFind path
+                |> Option.map (fun value ->
+                    if List.contains path named then
+                        value
+                    else
+                        $"{heading} {value}"))
+
+        if words.IsEmpty then
+            group.Attack
+        else
+            String.concat ", " words

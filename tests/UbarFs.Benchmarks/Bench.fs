@@ -9,14 +9,14 @@ open UbarFs.Scenario
 let private choose arguments name (components: Component<'value> list) =
     components |> List.find (fun entry -> entry.Name = name) |> Component.choose (Map.ofList arguments)
 
-/// n benign nodes with the paper's CNN, a topology among them, and a rule.
-let run nodes rule topology arguments : Run =
+/// n benign nodes that learn with a rule.
+let private study dataset model batch nodes rule topology arguments : Run =
     { Scenario = "benchmark"
       Seed = 2022L
       Swept = []
-      Dataset = choose [] "cifar10" Catalogue.datasets
+      Dataset = choose [] dataset Catalogue.datasets
       Partition = choose [] "iid" Catalogue.partitions
-      Model = choose [] "cnn" Catalogue.models
+      Model = choose [] model Catalogue.models
       Network =
         { Topology = choose arguments topology Catalogue.topologies
           Benign = nodes
@@ -25,7 +25,7 @@ let run nodes rule topology arguments : Run =
           BenignRatio = 0.4
           EnforceBenignRatio = true }
       Training =
-        { Batch = 256
+        { Batch = batch
           Length = Duration.Iterations 1000
           Rate = { Initial = 0.05; Fading = Some 20.0 }
           LastBatch = LastBatch.Drop
@@ -35,6 +35,13 @@ let run nodes rule topology arguments : Run =
       Attacks = [ choose [] "none" Catalogue.attacks ]
       Every = Duration.Iterations 1000
       TestImages = None }
+
+/// The paper's CNN on CIFAR-10 with its batches of 256: n nodes, a rule, and a topology with its settings.
+let run nodes rule topology arguments = study "cifar10" "cnn" 256 nodes rule topology arguments
+
+/// A network of neurons on MNIST with batches of 32: n nodes with so many neighbours each, and UBAR.
+let small nodes neighbours =
+    study "mnist" "mlp" 32 nodes "ubar" "k-regular" [ "k", Value.Whole(int64 neighbours) ]
 
 let private gaussian (shape: int64 list) =
     let numbers = Array.zeroCreate<float32>(int (List.fold (*) 1L shape))

@@ -1,8 +1,11 @@
 /// How the cost of an aggregation grows with the network, the neighbourhood and the model.
 module UbarFs.Benchmarks.Growth
 
+open System
+open System.IO
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Engine
 
 let private names = [ "average"; "dkrum"; "dmedian"; "bridge"; "dbulyan"; "ubar" ]
 
@@ -41,16 +44,47 @@ let private measured name sizes (view: int -> NetworkView) =
         let view = view size
         size, Timing.time 500.0 (fun () -> network view |> ignore))
 
-let private show name what points =
+let private show name what unit' points =
     let times = points |> List.map (fun (size, time) -> $"%d{size}: %.1f{time}") |> String.concat "  "
-    printfn "%-9s %-10s %.2f   %s ms" name what (exponent points) times
+    printfn "%-9s %-10s %.2f   %s %s" name what (exponent points) times unit'
+
+let private sizes = [ 30; 100; 300; 1000 ]
+
+/// Mebibytes of memory in use, and the most since the last call, where Linux tells.
+let private memory () =
+    let ofStatus (name: string) =
+        File.ReadLines "/proc/self/status"
+        |> Seq.find (fun line -> line.StartsWith name)
+        |> fun line -> float (line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024.0
+
+    let used = ofStatus "VmRSS:", ofStatus "VmHWM:"
+    File.WriteAllText("/proc/self/clear_refs", "5")
+    used
+
+/// A whole iteration of UBAR with so many nodes: its milliseconds, and the mebibytes that it takes beside the images.
+let private iteration nodes =
+    use _ = torch.NewDisposeScope()
+    let experiment = Bench.small nodes 12 |> Bench.experiment (nodes * 32)
+    GC.Collect()
+    let before, _ = memory ()
+    let state = Simulation.start experiment
+    let time = Timing.time 1000.0 (fun () -> Simulation.iterate experiment state |> ignore)
+    let _, most = memory ()
+    time, most - before
 
 /// Prints the fitted exponents.
 let print () =
     Surroundings.ours ()
-    printfn "rule      grows with exponent"
+    printfn "what      grows with exponent"
+    let iterations = sizes |> List.map (fun nodes -> nodes, iteration nodes)
+    iterations |> List.map (fun (nodes, (time, _)) -> nodes, time) |> show "iteration" "n" "ms"
+
+    if OperatingSystem.IsLinux() then
+        iterations |> List.map (fun (nodes, (_, memory)) -> nodes, memory) |> show "memory" "n" "MiB"
 
     for name in names do
-        measured name [ 30; 100; 300; 1000 ] (fun nodes -> view nodes 12 mlp) |> show name "n"
-        measured name [ 6; 12; 24; 48 ] (fun degree -> view 100 degree mlp) |> show name "|N_i|"
-        measured name [ 20_000; 80_000; 320_000 ] (fun dimension -> view 30 12 dimension) |> show name "d"
+        measured name sizes (fun nodes -> view nodes 12 mlp) |> show name "n" "ms"
+        measured name [ 6; 12; 24; 48 ] (fun degree -> view 100 degree mlp) |> show name "|N_i|" "ms"
+
+        measured name [ 20_000; 80_000; 320_000 ] (fun dimension -> view 30 12 dimension)
+        |> show name "d" "ms"
