@@ -16,8 +16,8 @@ let private availability entry =
     | Availability.Missing -> $"missing: ubarfs data get {entry.Name}"
     | Availability.Damaged(path, reason) -> $"damaged: {path}: {reason}"
 
-let private list (arguments: ParseResults<DataListArguments>) =
-    for entry in Inventory.list (Places.current (arguments.TryGetResult DataListArguments.Data)) do
+let private list (places: Place list) =
+    for entry in Inventory.list places do
         printfn "%s" entry.Name
 
         printfn
@@ -90,10 +90,8 @@ let private stoppable (work: CancellationToken -> 'result) : 'result =
     finally
         Console.CancelKeyPress.RemoveHandler stop
 
-let private get (arguments: ParseResults<DataGetArguments>) =
+let private get (arguments: ParseResults<DataGetArguments>) places =
     withKnown (arguments.GetResult Dataset) (fun dataset ->
-        let places = Places.current (arguments.TryGetResult DataGetArguments.Data)
-
         let outcome =
             stoppable (fun cancellation ->
                 withProgress "getting" (fun progress ->
@@ -117,12 +115,10 @@ let private get (arguments: ParseResults<DataGetArguments>) =
             Exit.complain (DownloadProblem.describe problem)
             Exit.runFailed)
 
-let private import (arguments: ParseResults<DataImportArguments>) =
+let private import (arguments: ParseResults<DataImportArguments>) places =
     let name, source = arguments.GetResult Source
 
     withKnown name (fun dataset ->
-        let places = Places.current (arguments.TryGetResult DataImportArguments.Data)
-
         let outcome =
             stoppable (fun cancellation ->
                 withProgress "importing" (fun progress ->
@@ -142,8 +138,13 @@ let private import (arguments: ParseResults<DataImportArguments>) =
             Exit.complain (ImportProblem.describe problem)
             Exit.runFailed)
 
+let private inPlaces (data: string option) (work: Place list -> int) =
+    match Places.named data with
+    | Ok places -> work places
+    | Error reason -> Exit.refuse reason
+
 let run (arguments: ParseResults<DataArguments>) : int =
     match arguments.GetSubCommand() with
-    | DataArguments.List arguments -> list arguments
-    | DataArguments.Get arguments -> get arguments
-    | DataArguments.Import arguments -> import arguments
+    | DataArguments.List arguments -> inPlaces (arguments.TryGetResult DataListArguments.Data) list
+    | DataArguments.Get arguments -> inPlaces (arguments.TryGetResult DataGetArguments.Data) (get arguments)
+    | DataArguments.Import arguments -> inPlaces (arguments.TryGetResult DataImportArguments.Data) (import arguments)

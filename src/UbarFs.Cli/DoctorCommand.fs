@@ -39,9 +39,7 @@ let private printDevices (report: LibTorchReport) =
         line "CUDA" "this libtorch is for the CPU: for a GPU, set UBARFS_LIBTORCH to the torch/lib folder of a PyTorch"
         line "" "with CUDA, or install with 'dotnet fsi build.fsx install --cuda'"
 
-let private printData (data: string option) =
-    let places = Places.current data
-
+let private printData (places: Place list) =
     for place in places do
         line "data" $"""{place.Root} ({place.Origin}{if IO.Directory.Exists place.Root then "" else ", not there"})"""
 
@@ -52,14 +50,14 @@ let private printData (data: string option) =
         | Availability.Missing -> line "" $"{entry.Name}: missing; 'ubarfs data get {entry.Name}' gets it"
         | Availability.Damaged(path, reason) -> line "" $"{entry.Name}: {path} is damaged: {reason}"
 
-let run (arguments: ParseResults<DoctorArguments>) : int =
+let private examine (libtorch: string option) (places: Place list) : int =
     line "ubarfs" Provenance.ubarfs
     line ".NET" $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription}"
     let memory = float (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 1024.0 ** 3.0
     line "memory" $"%.1f{memory} GiB"
 
     let code =
-        match LibTorch.load (arguments.TryGetResult DoctorArguments.Libtorch) with
+        match LibTorch.load libtorch with
         | Ok report ->
             printLibtorch report
             printDevices report
@@ -68,5 +66,10 @@ let run (arguments: ParseResults<DoctorArguments>) : int =
             line "libtorch" "cannot be used"
             Exit.refuse reason
 
-    printData (arguments.TryGetResult DoctorArguments.Data)
+    printData places
     code
+
+let run (arguments: ParseResults<DoctorArguments>) : int =
+    match Places.named (arguments.TryGetResult DoctorArguments.Data) with
+    | Ok places -> examine (arguments.TryGetResult DoctorArguments.Libtorch) places
+    | Error reason -> Exit.refuse reason

@@ -184,12 +184,6 @@ let private execute (arguments: ParseResults<RunArguments>) (session: Session) (
         Exit.complain $"the results cannot be written: {reason}. What is complete is not done again."
         Exit.runFailed
 
-/// A folder that is named and is not there is a mistake, not a reason to look elsewhere.
-let private dataPlaces (arguments: ParseResults<RunArguments>) =
-    match arguments.TryGetResult RunArguments.Data with
-    | Some folder when not (IO.Directory.Exists folder) -> Error $"--data is '{folder}': there is no such folder"
-    | folder -> Ok(Places.current folder)
-
 let private opened out (scenario: Scenario) =
     RunStore.opened out scenario.Name
     |> Result.map (fun store -> { Scenario = scenario; Store = store })
@@ -198,7 +192,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
     let prepared =
         result {
             let! overrides = Overriding.read (arguments.GetResults RunArguments.Set) |> Result.mapError Exit.refuse
-            let! places = dataPlaces arguments |> Result.mapError Exit.refuse
+            let! places = Places.named (arguments.TryGetResult RunArguments.Data) |> Result.mapError Exit.refuse
 
             let! scenarios =
                 Scenarios.load

@@ -5,6 +5,7 @@ module UbarFs.Engine.Durable
 open System
 open System.IO
 open System.Runtime.InteropServices
+open UbarFs.Kernels
 
 module private Native =
     [<DllImport("libc", EntryPoint = "open", CharSet = CharSet.Ansi)>]
@@ -68,6 +69,9 @@ let sweep (folder: string) = deleteDrafts folder "*"
 /// Removes the drafts of a file. Only for whoever alone may write it.
 let sweepOf (file: string) =
     deleteDrafts (Path.GetDirectoryName file |> string) $"{Path.GetFileName file}.*"
+
+/// Removes the drafts that killed processes left in a folder where others may be writing now.
+let sweepAbandoned (folder: string) = Drafts.RemoveAbandoned(folder, "*" + Draft)
 
 /// The bytes of a file that is no longer than it may be; none if there is no such file or it is longer.
 let tryRead (longest: int) (file: string) : byte[] option =

@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open System
 open System.IO
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
@@ -25,6 +26,11 @@ module RunStore =
         finally
             File.Delete file
 
+    // What processes leave in the folder that are killed.
+    let private removeLeftovers folder =
+        Durable.sweepAbandoned folder
+        Drafts.RemoveAbandoned(folder, ".probe-*")
+
     /// Opens the folder `out/name`, creating it; fails if nothing can be written there, and then leaves nothing new.
     let opened (out: string) (name: string) : Result<RunStore, string> =
         let folder = Path.Combine(out, name)
@@ -46,6 +52,7 @@ module RunStore =
             try
                 Directory.CreateDirectory folder |> ignore
                 tryWriting folder
+                removeLeftovers folder
                 Ok { Folder = folder }
             with
             | :? IOException

@@ -6,6 +6,7 @@ module internal UbarFs.Scripting.AssemblyCache
 open System
 open System.IO
 open System.Security.Cryptography
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// The most files that are kept; those unused for longest go first.
@@ -53,6 +54,7 @@ let private prune folder =
 let save (key: string) (content: byte[]) : unit =
     let write folder =
         Directory.CreateDirectory folder |> ignore
+        Drafts.RemoveAbandoned(folder, "*.tmp")
         let draft = Path.Combine(folder, $"{key}.{Guid.NewGuid():N}.tmp")
 
         try

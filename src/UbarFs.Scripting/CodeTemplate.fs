@@ -115,7 +115,7 @@ let private className (name: string) =
     let parts = name.Split([| '-'; '_'; '.' |], StringSplitOptions.RemoveEmptyEntries) |> Array.map capital
     let joined = String.Join("", parts)
 
-    if Char.IsAsciiDigit joined[0] then
+    if joined = "" || Char.IsAsciiDigit joined[0] then
         $"Own{joined}"
     else
         joined

@@ -43,7 +43,18 @@ let tests =
     testSequenced
     <| testList
         "templates of code"
-        [ testCase "the scripts run, and editors find what they refer to"
+        [ testCase "a class has a name whatever the project's is"
+          <| fun () ->
+              for name, expected in
+                  [ "my-own", "MyOwn"
+                    "x.y", "XY"
+                    "2nd", "Own2nd"
+                    "class", "Class"
+                    "-", "Own" ] do
+                  let files = CodeTemplate.csharp CodeTemplate.Purpose.Rule name library
+                  Expect.equal (List.last files).Path $"rules/{name}/{expected}.cs" name
+
+          testCase "the scripts run, and editors find what they refer to"
           <| fun () ->
               TinyDataset.inFolder (fun folder ->
                   let rule = written folder (CodeTemplate.script CodeTemplate.Purpose.Rule "mine" library)

@@ -171,6 +171,20 @@ let private mistakes =
             "model={ mlp: { hidden: 65536 } }" ]
           [ "GiB"; "use fewer nodes" ]
       mistake "an unknown dataset" [ "data"; "get"; "mnits" ] [ "Did you mean 'mnist'?" ]
+      for command in
+          [ [ "good.yaml" ]
+            [ "data"; "list" ]
+            [ "data"; "get"; "digits" ]
+            [ "doctor" ] ] do
+          mistake
+              $"a folder of data that is not there, for {command}"
+              (command @ [ "--data"; "gone" ])
+              [ "--data is 'gone': there is no such folder" ]
+
+      mistake
+          "a folder of data that is not there, for an import"
+          [ "data"; "import"; "mnist"; "file"; "--data"; "gone" ]
+          [ "--data is 'gone': there is no such folder" ]
       mistake "an unknown rule to test" [ "test-rule"; "ubr" ] [ "there is no rule 'ubr'"; "Did you mean 'ubar'?" ]
       mistake "an unknown law" [ "test-rule"; "ubar"; "--property"; "tarnslation" ] [ "Did you mean 'translation'?" ]
       mistake "a parameter out of range" [ "test-rule"; "ubar"; "--set"; "rho=2" ] [ "expected a number in (0, 1]" ]

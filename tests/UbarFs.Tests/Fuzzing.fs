@@ -94,6 +94,16 @@ let private tar =
 
     stream.ToArray()
 
+let private zip =
+    use stream = new MemoryStream()
+
+    using (new Compression.ZipArchive(stream, Compression.ZipArchiveMode.Create, true)) (fun archive ->
+        for name in [ "train/cat/1.jpg"; "test/dog/2.jpg" ] do
+            use content = archive.CreateEntry(name).Open()
+            content.Write(Array.create 100 7uy, 0, 100))
+
+    stream.ToArray()
+
 let private visit =
     { Limits = { Entries = 100; EntryBytes = 1L <<< 20; TotalBytes = 1L <<< 22 }
       Cancellation = CancellationToken.None
@@ -101,8 +111,21 @@ let private visit =
       Wanted = fun _ -> true
       Take = fun _ _ -> Ok() }
 
+let private decoded folder images =
+    let file = Path.Combine(folder, "example.images")
+    Decoded.write file (String('0', 64)) { Shape = shape; Training = images; Test = images }
+    File.ReadAllBytes file
+
 /// The names of the targets.
-let names = [ "IDX"; "records of CIFAR"; "safetensors"; "run.json"; "archive"; "YAML" ]
+let names =
+    [ "IDX"
+      "records of CIFAR"
+      "decoded images"
+      "safetensors"
+      "run.json"
+      "tar archive"
+      "zip archive"
+      "YAML" ]
 
 /// Every reader of files, with a folder for those that read paths.
 let targets (folder: string) : Target list =
@@ -118,15 +141,21 @@ let targets (folder: string) : Target list =
       { Name = "records of CIFAR"
         Example = Records.write images
         Read = fun bytes -> Records.parse shape 10 2 bytes |> ignore }
+      { Name = "decoded images"
+        Example = decoded folder images
+        Read = ofFile folder "fuzzed.images" (Decoded.read >> ignore) }
       { Name = "safetensors"
         Example = safetensors ()
         Read = ofFile folder "fuzzed.safetensors" readTensors }
       { Name = "run.json"
         Example = record
         Read = fun bytes -> RunRecord.tryParse bytes |> ignore }
-      { Name = "archive"
+      { Name = "tar archive"
         Example = tar
         Read = ofFile folder "fuzzed.tar" (fun file -> Archive.visit visit file |> ignore) }
+      { Name = "zip archive"
+        Example = zip
+        Read = ofFile folder "fuzzed.zip" (fun file -> Archive.visit visit file |> ignore) }
       { Name = "YAML"
         Example = Encoding.UTF8.GetBytes yaml
         Read =

@@ -7,8 +7,10 @@ open System.Formats.Tar
 open System.IO
 open System.Threading
 open Expecto
+open FsCheck.FSharp
 open UbarFs.Core
 open UbarFs.Engine.Data
+open UbarFs.Testing.Generators
 open UbarFs.Tests.TinyDataset
 open UbarFs.Tests.TinyImages
 
@@ -102,6 +104,16 @@ let private special (entryType: TarEntryType) () =
 
         writer.WriteEntry entry)
 
+/// An archive whose header at this place has another field for the size, and the checksum that goes with it.
+let private sized start (field: byte[]) (archive: byte[]) =
+    let header = Array.copy archive
+    field.CopyTo(header, start + 124)
+    // The checksum counts its own field as blanks.
+    Array.fill header (start + 148) 8 (byte ' ')
+    let sum = header[start .. start + 511] |> Array.sumBy int
+    Text.Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\000 ").CopyTo(header, start + 148)
+    header
+
 /// A tar header that declares a size, without the content.
 let private declaring (size: int64) () =
     let content = tar [ "train/ant/1.png", [| 1uy |] ]
@@ -113,12 +125,7 @@ let private declaring (size: int64) () =
         Array.append (Array.truncate start content) content[start .. start + 511]
         |> fun bytes -> Array.append bytes header
 
-    Text.Encoding.ASCII.GetBytes(Convert.ToString(size, 8).PadLeft(11, '0')).CopyTo(header, start + 124)
-    // The checksum counts its own field as blanks.
-    Array.fill header (start + 148) 8 (byte ' ')
-    let sum = header[start .. start + 511] |> Array.sumBy int
-    Text.Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\000 ").CopyTo(header, start + 148)
-    header
+    sized start (Text.Encoding.ASCII.GetBytes(Convert.ToString(size, 8).PadLeft(11, '0'))) header
 
 let private link () =
     zipWith (fun archive ->
@@ -190,6 +197,68 @@ let private hostile =
               "an archive with a broken image"
               (fun () -> tar (("train/ant/x.png", "x"B) :: treeFiles))
               "which is not a PNG" ]
+
+/// What becomes of an archive, with the names of its files and the bytes that were allocated for it.
+let private visited (content: byte[]) =
+    inFolder (fun folder ->
+        let file = Path.Combine(folder, "archive")
+        File.WriteAllBytes(file, content)
+        let names = ResizeArray<string>()
+
+        let visit =
+            { Limits = limits
+              Cancellation = CancellationToken.None
+              Progress = fun _ _ -> ()
+              Wanted = names.Add >> fun () -> true
+              Take = fun _ _ -> Ok() }
+
+        let before = GC.GetAllocatedBytesForCurrentThread()
+        let outcome = Archive.visit visit file
+        outcome, List.ofSeq names, GC.GetAllocatedBytesForCurrentThread() - before)
+
+/// Tar archives begin with a file, then comes an extended header of this type and size, as octal or binary number.
+let private extended (entryType: char) (size: int64) isBinary =
+    let archive = Array.append (Array.truncate 1024 (gnuTar "first" "x"B)) (gnuTar "second" "x"B)
+    archive[1024 + 156] <- byte entryType
+
+    let field =
+        if isBinary then
+            let bytes = Array.zeroCreate<byte> 12
+            Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(Span(bytes, 4, 8), size)
+            bytes[0] <- 0x80uy
+            bytes
+        else
+            Text.Encoding.ASCII.GetBytes(Convert.ToString(size, 8).PadLeft(11, '0'))
+
+    sized 1024 field archive
+
+let private extendedHeaders =
+    let size = Gen.choose (20, 62) |> Gen.map (fun power -> (1L <<< power) + 1L)
+    let coin = Gen.elements [ false; true ]
+    let entryType = Gen.elements [ 'x'; 'g'; 'L'; 'K' ]
+    let format = Gen.elements [ "tar", id; "gzip", gzip; "zstd", zstd ]
+
+    testList
+        "extended headers"
+        [ testProperty "one that claims much is refused before memory is taken"
+          <| forAll (Gen.zip (Gen.zip entryType size) (Gen.zip coin format)) (fun ((entry, size), (binary, format)) ->
+              let isBinary = binary || size >= (1L <<< 33)
+              let outcome, names, allocated = visited (snd format (extended entry size isBinary))
+
+              names = [ "first" ]
+              && outcome = Error "is damaged: it has an extended header of more than 1048576 bytes"
+              && allocated < (1L <<< 20))
+
+          testProperty "names of up to 1024 letters are read, longer ones refused"
+          <| forAll (Gen.zip (Gen.choose (90, 1200)) coin) (fun (length, isGnu) ->
+              let name = String('n', length)
+              let archive = if isGnu then gnuTar name "x"B else tar [ name, "x"B ]
+              let outcome, names, _ = visited archive
+
+              if length <= 1024 then
+                  (outcome, names) = (Ok(), [ name ])
+              else
+                  outcome = Error $"holds a name of {length} letters; 1024 are the most") ]
 
 let private interrupted =
     testList
@@ -265,4 +334,4 @@ let private real =
                   Expect.equal decoded.Value 2000 "images"
                   Expect.isLessThan clock.Elapsed.TotalSeconds 10.0 "seconds" ]
 
-let tests = testList "import" [ good; hostile; interrupted; real ]
+let tests = testList "import" [ good; hostile; extendedHeaders; interrupted; real ]

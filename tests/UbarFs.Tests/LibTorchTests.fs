@@ -282,6 +282,22 @@ let private privateCopy =
                       Expect.equal (prepare ()) path "the same place"
                       Expect.isTrue (File.ReadAllBytes(path).AsSpan().SequenceEqual content) "the content")
 
+          testCase "what a killed process left of a copy is removed, and what another is writing is not"
+          <| fun () ->
+              withTemporaryFolder (fun folder ->
+                  let path = PrivateCopy.Prepare(folder, "x.so", content).Path
+                  let drafts = [ "dead"; "open"; "fresh" ] |> List.map (fun name -> $"{path}.{name}.tmp")
+
+                  for draft in drafts do
+                      File.WriteAllText(draft, "")
+
+                  for old in List.truncate 2 drafts do
+                      File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddMinutes -2.0)
+
+                  use _ = new FileStream(drafts[1], FileMode.Open, FileAccess.Write)
+                  PrivateCopy.Prepare(folder, "x.so", content) |> ignore
+                  Expect.equal (List.map File.Exists drafts) [ false; true; true ] "dead, open, fresh")
+
           testCase "a good copy is used as it is"
           <| fun () ->
               withTemporaryFolder (fun folder ->

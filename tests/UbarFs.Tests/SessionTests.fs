@@ -9,6 +9,7 @@ open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels
 open UbarFs.Scenario
 open UbarFs.Testing
 open UbarFs.Testing.Generators
@@ -183,6 +184,73 @@ let private failures =
               Expect.isError (RunStore.opened (Path.Combine(file, "runs")) "name") "nor has it folders"
               Expect.equal (Directory.GetFileSystemEntries folder) [| file |] "nothing else is there") ]
 
+let private leftovers =
+    testCase "a store is rid of what a killed process left half written long ago, and of nothing else"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            let store = opened folder
+            let file name = Path.Combine(store.Folder, name)
+
+            let old =
+                [ "report.html.0123.tmp"
+                  "sweep.json.0123.tmp"
+                  "results.csv.0123.tmp"
+                  ".probe-0123" ]
+
+            let kept = [ "report.html"; "results.csv.4567.tmp"; "notes.txt" ]
+
+            for name in old @ kept do
+                File.WriteAllText(file name, "")
+
+            for name in "report.html" :: "notes.txt" :: old do
+                File.SetLastWriteTimeUtc(file name, DateTime.UtcNow.AddMinutes -2.0)
+
+            opened folder |> ignore
+            let names = Directory.GetFiles store.Folder |> Array.map Path.GetFileName |> Array.sort
+            Expect.equal names (Array.sort (Array.ofList kept)) "what is left")
+
+let private small layers name (run: Run) =
+    { run with
+        Run.Model.Name = name
+        Run.Model.Value = { Layers = layers }
+        Training.Length = Duration.Iterations 12
+        Every = Duration.Iterations 4
+        Attacks = [ Runs.choose "gaussian" Catalogue.attacks ] }
+
+let private convolutional classes =
+    [ Layer.Convolution(4, 3, 0); Layer.Relu; Layer.MaxPool 2; Layer.Dense classes ]
+
+let private dense classes = [ Layer.Dense 20; Layer.Relu; Layer.Dense classes ]
+
+/// All that a store holds of these runs but for times, after a session with so many threads.
+let private heldAfter threads (runs: Run list) folder =
+    let store = opened (Path.Combine(folder, string threads))
+    Workers.Count <- threads
+    let results = Session.runScenario quietly store { sweep with Runs = runs }
+    Expect.allEqual (statuses results) Status.Complete $"{threads} threads"
+    Disturbance.outcome store.Folder
+
+let private threads =
+    testCase "a run's numbers do not depend on the number of threads"
+    <| fun () ->
+        let alone (run: Run) = { run with Run.Rule.Value = { run.Rule.Value with Network = None } }
+
+        let runs =
+            [ for rule in [ ruled "ubar"; alone (ruled "dmedian") ] do
+                  small convolutional "convolutional" rule
+                  small dense "dense" rule ]
+
+        let before = Workers.Count
+
+        try
+            TinyDataset.inFolder (fun folder ->
+                let one = heldAfter 1 runs folder
+                let files = one.Keys |> Seq.filter _.EndsWith("model.safetensors")
+                Expect.hasLength files runs.Length "the estimates are among it"
+                Expect.equal (heldAfter 4 runs folder) one "one thread and four")
+        finally
+            Workers.Count <- before
+
 let private contents =
     [ testCase "metrics.csv has a line for each evaluation, and ends with what results.csv says"
       <| fun () ->
@@ -286,5 +354,7 @@ let tests =
         "session"
         [ testList "interruption" interruptions
           testList "failure" failures
+          leftovers
+          testSequenced threads
           testList "contents" contents
           testList "cells" cells ]

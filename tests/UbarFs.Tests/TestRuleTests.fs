@@ -103,8 +103,10 @@ let private growths =
 
       testCase "a class is exceeded by another, not by noise"
       <| fun () ->
-          let exceeds neighbours = CostFit.exceeds Cost.Linear { Neighbours = neighbours; Parameters = 1.0 }
-          Expect.equal (List.map exceeds [ 0.3; 1.9; 3.0 ]) [ false; false; true ] "exceeded" ]
+          let neighbours growth = CostFit.exceeds Cost.Linear { Neighbours = growth; Parameters = 1.0 }
+          Expect.equal (List.map neighbours [ 0.3; 2.0; 3.0 ]) [ false; false; true ] "with the neighbours"
+          let parameters growth = CostFit.exceeds Cost.Quadratic { Neighbours = 2.0; Parameters = growth }
+          Expect.equal (List.map parameters [ 0.3; 1.3; 2.0 ]) [ false; false; true ] "with the parameters" ]
 
 let private smaller =
     [ testCase "shrinking ends at something that fails and is simple"

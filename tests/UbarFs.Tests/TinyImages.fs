@@ -120,6 +120,15 @@ let tar (files: (string * byte[]) list) =
         for name, content in files do
             tarEntry name content writer)
 
+/// A tar archive of one file, in GNU's format.
+let gnuTar (name: string) (content: byte[]) : byte[] =
+    use stream = new MemoryStream()
+
+    using (new TarWriter(stream, TarEntryFormat.Gnu, true)) (fun writer ->
+        writer.WriteEntry(GnuTarEntry(TarEntryType.RegularFile, name, DataStream = new MemoryStream(content))))
+
+    stream.ToArray()
+
 let zstd (content: byte[]) : byte[] =
     use compressor = new ZstdSharp.Compressor()
     compressor.Wrap(ReadOnlySpan content).ToArray()

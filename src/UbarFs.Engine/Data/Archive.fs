@@ -32,6 +32,9 @@ module Archive =
 
     let limits = { Entries = 1_000_000; EntryBytes = 256L <<< 20; TotalBytes = 8L <<< 30 }
 
+    /// The most letters of a name: all of an archive's names are held at once.
+    let private longestName = 1024
+
     let private isDrive (name: string) = name.Length > 1 && name[1] = ':' && Char.IsAsciiLetter name[0]
 
     /// The path that a name stands for: relative, with '/' between the parts, and without '.' and '..'.
@@ -39,7 +42,9 @@ module Archive =
         let parts = name.Split '/' |> Array.filter (fun part -> part <> "" && part <> ".")
         let shown = name |> String.map (fun letter -> if Char.IsControl letter then '?' else letter)
 
-        if name.StartsWith '/' || isDrive name then
+        if name.Length > longestName then
+            Error $"holds a name of {name.Length} letters; {longestName} are the most"
+        elif name.StartsWith '/' || isDrive name then
             Error $"holds '{shown}', an absolute path"
         elif Array.contains ".." parts then
             Error $"holds '{shown}', a path that leads out of it"
@@ -114,7 +119,8 @@ module Archive =
         }
 
     let private tar visit report (stream: Stream) =
-        use reader = new TarReader(stream, true)
+        use guarded = new TarStream(stream)
+        use reader = new TarReader(guarded, true)
         let tally = Tally visit.Limits
 
         let rec next () =

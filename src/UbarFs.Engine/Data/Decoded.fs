@@ -6,6 +6,7 @@ open System.IO
 open System.Security.Cryptography
 open FsToolkit.ErrorHandling
 open UbarFs.Core
+open UbarFs.Kernels
 
 /// Decoded images of one shape.
 type DecodedImages = { Shape: ImageShape; Training: ImageSet; Test: ImageSet }
@@ -53,7 +54,9 @@ module Decoded =
     /// Writes the file in one step: whoever reads it sees the old content or the new one. `fingerprint` is a SHA-256 in
     /// hexadecimal. Failures of the disk are thrown.
     let write (path: string) (fingerprint: string) (images: DecodedImages) =
-        Directory.CreateDirectory(Path.GetDirectoryName path |> string) |> ignore
+        let folder = Path.GetDirectoryName path |> string
+        Directory.CreateDirectory folder |> ignore
+        Drafts.RemoveAbandoned(folder, $"{Path.GetFileName path}.*.part")
         let part = $"{path}.{Guid.NewGuid():N}.part"
 
         try

@@ -46,6 +46,14 @@ module Places =
         |> List.map (fun place -> { place with Root = Path.GetFullPath place.Root })
         |> List.distinctBy _.Root
 
+    /// The same for an argument that a user wrote: a folder that is named and is not there is a mistake, not a reason to
+    /// look elsewhere.
+    let named (argument: string option) : Result<Place list, string> =
+        match argument with
+        | Some folder when not (Directory.Exists folder) ->
+            Error $"--data is '{folder}': there is no such folder. Create it, or name another"
+        | argument -> Ok(current argument)
+
     /// Where a dataset of this name may lie in a place: in a folder of its own, or in the place itself.
     let folders name (place: Place) =
         let own = Path.Combine(place.Root, name)

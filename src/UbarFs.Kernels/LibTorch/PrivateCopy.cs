@@ -73,6 +73,7 @@ internal sealed record PrivateCopy(string Path, bool IsTemporary)
     private static string PrepareIn(string folder, string fileName, byte[] content)
     {
         CreatePrivateFolder(folder);
+        Drafts.RemoveAbandoned(folder, $"{fileName}.*.tmp");
         var path = System.IO.Path.Combine(folder, fileName);
         if (!HasContent(path, content))
         {
