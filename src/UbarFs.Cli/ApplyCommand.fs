@@ -76,7 +76,7 @@ let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<C
                   BenignRatio = rho
                   Own = own.Values
                   Neighbours = Array.init m (fun row -> received.Values[row * d .. (row + 1) * d - 1])
-                  OwnLoss = arguments.GetResult(Own_Loss, nan)
+                  OwnLoss = arguments.GetResult(ApplyArguments.OwnLoss, nan)
                   Losses = losses }
 
             return case, own

@@ -207,7 +207,7 @@ type ApplyArguments =
     | [<Unique>] Own of npy: string
     | [<Unique>] Received of npy: string
     | [<Unique>] Losses of npy: string
-    | [<Unique>] Own_Loss of number: float
+    | [<Unique; CustomCommandLine "--own-loss">] OwnLoss of number: float
     | [<Unique>] Rho of number: float
     | [<Unique>] Out of npy: string
     | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
@@ -221,7 +221,7 @@ type ApplyArguments =
             | Own _ -> "the own estimate, [d], as a NumPy file (.npy; float32 or float64), or - for standard input"
             | Received _ -> "the received estimates, [m, d], likewise"
             | Losses _ -> "their losses, [m], likewise (default: NaN)"
-            | Own_Loss _ -> "the loss of the own estimate (default: NaN)"
+            | OwnLoss _ -> "the loss of the own estimate (default: NaN)"
             | Rho _ -> "ρ, the assumed share of benign neighbours (default: 0.4)"
             | Out _ ->
                 "a NumPy file for the result, of the type of the own estimate; - is standard output, without JSON"
