@@ -78,6 +78,35 @@ let private trimmed =
 
         close (byTorch combine pool) (TrimmedMeans.Of(pool, lists, trims, extra, width)))
 
+/// Around the numbers of vector registers that machines have.
+let private counts = [ 1; 2; 15; 16; 17; 32; 33; 64; 65 ]
+
+/// The values of each column in ascending order.
+let private sortedColumns (pool: torch.Tensor) =
+    values pool
+    |> Array.map float
+    |> Array.chunkBySize (int pool.shape[1])
+    |> Array.transpose
+    |> Array.map Array.sort
+
+let private perColumn (combine: float[] -> float) columns =
+    columns |> Array.map (combine >> float32) |> torch.tensor
+
+let private nearest =
+    everywhere "means around the median are those of the nearest values, of any number of rows" (fun width columns ->
+        for rows in counts do
+            // Whole numbers, so that many are equal and many as near.
+            let pool = (pool rows columns).round ()
+            let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
+
+            for many in List.distinct [ 1; 1 + rows / 3; rows ] do
+                let around (column: float[]) =
+                    let median = (column[(rows - 1) / 2] + column[rows / 2]) / 2.0
+                    let byDistance = column |> List.ofArray |> List.sortBy (fun value -> abs (value - median))
+                    byDistance |> List.truncate many |> List.average
+
+                MeansAroundMedian.Of(pool, all, [| many |], width) |> close (perColumn around sorted))
+
 let private distances =
     everywhere "squared distances are accurate to the last digits" (fun width columns ->
         let pool = pool 9 columns
@@ -175,12 +204,6 @@ let private threads =
         finally
             Workers.Count <- before
 
-let private widthless =
-    everywhere "order statistics are the same at every width" (fun width columns ->
-        let pool = pool 9 columns
-        let counts = [| 1; 1; 3; 5; 2 |]
-        close (MeansAroundMedian.Of(pool, lists, counts)) (MeansAroundMedian.Of(pool, lists, counts, width)))
-
 let tests =
     testSequenced
-    <| testList "kernels" [ means; trimmed; distances; coinciding; largest; networks; threads; widthless ]
+    <| testList "kernels" [ means; trimmed; nearest; distances; coinciding; largest; networks; threads ]

@@ -63,8 +63,9 @@ public static class MeansAroundMedian
         }
 
         // In ascending order the nearest values are neighbours. Starting from the `count` smallest, the smallest member
-        // goes and the next larger value comes while that one is nearer; so value k of m is left out if it went, which
-        // only the first m − count can, or if it did not come, which only the last m − count can.
+        // goes and the next larger value comes while that one is nearer, which it can be only if the member lies below the
+        // median. So value k of m is left out if it went, which only the first m − count can, or if it did not come,
+        // which only the last m − count can.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static TDouble SumNearest<TLanes, TFloat, TDouble>(float* places, int many, int count)
             where TLanes : struct, ILanes<TFloat, TDouble>
@@ -79,19 +80,18 @@ public static class MeansAroundMedian
             for (var rank = 0; rank < many; rank++)
             {
                 var value = TLanes.Widen(places + (rank * ColumnRun.Length));
-                var distance = TLanes.Abs(TLanes.Subtract(value, median));
                 var summand = value;
                 if (rank + count < many)
                 {
                     var next = TLanes.Widen(places + ((rank + count) * ColumnRun.Length));
-                    var goes = TLanes.LessThan(TLanes.Abs(TLanes.Subtract(next, median)), distance);
+                    var goes = TLanes.LessThan(TLanes.Subtract(next, median), TLanes.Subtract(median, value));
                     summand = TLanes.Select(goes, default, summand);
                 }
 
                 if (rank >= count)
                 {
                     var gone = TLanes.Widen(places + ((rank - count) * ColumnRun.Length));
-                    var comes = TLanes.LessThan(distance, TLanes.Abs(TLanes.Subtract(gone, median)));
+                    var comes = TLanes.LessThan(TLanes.Subtract(value, median), TLanes.Subtract(median, gone));
                     summand = TLanes.Select(comes, summand, default);
                 }
 

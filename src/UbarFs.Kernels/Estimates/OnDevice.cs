@@ -68,9 +68,9 @@ internal static class OnDevice
 
             var ascending = Ascending(values, padded);
             var median = At(ascending, lower).mul(half).add(At(ascending, upper).mul(half));
-            var distance = ascending.subtract(median).abs();
-            var goes = At(distance, nextPlace).less(distance).logical_and(hasNext);
-            var comes = distance.less(At(distance, gonePlace)).logical_or(hasGone.logical_not());
+            var (above, below) = (ascending.subtract(median), median.subtract(ascending));
+            var goes = At(above, nextPlace).less(below).logical_and(hasNext);
+            var comes = above.less(At(below, gonePlace)).logical_or(hasGone.logical_not());
             var isNear = padded.IsListed.logical_and(goes.logical_not()).logical_and(comes);
             return Zeroed(ascending, isNear).sum(1).div(count.view(-1, 1));
         }).MoveToOuterDisposeScope();
