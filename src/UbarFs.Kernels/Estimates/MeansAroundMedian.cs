@@ -31,35 +31,13 @@ public static class MeansAroundMedian
 
     private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, int[] counts, RowMatrix means) : IKernel
     {
-        private readonly Comparator[][] _networks = Networks(lists);
-
         public void Run<TLanes, TFloat, TDouble>()
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
-            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
-            var most = lists.Length == 0 ? 0 : lists.Max(list => list.Length);
-
-            // The places, and room for the means of a run.
-            Work.ForEach((pool.Width + width - 1) / width, (most + 1L) * ColumnRun.Length * sizeof(float), (block, scratch) =>
-            {
-                var end = Math.Min(pool.Width, (block + 1) * width);
-                for (var list = 0; list < lists.Length; list++)
-                {
-                    for (var column = block * width; column < end; column += ColumnRun.Length)
-                    {
-                        var columns = Math.Min(ColumnRun.Length, end - column);
-                        Mean<TLanes, TFloat, TDouble>(list, column, columns, (float*)scratch);
-                    }
-                }
-            });
-        }
-
-        private static Comparator[][] Networks(int[][] lists)
-        {
-            var made = lists.Select(list => list.Length).Distinct().ToDictionary(count => count, SortingNetwork.Sort);
-            return [.. lists.Select(list => made[list.Length])];
+            Ordering[] orderings = [.. lists.Select(list => Orderings<TLanes, TFloat, TDouble>.Sort(list.Length))];
+            OrderedLists.ForEach(pool, lists, orderings, Mean<TLanes, TFloat, TDouble>);
         }
 
         // In ascending order the nearest values are neighbours. Starting from the `count` smallest, the smallest member
@@ -102,24 +80,22 @@ public static class MeansAroundMedian
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Mean<TLanes, TFloat, TDouble>(int list, int column, int columns, float* scratch)
+        private void Mean<TLanes, TFloat, TDouble>(int list, int column, int columns, float* places)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
             var many = lists[list].Length;
             var count = Math.Min(counts[list], many);
-            var places = scratch + ColumnRun.Length;
-            ColumnRun.Load<TLanes, TFloat, TDouble>(pool, lists[list], column, columns, places);
-            ColumnRun.Order<TLanes, TFloat, TDouble>(places, _networks[list]);
             var share = TLanes.Broadcast(1.0 / count);
+            var nearest = stackalloc float[ColumnRun.Length];
             for (var lane = 0; lane < ColumnRun.Length; lane += TLanes.Floats / 2)
             {
                 var sum = SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count);
-                TLanes.StoreNarrow(scratch + lane, TLanes.Multiply(sum, share));
+                TLanes.StoreNarrow(nearest + lane, TLanes.Multiply(sum, share));
             }
 
-            new ReadOnlySpan<float>(scratch, columns).CopyTo(new Span<float>(means[list] + column, columns));
+            new ReadOnlySpan<float>(nearest, columns).CopyTo(new Span<float>(means[list] + column, columns));
         }
     }
 }
