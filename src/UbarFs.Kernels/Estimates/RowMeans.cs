@@ -30,7 +30,8 @@ public static class RowMeans
             where TFloat : struct
             where TDouble : struct
         {
-            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
+            // With fewer columns of many rows the processor does not fetch ahead in time.
+            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 512, 4096);
             Work.ForEach(((pool.Width - 1) / width) + 1, 0, (block, _) =>
             {
                 var (start, end) = (block * width, Math.Min(pool.Width, (block + 1) * width));
