@@ -11,7 +11,10 @@ open UbarFs.Report
 let private page = "report.html"
 
 /// Writes a study's page into a file, whose reader sees the old one or the new one.
-let writePage (file: string) (study: Study) = Durable.writeText file (Page.create study)
+let writePage (file: string) (study: Study) =
+    let file = Path.GetFullPath file
+    Directory.CreateDirectory(Path.GetDirectoryName file |> string) |> ignore
+    Durable.writeText file (Page.create study)
 
 /// Writes `report.html` into a study's own folder.
 let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, page)) study

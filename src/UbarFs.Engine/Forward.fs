@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels.Images
 
 /// Models as pure functions of a flat parameter row.
 [<RequireQualifiedAccess>]
@@ -56,11 +57,20 @@ module Forward =
             let border = [| padding; padding - dropped 3; padding; padding - dropped 2 |]
             torch.nn.functional.conv2d (torch.nn.functional.pad (flow, border), weight, bias)
 
+    /// The layers with every max-pooling before a ReLU that it follows: the same values and gradients, and less to do.
+    let rec private poolingFirst layers =
+        match layers with
+        | Layer.Relu :: (Layer.MaxPool _ as pooling) :: rest -> pooling :: Layer.Relu :: poolingFirst rest
+        | layer :: rest -> layer :: poolingFirst rest
+        | [] -> []
+
     let rec private through (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
         match layers, blocks with
         | [], _ -> flow
-        // The same values and gradients in either order; pooling first leaves ReLU less to do.
-        | Layer.Relu :: (Layer.MaxPool _ as pooling) :: rest, _ -> through (pooling :: Layer.Relu :: rest) blocks flow
+        | Layer.Convolution(_, _, padding) :: Layer.MaxPool pool :: rest, weight :: bias :: others when
+            PooledConvolution.Takes(asImages flow, weight)
+            ->
+            PooledConvolution.Of(asImages flow, weight, bias, padding, pool) |> through rest others
         | Layer.Convolution(_, kernel, padding) :: rest, weight :: bias :: others ->
             asImages flow
             |> convolved (int64 kernel) (int64 padding) (int64 (poolingAfter rest)) weight bias
@@ -73,4 +83,4 @@ module Forward =
 
     /// Logits `[b, classes]` of images `[b, channels, height, width]` under the blocks of a row.
     let logits (architecture: Architecture) blocks (images: torch.Tensor) =
-        (through architecture.Layers blocks images).flatten 1L
+        (through (poolingFirst architecture.Layers) blocks images).flatten 1L

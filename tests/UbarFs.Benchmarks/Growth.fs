@@ -7,6 +7,21 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 
+/// How something grows with a size: what it is at some of them.
+type Growth =
+    { Name: string
+      With: string
+      Unit: string
+      Points: (int * float) list }
+
+    /// The exponent of the power law nearest to the points: the slope of their logarithms, by least squares.
+    member growth.Exponent =
+        let logs = growth.Points |> List.map (fun (size, value) -> log (float size), log value)
+        let meanX, meanY = List.averageBy fst logs, List.averageBy snd logs
+
+        List.sumBy (fun (x, y) -> (x - meanX) * (y - meanY)) logs
+        / List.sumBy (fun (x, _) -> (x - meanX) * (x - meanX)) logs
+
 let private names = [ "average"; "dkrum"; "dmedian"; "bridge"; "dbulyan"; "ubar" ]
 
 /// The d of an MLP with 100 hidden units on MNIST.
@@ -27,14 +42,6 @@ let private view nodes degree dimension : NetworkView =
       Losses = Array.map (Array.map (fun _ -> 1.0))
       BenignRatio = 0.4 }
 
-/// The exponent of the power law nearest to the times: the slope of their logarithms, by least squares.
-let private exponent (points: (int * float) list) =
-    let logs = points |> List.map (fun (size, time) -> log (float size), log time)
-    let meanX, meanY = List.averageBy fst logs, List.averageBy snd logs
-
-    List.sumBy (fun (x, y) -> (x - meanX) * (y - meanY)) logs
-    / List.sumBy (fun (x, _) -> (x - meanX) * (x - meanX)) logs
-
 let private measured name sizes (view: int -> NetworkView) =
     let network = Bench.networkForm name
 
@@ -44,11 +51,12 @@ let private measured name sizes (view: int -> NetworkView) =
         let view = view size
         size, Timing.time 500.0 (fun () -> network view |> ignore))
 
-let private show name what unit' points =
-    let times = points |> List.map (fun (size, time) -> $"%d{size}: %.1f{time}") |> String.concat "  "
-    printfn "%-9s %-10s %.2f   %s %s" name what (exponent points) times unit'
+let private growth name size unit' points = { Name = name; With = size; Unit = unit'; Points = points }
 
-let private sizes = [ 30; 100; 300; 1000 ]
+let private sizes = [ 10; 30; 100; 300; 1000 ]
+
+/// Neighbours of a node while the network grows.
+let private degree = 8
 
 /// Mebibytes of memory in use, and the most since the last call, where Linux tells.
 let private memory () =
@@ -64,7 +72,7 @@ let private memory () =
 /// A whole iteration of UBAR with so many nodes: its milliseconds, and the mebibytes that it takes beside the images.
 let private iteration nodes =
     use _ = torch.NewDisposeScope()
-    let experiment = Bench.small nodes 12 |> Bench.experiment (nodes * 32)
+    let experiment = Bench.small nodes degree |> Bench.experiment (nodes * 32)
     GC.Collect()
     let before, _ = memory ()
     let state = Simulation.start experiment
@@ -72,19 +80,24 @@ let private iteration nodes =
     let _, most = memory ()
     time, most - before
 
-/// Prints the fitted exponents.
-let print () =
-    Surroundings.ours ()
-    printfn "what      grows with exponent"
+let private ofIterations () =
     let iterations = sizes |> List.map (fun nodes -> nodes, iteration nodes)
-    iterations |> List.map (fun (nodes, (time, _)) -> nodes, time) |> show "iteration" "n" "ms"
+    let times = iterations |> List.map (fun (nodes, (time, _)) -> nodes, time)
+    let memory = iterations |> List.map (fun (nodes, (_, memory)) -> nodes, memory)
 
-    if OperatingSystem.IsLinux() then
-        iterations |> List.map (fun (nodes, (_, memory)) -> nodes, memory) |> show "memory" "n" "MiB"
+    growth "iteration" "n" "ms" times
+    :: (if OperatingSystem.IsLinux() then
+            [ growth "memory" "n" "MiB" memory ]
+        else
+            [])
 
-    for name in names do
-        measured name sizes (fun nodes -> view nodes 12 mlp) |> show name "n" "ms"
-        measured name [ 6; 12; 24; 48 ] (fun degree -> view 100 degree mlp) |> show name "|N_i|" "ms"
+let private ofRule name =
+    [ measured name sizes (fun nodes -> view nodes degree mlp) |> growth name "n" "ms"
+      measured name [ 6; 12; 24; 48 ] (fun degree -> view 100 degree mlp) |> growth name "|N_i|" "ms"
+      measured name [ 20_000; 80_000; 320_000 ] (fun dimension -> view 30 12 dimension)
+      |> growth name "d" "ms" ]
 
-        measured name [ 20_000; 80_000; 320_000 ] (fun dimension -> view 30 12 dimension)
-        |> show name "d" "ms"
+/// Measures a whole iteration and every rule.
+let measure () : Growth list =
+    Surroundings.ours ()
+    ofIterations () @ List.collect ofRule names

@@ -11,7 +11,7 @@ open UbarFs.Tests
 
 let private usage =
     """Usage: UbarFs.Benchmarks [--json FILE] [--quick]    the table of docs/performance.md
-       UbarFs.Benchmarks --growth                    exponents of growth with n, |N_i| and d
+       UbarFs.Benchmarks --growth [--json FILE]      exponents of growth with n, |N_i| and d
        UbarFs.Benchmarks --fuzz MINUTES              files with mistakes for everything that reads files
        UbarFs.Benchmarks --kernels [ARGS]            the kernels under BenchmarkDotNet"""
 
@@ -60,6 +60,38 @@ let private table budget file =
     file |> Option.iter (fun file -> File.WriteAllText(file, json table))
     0
 
+let private growthJson (growths: Growth.Growth list) =
+    let ofGrowth (growth: Growth.Growth) =
+        let point (size: int, value: float) =
+            let node = JsonArray()
+            node.Add size
+            node.Add value
+            node :> JsonNode
+
+        let node = JsonObject()
+        node["name"] <- JsonValue.Create growth.Name
+        node["with"] <- JsonValue.Create growth.With
+        node["unit"] <- JsonValue.Create growth.Unit
+        node["exponent"] <- JsonValue.Create growth.Exponent
+        node["points"] <- JsonArray(growth.Points |> List.map point |> Array.ofList)
+        node :> JsonNode
+
+    JsonArray(growths |> List.map ofGrowth |> Array.ofList).ToJsonString()
+
+let private growth file =
+    load ()
+    let growths = Growth.measure ()
+    printfn "%-10s %-6s %8s" "what" "with" "exponent"
+
+    for growth in growths do
+        let points =
+            growth.Points |> List.map (fun (size, value) -> $"%d{size}: %.1f{value}") |> String.concat "  "
+
+        printfn "%-10s %-6s %8.2f   %s %s" growth.Name growth.With growth.Exponent points growth.Unit
+
+    file |> Option.iter (fun file -> File.WriteAllText(file, growthJson growths))
+    0
+
 /// Every reader has its share of the time.
 let private fuzz (minutes: float) =
     load ()
@@ -91,10 +123,8 @@ let main arguments =
     | [] -> table 4000.0 None
     | [ "--quick" ] -> table 500.0 None
     | [ "--json"; file ] -> table 4000.0 (Some file)
-    | [ "--growth" ] ->
-        load ()
-        Growth.print ()
-        0
+    | [ "--growth" ] -> growth None
+    | [ "--growth"; "--json"; file ] -> growth (Some file)
     | [ "--fuzz"; minutes ] when fst (Double.TryParse minutes) -> fuzz (float minutes)
     | "--kernels" :: rest ->
         BenchmarkSwitcher.FromTypes([| typeof<KernelBenchmarks> |]).Run(Array.ofList rest) |> ignore

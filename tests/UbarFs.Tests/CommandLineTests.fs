@@ -81,6 +81,11 @@ let private quickstart =
                   "../../figures/verdicts.tex" ] do
                 Expect.isTrue (Path.Exists(Path.Combine(store, file))) file
 
+            let page = Path.Combine(folder, "pages", "of", "today.html")
+            let elsewhere = ubarfs folder [ "report"; store; "--out"; page; "--quiet" ]
+            Expect.equal elsewhere.Code 0 elsewhere.Errors
+            Expect.isTrue (File.Exists page) "a page in folders that were not there"
+
             let second = ubarfs folder (arguments @ [ "--quiet" ])
             Expect.equal second { first with Errors = "" } "a second time all is there, to the second that it took")
 

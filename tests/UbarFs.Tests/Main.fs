@@ -31,6 +31,7 @@ let main arguments =
               TrainingTests.tests
               SimulationTests.tests
               KernelTests.tests
+              PooledConvolutionTests.tests
               NetworkFormTests.tests
               OnDeviceTests.tests
               ModelTests.tests

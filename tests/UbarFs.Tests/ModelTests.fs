@@ -75,6 +75,28 @@ let private laws shape name =
               let expected = (gradient * direction).sum().ToDouble()
               Expect.floatClose { absolute = 1e-7; relative = 1e-4 } slope expected "directional derivative"
 
+      testCase $"{place}: float32 computes what float64 does"
+      <| fun () ->
+          use _ = torch.NewDisposeScope()
+          let batch, row = batchOf shape 12, rowOf architecture
+
+          let learnt (dtype: torch.ScalarType) =
+              let batch = { batch with Images = batch.Images.to_type dtype }
+              let row = row.to_type dtype
+              let gradient = torch.zeros_like row
+              let loss = Objective.gradient Loss.CrossEntropy architecture batch row gradient
+
+              Expect.equal
+                  (Objective.loss Loss.CrossEntropy architecture batch row)
+                  loss
+                  "the same loss without gradients"
+
+              loss, gradient.to_type torch.float64
+
+          let (loss, gradient), (expectedLoss, expected) = learnt torch.float32, learnt torch.float64
+          Expect.floatClose { absolute = 1e-6; relative = 1e-5 } loss expectedLoss "loss"
+          Expect.isTrue (gradient.allclose (expected, 1e-3, 1e-6)) "gradient"
+
       testCase $"{place}: following the gradient learns a batch by heart"
       <| fun () ->
           use _ = torch.NewDisposeScope()

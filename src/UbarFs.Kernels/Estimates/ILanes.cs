@@ -30,6 +30,16 @@ internal unsafe interface ILanes<TFloat, TDouble>
 
     static abstract TFloat Multiply(TFloat one, TFloat other);
 
+    static abstract TFloat MultiplyAdd(TFloat one, TFloat other, TFloat addend);
+
+    /// <summary>The larger value; NaN if one of them is.</summary>
+    static abstract TFloat MaxOrNan(TFloat one, TFloat other);
+
+    /// <summary>All bits of a lane where one is less than the other, none elsewhere.</summary>
+    static abstract TFloat LessThan(TFloat one, TFloat other);
+
+    static abstract TFloat Select(TFloat mask, TFloat one, TFloat other);
+
     /// <summary>The value with +∞ in place of every NaN.</summary>
     static abstract TFloat NanToInfinity(TFloat value);
 

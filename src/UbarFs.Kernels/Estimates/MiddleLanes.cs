@@ -24,6 +24,16 @@ internal readonly unsafe struct MiddleLanes : ILanes<Vector256<float>, Vector256
 
     public static Vector256<float> Multiply(Vector256<float> one, Vector256<float> other) => one * other;
 
+    public static Vector256<float> MultiplyAdd(Vector256<float> one, Vector256<float> other, Vector256<float> addend) =>
+        Vector256.MultiplyAddEstimate(one, other, addend);
+
+    public static Vector256<float> MaxOrNan(Vector256<float> one, Vector256<float> other) => Vector256.Max(one, other);
+
+    public static Vector256<float> LessThan(Vector256<float> one, Vector256<float> other) => Vector256.LessThan(one, other);
+
+    public static Vector256<float> Select(Vector256<float> mask, Vector256<float> one, Vector256<float> other) =>
+        Vector256.ConditionalSelect(mask, one, other);
+
     public static Vector256<float> NanToInfinity(Vector256<float> value) =>
         Vector256.ConditionalSelect(Vector256.Equals(value, value), value, Vector256.Create(float.PositiveInfinity));
 

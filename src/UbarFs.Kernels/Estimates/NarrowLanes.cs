@@ -23,6 +23,16 @@ internal readonly unsafe struct NarrowLanes : ILanes<Vector128<float>, Vector128
 
     public static Vector128<float> Multiply(Vector128<float> one, Vector128<float> other) => one * other;
 
+    public static Vector128<float> MultiplyAdd(Vector128<float> one, Vector128<float> other, Vector128<float> addend) =>
+        Vector128.MultiplyAddEstimate(one, other, addend);
+
+    public static Vector128<float> MaxOrNan(Vector128<float> one, Vector128<float> other) => Vector128.Max(one, other);
+
+    public static Vector128<float> LessThan(Vector128<float> one, Vector128<float> other) => Vector128.LessThan(one, other);
+
+    public static Vector128<float> Select(Vector128<float> mask, Vector128<float> one, Vector128<float> other) =>
+        Vector128.ConditionalSelect(mask, one, other);
+
     public static Vector128<float> NanToInfinity(Vector128<float> value) =>
         Vector128.ConditionalSelect(Vector128.Equals(value, value), value, Vector128.Create(float.PositiveInfinity));
 

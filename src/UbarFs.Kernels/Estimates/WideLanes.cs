@@ -24,6 +24,16 @@ internal readonly unsafe struct WideLanes : ILanes<Vector512<float>, Vector512<d
 
     public static Vector512<float> Multiply(Vector512<float> one, Vector512<float> other) => one * other;
 
+    public static Vector512<float> MultiplyAdd(Vector512<float> one, Vector512<float> other, Vector512<float> addend) =>
+        Vector512.MultiplyAddEstimate(one, other, addend);
+
+    public static Vector512<float> MaxOrNan(Vector512<float> one, Vector512<float> other) => Vector512.Max(one, other);
+
+    public static Vector512<float> LessThan(Vector512<float> one, Vector512<float> other) => Vector512.LessThan(one, other);
+
+    public static Vector512<float> Select(Vector512<float> mask, Vector512<float> one, Vector512<float> other) =>
+        Vector512.ConditionalSelect(mask, one, other);
+
     public static Vector512<float> NanToInfinity(Vector512<float> value) =>
         Vector512.ConditionalSelect(Vector512.Equals(value, value), value, Vector512.Create(float.PositiveInfinity));
 
