@@ -44,7 +44,7 @@ public static class MeansAroundMedian
         // goes and the next larger value comes while that one is nearer, which it can be only if the member lies below the
         // median. So value k of m is left out if it went, which only the first m − count can, or if it did not come,
         // which only the last m − count can.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static TDouble SumNearest<TLanes, TFloat, TDouble>(float* places, int many, int count)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
@@ -88,14 +88,30 @@ public static class MeansAroundMedian
             var many = lists[list].Length;
             var count = Math.Min(counts[list], many);
             var share = TLanes.Broadcast(1.0 / count);
-            var nearest = stackalloc float[ColumnRun.Length];
-            for (var lane = 0; lane < ColumnRun.Length; lane += TLanes.Floats / 2)
+            var to = means[list] + column;
+            var lanes = TLanes.Floats / 2;
+            for (var lane = 0; lane < columns; lane += lanes)
             {
-                var sum = SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count);
-                TLanes.StoreNarrow(nearest + lane, TLanes.Multiply(sum, share));
+                var mean = TLanes.Multiply(SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count), share);
+                if (lane + lanes <= columns)
+                {
+                    TLanes.StoreNarrow(to + lane, mean);
+                }
+                else
+                {
+                    StoreFirst<TLanes, TFloat, TDouble>(to + lane, columns - lane, mean);
+                }
             }
+        }
 
-            new ReadOnlySpan<float>(nearest, columns).CopyTo(new Span<float>(means[list] + column, columns));
+        private static void StoreFirst<TLanes, TFloat, TDouble>(float* to, int lanes, TDouble value)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            var all = stackalloc float[TLanes.Floats / 2];
+            TLanes.StoreNarrow(all, value);
+            new ReadOnlySpan<float>(all, lanes).CopyTo(new Span<float>(to, lanes));
         }
     }
 }
