@@ -24,8 +24,10 @@ internal static unsafe class OrderedLists
             var (start, end) = (block * width, Math.Min(pool.Width, (block + 1) * width));
             var places = (float*)scratch;
             var rows = (float**)(places + (most * ColumnRun.Length));
+            var ahead = new RowsAhead(pool, lists, start, end);
             for (var list = 0; list < lists.Length; list++)
             {
+                ahead.After(list);
                 for (var row = 0; row < lists[list].Length; row++)
                 {
                     rows[row] = pool[lists[list][row]];
