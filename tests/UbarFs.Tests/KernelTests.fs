@@ -89,8 +89,7 @@ let private sortedColumns (pool: torch.Tensor) =
     |> Array.transpose
     |> Array.map Array.sort
 
-let private perColumn (combine: float[] -> float) columns =
-    columns |> Array.map (combine >> float32) |> torch.tensor
+let private perColumn (combine: float[] -> float) columns = columns |> Array.map (combine >> float32) |> torch.tensor
 
 /// Every seventh number is none.
 let private hostile (pool: torch.Tensor) =
@@ -98,22 +97,24 @@ let private hostile (pool: torch.Tensor) =
     torch.tensor(numbers).view_as pool
 
 let private anyNumber =
-    everywhere "trimmed means of any number of rows, hostile ones too, are those of the sorted values" (fun width columns ->
-        for rows in counts do
-            let pool = hostile (pool rows columns)
-            let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
+    everywhere
+        "trimmed means of any number of rows, hostile ones too, are those of the sorted values"
+        (fun width columns ->
+            for rows in counts do
+                let pool = hostile (pool rows columns)
+                let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
 
-            for trim in List.distinct [ 0; (rows - 1) / 4; (rows - 1) / 2 ] do
-                let kept (column: float[]) = Array.average column[trim .. rows - 1 - trim]
+                for trim in List.distinct [ 0; (rows - 1) / 4; (rows - 1) / 2 ] do
+                    let kept (column: float[]) = Array.average column[trim .. rows - 1 - trim]
 
-                TrimmedMeans.Of(pool, all, [| trim |], [| TrimmedMeans.Nobody |], width)
-                |> close (perColumn kept sorted))
+                    TrimmedMeans.Of(pool, all, [| trim |], [| TrimmedMeans.Nobody |], width)
+                    |> close (perColumn kept sorted))
 
 let private nearest =
     everywhere "means around the median are those of the nearest values, of any number of rows" (fun width columns ->
         for rows in counts do
             // Whole numbers, so that many are equal and many as near.
-            let pool = (pool rows columns).round ()
+            let pool = (pool rows columns).round()
             let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
 
             for many in List.distinct [ 1; 1 + rows / 3; rows ] do
@@ -223,4 +224,14 @@ let private threads =
 
 let tests =
     testSequenced
-    <| testList "kernels" [ means; trimmed; anyNumber; nearest; distances; coinciding; largest; networks; threads ]
+    <| testList
+        "kernels"
+        [ means
+          trimmed
+          anyNumber
+          nearest
+          distances
+          coinciding
+          largest
+          networks
+          threads ]

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 namespace UbarFs.Kernels.Estimates;
 
 /// <summary>
-/// Fetches the rows that lists name, in a block of columns, while the list before is worked on: the processor by itself sees too
-/// late where a list goes on. Each row once, after which it is in the cache.
+/// Brings the rows that lists name, in a block of columns, into the cache while the list before is worked on: the processor
+/// by itself sees too late where the next one goes on. Each row once.
 /// </summary>
 internal sealed unsafe class RowsAhead(RowMatrix pool, int[][] lists, int start, int end)
 {
