@@ -2,22 +2,23 @@ namespace UbarFs.Core
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 
 /// Questions about estimates that every rule asks. Sums are accumulated in float64, whatever the estimates' type.
 [<RequireQualifiedAccess>]
 module Estimate =
 
-    let private float64s (tensor: torch.Tensor) : float[] = tensor.to_type(torch.float64).cpu().data<float>().ToArray()
+    let private float64s (tensor: torch.Tensor) = Transfers.Read<float>(tensor.to_type torch.float64)
 
     /// Whether every coordinate is finite.
     let isFinite (estimate: torch.Tensor) =
         use scope = torch.NewDisposeScope()
-        estimate.isfinite().all().ToBoolean()
+        Transfers.Read<bool>(estimate.isfinite().all())[0]
 
     /// For each row of `[m, d]`, whether every coordinate is finite.
     let finiteRows (estimates: torch.Tensor) : bool[] =
         use scope = torch.NewDisposeScope()
-        estimates.isfinite().all(1L).cpu().data<bool>().ToArray()
+        Transfers.Read<bool>(estimates.isfinite().all 1L)
 
     // Squares overflow before distances do. Dividing by the largest difference first avoids that, but can split
     // ties, so it is the second choice.
@@ -60,7 +61,7 @@ module Estimate =
 
     /// Some rows of `[m, d]`, as a tensor of their own.
     let rows (selected: int[]) (estimates: torch.Tensor) =
-        use indices = torch.tensor (Array.map int64 selected, device = estimates.device)
+        use indices = Transfers.Send(selected, estimates.device)
         estimates.index_select (0L, indices)
 
     // A sum of float64 numbers can overflow where their mean does not. Rounding must not carry it out again.

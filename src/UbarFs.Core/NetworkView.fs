@@ -17,7 +17,7 @@ type NetworkView =
         /// The rows that each node received, in ascending order of the sender; perhaps none.
         Received: int[][]
         /// l(x_{k,i}, ξ_{k,i}).
-        OwnLosses: float[]
+        OwnLosses: Lazy<float[]>
         /// For each node, the losses of some rows of the pool on its batch.
         Losses: int[][] -> float[][]
         /// ρ_i, the assumed share of benign neighbours.
@@ -31,6 +31,33 @@ type NetworkAggregate =
         Estimates: torch.Tensor
         /// What each selecting stage kept, by node, as places in what the node received.
         Stages: Stage list[]
+    }
+
+/// What all nodes know, for a form of a rule that leaves every number on the device with the estimates: the host says
+/// what is computed and sees no result. Item i of every array belongs to the i-th node that aggregates.
+type DeviceView =
+    {
+        /// As in a network's view.
+        Pool: torch.Tensor
+        Own: int[]
+        Received: int[][]
+        /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
+        OwnLosses: torch.Tensor
+        /// For each node, the losses on its batch of the first so many rows in its line of a table `[n, s]` of rows of
+        /// the pool: `[n, s]` in float64, infinite where none was asked for.
+        Losses: int[] -> torch.Tensor -> torch.Tensor
+        /// ρ_i, the assumed share of benign neighbours.
+        BenignRatio: float
+    }
+
+/// What a rule made of such a view.
+type DeviceAggregate =
+    {
+        /// R of each node, `[n, d]`.
+        Estimates: torch.Tensor
+        /// For each of the rule's stages in order, which places in what each node received it kept: `[n, m]` for the
+        /// longest of these lists, or for m = 1 if nobody received anything.
+        Kept: torch.Tensor list
     }
 
 /// What network forms of rules have in common. Where a node has nothing to aggregate, its R is its own estimate.

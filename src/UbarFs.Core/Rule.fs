@@ -70,6 +70,9 @@ type Rule =
         /// The same for all nodes at once, for a rule that needs no more than what is in the network's view and
         /// remembers nothing. It selects what `Reference` selects and differs from it by rounding alone.
         Network: (NetworkView -> NetworkAggregate) option
+        /// The same for estimates on a device, without a look at any number. There the network form is for rules that
+        /// have none.
+        OnDevice: (DeviceView -> DeviceAggregate) option
         /// The names of its selecting stages, in order; empty for a rule that selects nothing.
         Stages: string list
         Cost: Cost
@@ -98,6 +101,7 @@ module Rule =
         { Update = Update.Guf(fun _ -> alpha)
           Reference = reference
           Network = None
+          OnDevice = None
           Stages = []
           Cost = Cost.Linear
           Tolerance = fun _ _ -> 0
@@ -109,6 +113,9 @@ module Rule =
 
     /// The rule with a form for all nodes at once.
     let allAtOnce network rule = { rule with Network = Some network }
+
+    /// The rule with a form for all nodes at once that reads nothing from a device.
+    let onDevice form rule = { rule with OnDevice = Some form }
 
     let selecting stages (rule: Rule) = { rule with Stages = stages }
     let costing cost rule = { rule with Cost = cost }

@@ -99,11 +99,12 @@ module Batched =
         let predicted = (logits architecture rows images).argmax 2L
         predicted.eq(batch.Labels.unsqueeze 0L).sum 1L
 
-    /// Bytes that the values between the layers of as many models may take at a time.
-    let private activationBytes = 4.0 * 1024.0 ** 3.0
+    /// Bytes that as many models may take at a time.
+    let private most = 4.0 * 1024.0 ** 3.0
 
-    /// How many models go together on batches of so many images: what their layers make, and as much again on the way
-    /// back, has to fit a part of the device's memory.
+    /// How many models go together on batches of so many images: a part of the device's memory has to hold what their
+    /// layers make and as much again on the way back, and their parameters as rows and as blocks with the gradients of
+    /// both.
     let together (architecture: Architecture) batch =
         let values = architecture.Shapes |> List.sumBy (fun shape -> float shape.Pixels)
-        max 1 (int (activationBytes / (2.0 * 4.0 * values * float batch)))
+        max 1 (int (most / (4.0 * (2.0 * values * float batch + 4.0 * float architecture.Dimension))))

@@ -85,7 +85,7 @@ module Checkpoint =
 
         let notes =
             { Iteration = state.Iteration
-              Selections = midway.Selections
+              Selections = midway.Selections.Value
               Times = midway.Times
               Elapsed = midway.Elapsed
               CpuSeconds = checkpoint.CpuSeconds
@@ -153,7 +153,7 @@ module Checkpoint =
                           Estimates = estimates
                           RuleMemories = memories "rule"
                           AttackMemories = memories "attack" }
-                      Selections = notes.Selections
+                      Selections = lazy notes.Selections
                       Times = notes.Times
                       Elapsed = notes.Elapsed }
                   CpuSeconds = notes.CpuSeconds }

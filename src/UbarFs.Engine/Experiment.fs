@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// The Byzantine nodes, ascending, that follow one behaviour.
@@ -89,9 +90,9 @@ module Experiment =
         |> List.tryFind (fun faction -> System.Array.BinarySearch(faction.Nodes, node) >= 0)
         |> Option.map _.Behaviour
 
-    /// ξ_{k,i}: the mini-batch of a node in iteration k, with the labels that the node trains on.
-    let batch (experiment: Experiment) (iteration: int64) node : Batch =
-        let run, share, images = experiment.Run, experiment.Shares[node], experiment.Samples.Images
+    /// The training images in ξ_{k,i}, the mini-batch of a node in iteration k, and the labels that the node trains on.
+    let drawn (experiment: Experiment) (iteration: int64) node : int[] * int[] =
+        let run, share = experiment.Run, experiment.Shares[node]
         let training = run.Training
 
         let positions =
@@ -104,8 +105,13 @@ module Experiment =
                 behaviour.Label run.Dataset.Value.Classes
             | _ -> id
 
-        use indices = torch.tensor (Array.map int64 positions, device = images.device)
-        let labels = positions |> Array.map (fun position -> int64 (seen experiment.Samples.Labels[position]))
+        positions, positions |> Array.map (fun position -> seen experiment.Samples.Labels[position])
+
+    /// ξ_{k,i}.
+    let batch (experiment: Experiment) iteration node : Batch =
+        let images = experiment.Samples.Images
+        let positions, labels = drawn experiment iteration node
+        use indices = Transfers.Send(positions, images.device)
 
         { Images = Forward.laidOut experiment.Architecture (images.index_select (0L, indices))
-          Labels = torch.tensor (labels, device = images.device) }
+          Labels = Transfers.Send(labels, images.device) }

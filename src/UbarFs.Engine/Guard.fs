@@ -3,6 +3,8 @@ namespace UbarFs.Engine
 open System
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 /// A rule or an attack failed, or made what it must not: of this node (none: of all at once) in this iteration, counted
 /// from 1.
@@ -52,9 +54,15 @@ module Guard =
         let sides = tensor.shape |> Array.map string |> String.concat ", "
         $"[{sides}] of {tensor.dtype}"
 
-    let private isOrdinary (tensor: torch.Tensor) =
+    /// Whether all numbers are ordinary, where they are.
+    let private areOrdinary (tensor: torch.Tensor) : torch.Tensor =
+        let atMost = Native.number ordinary (fun bound -> tensor.le bound)
+        let atLeast = Native.number -ordinary (fun bound -> tensor.ge bound)
+        (atMost &&& atLeast).all()
+
+    let private isOrdinary tensor =
         use scope = torch.NewDisposeScope()
-        tensor.numel () = 0L || tensor.abs().max().to_type(torch.float64).item<float>() <= ordinary
+        Transfers.Read<bool>(areOrdinary tensor)[0]
 
     /// An estimate that a rule or an attack made. It must have this shape and the type of `like`.
     let shaped culprit node iteration (shape: int64[]) (like: torch.Tensor) (made: torch.Tensor) : torch.Tensor =
@@ -66,11 +74,26 @@ module Guard =
         else
             made
 
-    /// What a rule made of some inputs: of this shape and, if they are finite and not enormous, finite itself.
-    let aggregated culprit node iteration shape (inputs: torch.Tensor list) (made: torch.Tensor) : torch.Tensor =
+    let private notFinite culprit node iteration =
+        breach culprit node iteration "made numbers that are not finite from finite ones" null
+
+    /// Sees that what a rule made of some inputs has this shape and, if they are finite and not enormous, is finite.
+    let aggregated culprit node iteration shape (inputs: torch.Tensor list) (made: torch.Tensor) =
         let made = shaped culprit node iteration shape inputs.Head made
 
         if not (Estimate.isFinite made) && List.forall isOrdinary inputs then
-            breach culprit node iteration "made numbers that are not finite from finite ones" null
+            notFinite culprit node iteration
 
-        made
+    /// The same of what a rule made of all nodes' estimates. On a device nobody waits for it: the reading fails.
+    let aggregatedTogether culprit iteration shape (pool: torch.Tensor) (made: torch.Tensor) : Reading<unit> =
+        if RowKernels.IsOnDevice pool then
+            let made = shaped culprit None iteration shape pool made
+            let isBreach = OnDevice.IsFinite(made).all().bitwise_not() &&& areOrdinary pool
+
+            isBreach.view 1L
+            |> Reading.ofNumbers (fun isBreach ->
+                if isBreach[0] <> 0.0 then
+                    notFinite culprit None iteration)
+        else
+            aggregated culprit None iteration shape [ pool ] made
+            Reading.known ()

@@ -6,9 +6,16 @@ open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 open UbarFs.Scenario
 
+/// The mini-batches ξ_{k,i} of all participants.
+[<RequireQualifiedAccess>]
+type Batches =
+    /// On the CPU, one by one.
+    | Apart of Batch[]
+    /// On a device.
+    | Stacked of Stack list
+
 /// Passes through the models of a whole network. On the CPU they are spread over the workers: one thread computes a model
-/// by itself, so that no number depends on how many there are. On another device many models go together, and results are
-/// read back when all have been asked for.
+/// by itself, so that no number depends on how many there are.
 [<RequireQualifiedAccess>]
 module Passes =
 
@@ -25,8 +32,7 @@ module Passes =
 
         results
 
-    /// The mini-batch ξ_{k,i} of every participant, in the surrounding dispose scope.
-    let batches (experiment: Experiment) (iteration: int64) : Batch[] =
+    let private batchesApart (experiment: Experiment) iteration =
         let batches =
             ofEach experiment.Participants.Length (fun index ->
                 let batch = Experiment.batch experiment iteration experiment.Participants[index]
@@ -43,113 +49,56 @@ module Passes =
 
         batches
 
-    /// Places in an array of batches in groups that can be computed together: of batches of one size, and not too many.
-    let private groups (experiment: Experiment) (batchOf: int -> Batch) count : int[] list =
-        [| 0 .. count - 1 |]
-        |> Array.groupBy (fun item -> int (batchOf item).Labels.shape[0])
-        |> List.ofArray
-        |> List.collect (fun (size, items) ->
-            items |> Array.chunkBySize (Batched.together experiment.Architecture size) |> List.ofArray)
+    /// The mini-batches of an iteration, in the surrounding dispose scope.
+    let batches (experiment: Experiment) (iteration: int64) : Batches =
+        if RowKernels.IsOnDevice experiment.Samples.Images then
+            Batches.Stacked(DevicePasses.batches experiment iteration)
+        else
+            Batches.Apart(batchesApart experiment iteration)
 
-    let private stacked (batches: Batch[]) : Batch =
-        { Images = torch.stack (batches |> Array.map _.Images)
-          Labels = torch.stack (batches |> Array.map _.Labels) }
-
-    /// Numbers that a device has, in the order of the items of each group.
-    let private read (groups: int[] list) (parts: torch.Tensor list) : float[] =
-        use all = torch.cat (Array.ofList parts)
-        use numbers = all.to_type(torch.float64).cpu()
-
-        Array.zip (Array.concat groups) (numbers.data<float>().ToArray())
-        |> Array.sortBy fst
-        |> Array.map snd
-
-    let private gradientsTogether (experiment: Experiment) (batches: Batch[]) (estimates: torch.Tensor) gradients =
-        use scope = torch.NewDisposeScope()
-        let groups = groups experiment (Array.get batches) batches.Length
-
-        let pass (items: int[]) =
-            use inner = torch.NewDisposeScope()
-            let batch = stacked (items |> Array.map (Array.get batches))
-            let nodes = items |> Array.map (Array.get experiment.Participants)
-            let rows = Estimate.rows nodes estimates
-            let loss = experiment.Run.Training.Loss
-            let losses, slopes = Batched.gradients loss experiment.Architecture rows batch.Images batch.Labels
-            use places = torch.tensor (Array.map int64 nodes, device = estimates.device)
-            (gradients: torch.Tensor).index_copy_(0L, places, slopes) |> ignore
-            losses.MoveToOuterDisposeScope()
-
-        read groups (List.map pass groups)
-
-    /// The loss of every participant's own row of `[n, d]` on its batch, and the gradients there, `[n, d]`: zero for a node
-    /// that takes no part.
-    let gradients (experiment: Experiment) (batches: Batch[]) (estimates: torch.Tensor) : float[] * torch.Tensor =
+    /// The loss of every participant's own row of `[n, d]` on its batch, `[participants]` in float64, and the gradients
+    /// there, `[n, d]`: zero for a node that takes no part.
+    let gradients (experiment: Experiment) batches (estimates: torch.Tensor) : torch.Tensor * torch.Tensor =
         let gradients = torch.zeros_like estimates
         let loss = experiment.Run.Training.Loss
 
         let losses =
-            if RowKernels.IsOnDevice estimates then
-                gradientsTogether experiment batches estimates gradients
-            else
+            match batches with
+            | Batches.Stacked stacks -> DevicePasses.gradients experiment stacks estimates gradients
+            | Batches.Apart batches ->
                 ofEach batches.Length (fun index ->
                     let row = int64 experiment.Participants[index]
                     Objective.gradient loss experiment.Architecture batches[index] estimates[row] gradients[row])
+                |> torch.tensor
 
         losses, gradients
 
-    /// The losses of some rows of a pool, each on a batch of its own.
-    let private lossesOfPairs (experiment: Experiment) (pool: torch.Tensor) (pairs: (Batch * int)[]) : float[] =
-        let loss, architecture = experiment.Run.Training.Loss, experiment.Architecture
-
-        if pairs.Length > 0 && RowKernels.IsOnDevice pool then
+    /// The losses of some rows of a pool `[p, d]`, each on the batch of one of the participants.
+    let private lossesOfPairs (experiment: Experiment) batches (pool: torch.Tensor) (pairs: (int * int)[]) : float[] =
+        match batches with
+        | Batches.Stacked stacks ->
             use scope = torch.NewDisposeScope()
-            use _ = torch.no_grad ()
-            let groups = groups experiment (fun pair -> fst pairs[pair]) pairs.Length
-
-            let pass items =
-                use inner = torch.NewDisposeScope()
-                let batches, rows = items |> Array.map (Array.get pairs) |> Array.unzip
-                let batch = stacked batches
-
-                (Batched.losses loss architecture (Estimate.rows rows pool) batch.Images batch.Labels)
-                    .MoveToOuterDisposeScope()
-
-            read groups (List.map pass groups)
-        else
+            let owners, rows = Array.unzip pairs
+            Transfers.Read<float>(DevicePasses.losses experiment stacks pool owners (Transfers.Send(rows, pool.device)))
+        | Batches.Apart batches ->
             ofEach pairs.Length (fun pair ->
-                let batch, row = pairs[pair]
-                Objective.loss loss architecture batch pool[int64 row])
+                let owner, row = pairs[pair]
+                Objective.loss experiment.Run.Training.Loss experiment.Architecture batches[owner] pool[int64 row])
 
-    /// The losses of some rows of `[m, d]` on one batch.
-    let lossesOn (experiment: Experiment) (batch: Batch) (estimates: torch.Tensor) (rows: int[]) : float[] =
-        rows |> Array.map (fun row -> batch, row) |> lossesOfPairs experiment estimates
+    /// The losses of some rows of `[m, d]` on the batch of one participant.
+    let lossesOn (experiment: Experiment) batches participant (estimates: torch.Tensor) (rows: int[]) : float[] =
+        rows |> Array.map (fun row -> participant, row) |> lossesOfPairs experiment batches estimates
 
     /// For each participant, the losses of some rows of a pool `[p, d]` on its batch.
-    let losses (experiment: Experiment) (batches: Batch[]) (pool: torch.Tensor) (rows: int[][]) : float[][] =
+    let losses (experiment: Experiment) batches (pool: torch.Tensor) (rows: int[][]) : float[][] =
         let losses =
-            Array.map2 (fun batch -> Array.map (fun row -> batch, row)) batches rows
+            rows
+            |> Array.mapi (fun participant -> Array.map (fun row -> participant, row))
             |> Array.concat
-            |> lossesOfPairs experiment pool
+            |> lossesOfPairs experiment batches pool
 
         let starts = rows |> Array.scan (fun start rows -> start + rows.Length) 0
         rows |> Array.mapi (fun index rows -> Array.sub losses starts[index] rows.Length)
-
-    let private accuraciesTogether (experiment: Experiment) (chunks: Batch list) (estimates: torch.Tensor) nodes =
-        let images (chunk: Batch) = chunk.Labels.shape[0]
-        let largest = chunks |> List.map images |> List.max |> int
-        let groups = Array.chunkBySize (Batched.together experiment.Architecture largest) nodes |> List.ofArray
-
-        let pass nodes =
-            let rows = Estimate.rows nodes estimates
-
-            let correct chunk =
-                use inner = torch.NewDisposeScope()
-                (Batched.correct experiment.Architecture rows chunk).MoveToOuterDisposeScope()
-
-            chunks |> List.map correct |> List.reduce (fun one other -> one + other)
-
-        let total = chunks |> List.sumBy images |> float
-        read groups (List.map pass groups) |> Array.map (fun correct -> correct / total)
 
     /// The test accuracy of some nodes' rows of `[n, d]`, ascending, as fractions.
     let accuracies (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : float[] =
@@ -162,7 +111,10 @@ module Passes =
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
 
         if RowKernels.IsOnDevice estimates then
-            accuraciesTogether experiment chunks estimates nodes
+            let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0])
+
+            Transfers.Read<int64>(DevicePasses.correct experiment chunks estimates nodes)
+            |> Array.map (fun correct -> float correct / float images)
         else
             ofEach nodes.Length (fun index ->
                 Objective.accuracy experiment.Architecture chunks estimates[int64 nodes[index]])

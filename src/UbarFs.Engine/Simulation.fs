@@ -3,8 +3,9 @@ namespace UbarFs.Engine
 open System.Diagnostics
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
+open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
+open UbarFs.Scenario
 
 /// Where a network of nodes stands between two iterations: all that the rest of its training depends on.
 type State =
@@ -19,15 +20,16 @@ type State =
         AttackMemories: Memory[]
     }
 
-/// What one iteration leaves behind.
-type Iterated =
+/// What one iteration has to tell.
+type Told =
     {
-        State: State
         /// The loss of every benign node on its own batch at x_k, in the order of `Network.benign`.
         Losses: float[]
-        Times: PhaseTimes
         Selections: Selections
     }
+
+/// What one iteration leaves behind. The reading fails if a rule for all nodes made what it must not.
+type Iterated = { State: State; Times: PhaseTimes; Told: Reading<Told> }
 
 /// The tensors of a state, which outlive the dispose scope that made them.
 [<RequireQualifiedAccess>]
@@ -93,22 +95,27 @@ module Simulation =
         finally
             clock.Stop()
 
-    // What is settled in an iteration before anyone aggregates; arrays are by participant.
+    // What is settled in an iteration before anyone aggregates. The losses are by participant, in float64.
     type private Settled =
-        { Batches: Batch[]
-          Losses: float[]
+        { Batches: Batches
+          Losses: torch.Tensor
           Knowledge: Omniscience
           Messages: Messages }
 
-    // What an iteration's aggregation comes to; the stages are by participant.
+    // What an iteration's aggregation comes to.
     type private Aggregated =
         { Updated: torch.Tensor
           Remembered: Memory[]
-          Stages: Stage list[]
+          Selected: Reading<Selections>
           LossSeconds: float
           UpdateSeconds: float }
 
     let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
+
+    // What the benign ones selected, from what the stages kept by participant.
+    let private selected (experiment: Experiment) settled stages =
+        let senders = Messages.senders experiment settled.Messages
+        Selections.observed experiment.Run.Rule.Value.Stages experiment.Network experiment.Participants senders stages
 
     // A rule that takes its own step can overflow with the gradient.
     let private ofRule (run: Run) node (view: View) =
@@ -117,25 +124,26 @@ module Simulation =
         Guard.attempt culprit node view.Iteration (fun () ->
             let aggregate = Rule.aggregate run.Rule.Value view
             let inputs = [ view.Own; view.Received; view.Gradient ]
-            Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate |> ignore
+            Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate
             aggregate)
 
     let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
         let run, knowledge = experiment.Run, settled.Knowledge
         let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
+        let ownLosses = Transfers.Read<float> settled.Losses
         let lossClock, updateClock = Stopwatch(), Stopwatch()
 
         let step index node =
             use inner = torch.NewDisposeScope()
             let received, senders = Messages.receivedBy experiment settled.Messages node
 
-            let losses = Passes.lossesOn experiment settled.Batches[index] received |> timed lossClock
+            let losses = Passes.lossesOn experiment settled.Batches index received |> timed lossClock
 
             let view =
                 { Own = knowledge.Estimates[int64 node]
                   Received = received
                   Senders = senders
-                  OwnLoss = settled.Losses[index]
+                  OwnLoss = ownLosses[index]
                   Losses = losses
                   Gradient = knowledge.Gradients[int64 node]
                   Rate = knowledge.Rate
@@ -152,45 +160,69 @@ module Simulation =
 
         { Updated = updated
           Remembered = remembered
-          Stages = stages
+          Selected = Reading.known (selected experiment settled stages)
           LossSeconds = lossClock.Elapsed.TotalSeconds
           UpdateSeconds = updateClock.Elapsed.TotalSeconds }
 
-    let private ofNetworkRule (run: Run) iteration (network: NetworkView -> NetworkAggregate) (view: NetworkView) =
-        let culprit = culprit run
+    // R of all participants, what else a rule for all of them made, and whether the first can be.
+    let private guarded (experiment: Experiment) (settled: Settled) (pool: Pool) (made: unit -> torch.Tensor * 'more) =
+        let culprit, iteration = culprit experiment.Run, settled.Knowledge.Iteration
 
         Guard.attempt culprit None iteration (fun () ->
-            let aggregate = network view
-            let shape = [| int64 view.Own.Length; view.Pool.shape[1] |]
-            Guard.aggregated culprit None iteration shape [ view.Pool ] aggregate.Estimates |> ignore
-            aggregate)
+            let estimates, more = made ()
+            let shape = [| pool.Own.LongLength; pool.Rows.shape[1] |]
+            estimates, more, Guard.aggregatedTogether culprit iteration shape pool.Rows estimates)
 
-    let private allAtOnce (experiment: Experiment) memories alpha network (settled: Settled) =
-        use scope = torch.NewDisposeScope()
-        let knowledge = settled.Knowledge
-        let pool = Messages.pool experiment settled.Messages experiment.Participants
-        let lossClock, updateClock = Stopwatch(), Stopwatch()
+    // R of all participants, whether it can be, and what they selected.
+    let private inNetworkForm (experiment: Experiment) settled network lossClock (pool: Pool) =
+        let view: NetworkView =
+            { Pool = pool.Rows
+              Own = pool.Own
+              Received = pool.Received
+              OwnLosses = lazy Transfers.Read<float> settled.Losses
+              Losses = timed lossClock (Passes.losses experiment settled.Batches pool.Rows)
+              BenignRatio = settled.Knowledge.BenignRatio }
 
-        let view =
+        let estimates, stages, sound =
+            guarded experiment settled pool (fun () ->
+                let aggregate: NetworkAggregate = network view
+                aggregate.Estimates, aggregate.Stages)
+
+        estimates, sound, Reading.known (selected experiment settled stages)
+
+    // The same in the form for a device.
+    let private inDeviceForm (experiment: Experiment) settled stacks form lossClock (pool: Pool) =
+        let losses sizes = timed lossClock (DevicePasses.tableOfLosses experiment stacks pool.Rows sizes)
+
+        let view: DeviceView =
             { Pool = pool.Rows
               Own = pool.Own
               Received = pool.Received
               OwnLosses = settled.Losses
-              Losses = timed lossClock (Passes.losses experiment settled.Batches pool.Rows)
-              BenignRatio = knowledge.BenignRatio }
+              Losses = losses
+              BenignRatio = settled.Knowledge.BenignRatio }
 
-        let aggregate = ofNetworkRule experiment.Run knowledge.Iteration network view
+        let estimates, kept, sound =
+            guarded experiment settled pool (fun () ->
+                let aggregate: DeviceAggregate = form view
+                aggregate.Estimates, aggregate.Kept)
 
+        let stages, senders = experiment.Run.Rule.Value.Stages, Messages.senders experiment settled.Messages
+        estimates, sound, Selections.onDevice stages experiment.Network experiment.Participants senders kept
+
+    let private allAtOnce (experiment: Experiment) memories alpha settled aggregate =
+        use scope = torch.NewDisposeScope()
+        let knowledge = settled.Knowledge
+        let pool = Messages.pool experiment settled.Messages experiment.Participants
+        let lossClock, updateClock = Stopwatch(), Stopwatch()
+        let estimates, sound, selected = aggregate lossClock pool
         let alphas = pool.Received |> Array.map (fun received -> alpha received.Length)
-
-        let steps =
-            Guf.steps experiment.Participants alphas knowledge.Rate knowledge.Estimates aggregate.Estimates
-
+        let steps = Guf.steps experiment.Participants alphas knowledge.Rate knowledge.Estimates estimates
         let updated = timed updateClock steps knowledge.Gradients
 
         { Updated = updated.MoveToOuterDisposeScope()
           Remembered = memories
-          Stages = aggregate.Stages
+          Selected = selected |> Reading.map2 (fun () selected -> selected) sound |> Reading.keep
           LossSeconds = lossClock.Elapsed.TotalSeconds
           UpdateSeconds = updateClock.Elapsed.TotalSeconds }
 
@@ -198,9 +230,11 @@ module Simulation =
     let private aggregate (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
         let rule = experiment.Run.Rule.Value
 
-        match rule.Update, rule.Network with
-        | Update.Guf alpha, Some network when RowKernels.Takes settled.Knowledge.Estimates ->
-            allAtOnce experiment memories alpha network settled
+        match rule.Update, settled.Batches, rule.OnDevice, rule.Network with
+        | Update.Guf alpha, Batches.Stacked stacks, Some form, _ ->
+            allAtOnce experiment memories alpha settled (inDeviceForm experiment settled stacks form)
+        | Update.Guf alpha, _, _, Some network when RowKernels.Takes settled.Knowledge.Estimates ->
+            allAtOnce experiment memories alpha settled (inNetworkForm experiment settled network)
         | _ -> nodeByNode experiment memories settled
 
     let private ofBenign (experiment: Experiment) losses =
@@ -248,8 +282,8 @@ module Simulation =
                   Messages = messages }
 
         let times = times clock training sent aggregated
-        let senders = Messages.senders experiment messages
-        let stages = run.Rule.Value.Stages
+        let losses = losses |> Reading.ofNumbers (ofBenign experiment)
+        let told losses selections = { Losses = losses; Selections = selections }
 
         let next =
             State.keep
@@ -260,9 +294,8 @@ module Simulation =
                   AttackMemories = attackMemories }
 
         { State = next
-          Losses = ofBenign experiment losses
           Times = times
-          Selections = Selections.observed stages experiment.Network experiment.Participants senders aggregated.Stages }
+          Told = aggregated.Selected |> Reading.map2 told losses |> Reading.keep }
 
     /// The test accuracy of every benign node, as fractions, in the order of `Network.benign`.
     let evaluate (experiment: Experiment) (estimates: torch.Tensor) : float[] =

@@ -50,7 +50,8 @@ type Ending =
 type Midway =
     {
         State: State
-        Selections: Selections
+        /// Asking for them reads what is still on a device, and has to be done before the next iteration.
+        Selections: Lazy<Selections>
         Times: PhaseTimes
         /// Seconds since the run began.
         Elapsed: float
@@ -67,9 +68,12 @@ type Observer =
 [<RequireQualifiedAccess>]
 module Training =
 
+    /// The most iterations of which nothing has been read: what they have to tell takes room on the device.
+    let private mostUnread = 256
+
     let private begun (experiment: Experiment) =
         { State = Simulation.start experiment
-          Selections = Selections.none experiment.Run.Rule.Value.Stages
+          Selections = lazy Selections.none experiment.Run.Rule.Value.Stages
           Times = PhaseTimes.Zero
           Elapsed = 0.0 }
 
@@ -77,7 +81,7 @@ module Training =
         let finite = Estimate.finiteRows estimates
         Network.benign experiment.Network |> Array.forall (fun node -> not finite[node])
 
-    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (midway: Midway) losses =
+    let private evaluated (experiment: Experiment) (elapsed: unit -> float) (midway: Midway) selections losses =
         let schedule, iterations = experiment.Schedule, midway.State.Iteration
         let before = elapsed ()
         let accuracies = Simulation.evaluate experiment midway.State.Estimates
@@ -88,7 +92,7 @@ module Training =
           Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
           Accuracies = accuracies
           Losses = losses
-          Selections = midway.Selections
+          Selections = selections
           Diverged = diverged experiment midway.State.Estimates
           Times = midway.Times
           EvaluationSeconds = after - before
@@ -102,40 +106,53 @@ module Training =
         let mutable midway = from |> Option.defaultWith (fun () -> begun experiment)
         let before = midway.Elapsed
         let elapsed () = before + clock.Elapsed.TotalSeconds
+        let mutable selections = midway.Selections.Value
+        let mutable losses = [||]
+        let mutable unread: Reading<Told> list = []
         let mutable latest = None
         let mutable stopping = cancellation.IsCancellationRequested
 
-        let evaluate losses =
-            let evaluation = evaluated experiment elapsed midway losses
+        let read () =
+            let told = Reading.value (Reading.all (List.rev unread))
+            unread <- []
+
+            for told in told do
+                losses <- told.Losses
+                selections <- selections + told.Selections
+
+        let evaluate () =
+            read ()
+            let evaluation = evaluated experiment elapsed midway selections losses
             observer.Evaluated evaluation
             latest <- Some evaluation
-
-            midway <-
-                { midway with
-                    Selections = Selections.none experiment.Run.Rule.Value.Stages
-                    Times = PhaseTimes.Zero }
+            selections <- Selections.none experiment.Run.Rule.Value.Stages
+            midway <- { midway with Times = PhaseTimes.Zero }
 
         if midway.State.Iteration = 0 then
-            evaluate [||]
+            evaluate ()
 
         while midway.State.Iteration < experiment.Schedule.Iterations && not stopping do
             let iterated = Simulation.iterate experiment midway.State
             State.release iterated.State midway.State
+            midway <- { midway with State = iterated.State; Times = midway.Times + iterated.Times }
+            unread <- iterated.Told :: unread
 
-            midway <-
-                { midway with
-                    State = iterated.State
-                    Times = midway.Times + iterated.Times
-                    Selections = midway.Selections + iterated.Selections }
+            if unread.Length = mostUnread then
+                read ()
 
             observer.Iterated midway.State.Iteration
 
             if Schedule.evaluatedAfter experiment.Schedule midway.State.Iteration then
-                evaluate iterated.Losses
+                evaluate ()
 
             stopping <- cancellation.IsCancellationRequested && midway.State.Iteration < experiment.Schedule.Iterations
 
-            observer.Reached stopping { midway with Elapsed = elapsed () }
+            let told =
+                lazy
+                    (read ()
+                     selections)
+
+            observer.Reached stopping { midway with Selections = told; Elapsed = elapsed () }
 
         match latest with
         | Some evaluation when not stopping -> Ending.Finished evaluation

@@ -36,7 +36,8 @@ module internal Part =
 
         { rule with
             Reference = guarded rule.Reference
-            Network = rule.Network |> Option.map guarded }
+            Network = rule.Network |> Option.map guarded
+            OnDevice = rule.OnDevice |> Option.map guarded }
 
     let rule: Part<Rule> =
         { Word = "rule"

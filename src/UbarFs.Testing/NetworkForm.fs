@@ -1,9 +1,10 @@
-/// A rule's form for all nodes at once against its reference.
+/// A rule's forms for all nodes at once against its reference.
 [<RequireQualifiedAccess>]
 module UbarFs.Testing.NetworkForm
 
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Testing.Application
 
 /// Some nodes, what they have and what they received: rows of one pool. Losses are by node and row.
@@ -19,7 +20,7 @@ let private networkView (crowd: Crowd) pool : NetworkView =
     { Pool = pool
       Own = crowd.Own
       Received = crowd.Received
-      OwnLosses = crowd.OwnLosses
+      OwnLosses = lazy crowd.OwnLosses
       Losses = Array.mapi (fun node -> Array.map (fun row -> crowd.Losses[node][row]))
       BenignRatio = crowd.BenignRatio }
 
@@ -30,6 +31,39 @@ let private neighbourhood (crowd: Crowd) node : Neighbourhood =
       OwnLoss = crowd.OwnLosses[node]
       Losses = crowd.Received[node] |> Array.map (fun row -> crowd.Losses[node][row])
       BenignRatio = crowd.BenignRatio }
+
+/// The lines of a table `[n, s]`.
+let private lines (table: torch.Tensor) (numbers: 'number[]) = Array.chunkBySize (int table.shape[1]) numbers
+
+/// A form for a device as a network form of the rule: it is given losses from the host, and what it keeps is read.
+let ofDeviceForm (rule: Rule) (form: DeviceView -> DeviceAggregate) (view: NetworkView) : NetworkAggregate =
+    let losses sizes (table: torch.Tensor) =
+        let asked = Array.map2 Array.truncate sizes (lines table (Transfers.Read<int64> table))
+
+        view.Losses(asked |> Array.map (Array.map int))
+        |> Array.collect (fun losses ->
+            Array.append losses (Array.create (int table.shape[1] - losses.Length) infinity))
+        |> fun losses -> (torch.tensor losses).view_as table
+
+    let aggregate =
+        form
+            { Pool = view.Pool
+              Own = view.Own
+              Received = view.Received
+              OwnLosses = torch.tensor view.OwnLosses.Value
+              Losses = losses
+              BenignRatio = view.BenignRatio }
+
+    let stage name (mask: torch.Tensor) =
+        let places (line: bool[]) = Array.indexed line |> Array.filter snd |> Array.map fst
+
+        lines mask (Transfers.Read<bool> mask)
+        |> Array.map (fun line -> { Name = name; Kept = places line })
+
+    let stages = List.map2 stage rule.Stages aggregate.Kept
+
+    { Estimates = aggregate.Estimates
+      Stages = view.Own |> Array.mapi (fun node _ -> stages |> List.map (fun stage -> stage[node])) }
 
 /// Whether both forms select the same for every node and differ by 1e-5 of the largest number at most, in float32.
 let agree (rule: Rule) (network: NetworkView -> NetworkAggregate) (crowd: Crowd) : Result<unit, Violation> =
@@ -80,9 +114,10 @@ let private ofNeighbourhood (view: Neighbourhood) : Crowd =
       Losses = Array.create (nodes.Length + 1) losses
       BenignRatio = view.BenignRatio }
 
-/// Both forms agree for a neighbourhood, for those of its neighbours, and for a node that received nothing.
+/// The rule's forms for all nodes at once, with the one for a device as if it were on the host.
+let forms (rule: Rule) : (NetworkView -> NetworkAggregate) list =
+    Option.toList rule.Network @ (rule.OnDevice |> Option.map (ofDeviceForm rule) |> Option.toList)
+
+/// All forms agree for a neighbourhood, for those of its neighbours, and for a node that received nothing.
 let check: LawCheck =
-    fun rule view ->
-        match rule.Network with
-        | Some network -> agree rule network (ofNeighbourhood view)
-        | None -> Ok()
+    fun rule view -> LawCheck.all (forms rule |> Seq.map (fun form -> agree rule form (ofNeighbourhood view)))

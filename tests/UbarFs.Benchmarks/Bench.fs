@@ -68,7 +68,7 @@ let view (experiment: Experiment) (estimates: torch.Tensor) losses : NetworkView
     { Pool = estimates
       Own = nodes
       Received = nodes |> Array.map (fun node -> experiment.Network.Neighbours[node])
-      OwnLosses = nodes |> Array.map (fun _ -> 1.0)
+      OwnLosses = lazy (nodes |> Array.map (fun _ -> 1.0))
       Losses = losses
       BenignRatio = experiment.Run.Network.BenignRatio }
 

@@ -37,7 +37,7 @@ let private view nodes degree dimension : NetworkView =
     { Pool = torch.randn (int64 nodes, int64 dimension)
       Own = [| 0 .. nodes - 1 |]
       Received = Array.init nodes hears
-      OwnLosses = Array.create nodes 1.0
+      OwnLosses = lazy Array.create nodes 1.0
       // Every candidate is as good as the own estimate: all of stage 2 but the losses, which cost the same at any size.
       Losses = Array.map (Array.map (fun _ -> 1.0))
       BenignRatio = 0.4 }

@@ -68,7 +68,7 @@ let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
     let architecture = experiment.Architecture
     let experiment = { experiment with Participants = someNodes }
     let batches = Passes.batches experiment 0L
-    let plain = Array.map Straightforward.plain batches
+    let plain = Array.map (Experiment.batch experiment 0L >> Straightforward.plain) someNodes
     let own = someNodes |> Array.map (fun node -> estimates[int64 node])
     let eachOwn = someNodes |> Array.map Array.singleton
 
@@ -85,7 +85,7 @@ let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
 let private phases budget (experiment: Experiment) (estimates: torch.Tensor) =
     let architecture, nodes = experiment.Architecture, { experiment with Participants = someNodes }
     let batches = Passes.batches nodes 0L
-    let plain = Array.map Straightforward.plain batches
+    let plain = Array.map (Experiment.batch experiment 0L >> Straightforward.plain) someNodes
     let candidates = [| 11..15 |]
     let lossOf batch row = Straightforward.forward architecture batch estimates[int64 row]
     let state = { Simulation.start experiment with Estimates = estimates }

@@ -67,12 +67,13 @@ let private properties =
               for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
                   testPropertyWithConfig config $"{rule.Name} selects and makes what its reference does of {name}"
                   <| Prop.forAll (Arb.fromGen (Gen.zip (chosen rule) (crowdOf views))) (fun (rule, crowd) ->
-                      match rule.Value.Network with
-                      | Some network ->
-                          match NetworkForm.agree rule.Value network crowd with
+                      let forms = NetworkForm.forms rule.Value
+                      Expect.isNonEmpty forms $"{Chosen.canonical rule} has lost its network form"
+
+                      for form in forms do
+                          match NetworkForm.agree rule.Value form crowd with
                           | Ok() -> ()
-                          | Error violation -> failtest (Violation.text violation)
-                      | None -> failtest $"{Chosen.canonical rule} has lost its network form") ]
+                          | Error violation -> failtest (Violation.text violation)) ]
 
 let private curve run =
     use _ = torch.NewDisposeScope()

@@ -75,7 +75,7 @@ let private agreement =
                     Attacks = [ Runs.choose "bit-flip" Catalogue.attacks ] }
 
             let experiment = Runs.experiment run
-            (Simulation.iterate experiment (Simulation.start experiment)).Selections
+            (Reading.value (Simulation.iterate experiment (Simulation.start experiment)).Told).Selections
 
         let rule = Runs.digits.Rule.Value
         let together, alone = selections rule, selections { rule with Network = None }

@@ -1,11 +1,13 @@
 /// What a GPU computes, many models and nodes at once, tried on the CPU against what the CPU computes.
 module UbarFs.Tests.OnDeviceTests
 
+open System.Threading
 open Expecto
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 open UbarFs.Scenario
 open UbarFs.Testing.Generators
@@ -152,4 +154,147 @@ let private runs =
                   for one, other in Array.zip accuracies others do
                       Expect.isLessThanOrEqual (abs (one - other)) 0.01 "an image or two near a boundary" ]
 
-let tests = testSequenced <| testList "as on a device" [ models; kernels; runs ]
+let private under rule attack =
+    { digits with
+        Rule = choose rule Catalogue.rules
+        Attacks = [ choose attack Catalogue.attacks ] }
+
+/// How often an iteration of each rule for all nodes reads from the device.
+let private expectedReads =
+    [ "average", 0L
+      "dmedian", 0L
+      "bridge", 0L
+      "slsgd", 0L
+      "ubar", 0L
+      "dkrum", 1L
+      "multi-krum", 1L
+      "dbulyan", 1L ]
+
+let private iterations =
+    testList
+        "an iteration"
+        [ for rule, reads in expectedReads do
+              for attack in [ "none"; "gaussian"; "bit-flip"; "label-flip"; "stale"; "silent" ] do
+                  testCase $"of {rule} under {attack} reads so often: {reads}"
+                  <| fun () ->
+                      use _ = torch.NewDisposeScope()
+                      let experiment = experiment (under rule attack)
+
+                      onDevice (fun () ->
+                          let state = (Simulation.iterate experiment (Simulation.start experiment)).State
+                          let before = Transfers.Reads
+                          Simulation.iterate experiment state |> ignore
+                          Expect.equal (Transfers.Reads - before) reads "reads")
+
+                  // Tensors on this device have shapes but no numbers: whatever reads one fails.
+                  if reads = 0L then
+                      testCase $"of {rule} under {attack} needs no number"
+                      <| fun () ->
+                          use _ = torch.NewDisposeScope()
+                          let experiment = experiment (under rule attack)
+                          let samples = experiment.Samples
+                          let images = samples.Images.``to`` (torch.META, copy = true)
+                          let experiment = { experiment with Samples = { samples with Images = images } }
+                          let state = (Simulation.iterate experiment (Simulation.start experiment)).State
+                          Expect.equal state.Estimates.device_type DeviceType.META "still there" ]
+
+/// The evaluations of a run, and how often something was read by the end of each iteration and of each evaluation.
+let private evaluated reached run =
+    let mutable evaluations: Evaluation list = []
+    let mutable reads = []
+    let count kind = reads <- (kind, Transfers.Reads) :: reads
+
+    let observer =
+        { Iterated = fun _ -> count "iteration"
+          Evaluated =
+            fun evaluation ->
+                evaluations <- evaluation :: evaluations
+                count "evaluation"
+          Reached = fun _ midway -> reached midway }
+
+    Training.run observer CancellationToken.None (experiment run) |> ignore
+    List.rev evaluations, List.rev reads
+
+let private told (evaluation: Evaluation) = evaluation.Iterations, evaluation.Selections, evaluation.Diverged
+
+let private training =
+    testList
+        "training"
+        [ testCase "reads when it evaluates, and at no other time"
+          <| fun () ->
+              let _, reads = onDevice (fun () -> evaluated ignore (under "ubar" "bit-flip"))
+
+              for (_, before), (kind, after) in List.pairwise reads do
+                  if kind = "iteration" then
+                      Expect.equal after before "nothing is read"
+                  else
+                      Expect.isGreaterThan after before "something is read"
+
+          for attack in [ "none"; "bit-flip"; "nan" ] do
+              testCase $"tells the same of ubar under {attack}"
+              <| fun () ->
+                  let run = { under "ubar" attack with Training.LastBatch = LastBatch.Keep }
+                  let expected, _ = evaluated ignore run
+                  let evaluations, _ = onDevice (fun () -> evaluated ignore run)
+                  Expect.equal (List.map told evaluations) (List.map told expected) "selections"
+
+                  for one, other in List.zip evaluations expected do
+                      for one, other in Array.zip one.Losses other.Losses do
+                          Expect.floatClose { absolute = 1e-4; relative = 1e-4 } one other "loss"
+
+          testCase "leaves no more unread than it must, and counts what was read in between once"
+          <| fun () ->
+              let run =
+                  { under "ubar" "bit-flip" with
+                      Training.Length = Duration.Iterations 300
+                      Every = Duration.Iterations 300 }
+
+              let expected, _ = onDevice (fun () -> evaluated ignore run)
+
+              let checkpointed (midway: Midway) =
+                  if midway.State.Iteration % 70 = 0 then
+                      Expect.equal midway.Selections.Value.Count (6L * int64 midway.State.Iteration) "all so far"
+
+              let evaluations, _ = onDevice (fun () -> evaluated checkpointed run)
+              Expect.equal (List.map told evaluations) (List.map told expected) "either way"
+
+          testCase "leaves no tensors behind"
+          <| fun () ->
+              let mutable counts = []
+              use _ = torch.NewDisposeScope()
+
+              let observer =
+                  { Iterated = ignore
+                    Evaluated = fun _ -> counts <- torch.Tensor.TotalCount :: counts
+                    Reached = fun _ _ -> () }
+
+              onDevice (fun () ->
+                  Training.run observer CancellationToken.None (experiment (under "ubar" "gaussian")) |> ignore)
+
+              Expect.hasLength counts 4 "as many evaluations"
+              Expect.hasLength (List.distinct counts) 1 "as many live tensors at each"
+
+          testCase "names the iteration in which a rule for all nodes made NaN"
+          <| fun () ->
+              let mutable calls = 0
+
+              let rule =
+                  Rule.aggregating 0.5 (fun view -> Aggregate.ofEstimate (Estimate.mean view.Received))
+                  |> Rule.allAtOnce (fun view ->
+                      calls <- calls + 1
+                      let own = Estimate.rows view.Own view.Pool
+                      NetworkView.withoutStages view (if calls = 4 then own * torch.tensor nanf else own))
+
+              let run = { digits with Rule = { digits.Rule with Name = "mine"; Value = rule } }
+
+              let breach =
+                  try
+                      onDevice (fun () -> evaluated ignore run) |> ignore
+                      failtest "nobody noticed"
+                  with :? BreachException as breach ->
+                      breach
+
+              Expect.equal (breach.Node, breach.Iteration) (None, 4L) "of all nodes"
+              Expect.isGreaterThan calls 4 "nobody waited for it" ]
+
+let tests = testSequenced <| testList "as on a device" [ models; kernels; runs; iterations; training ]

@@ -3,6 +3,7 @@
 module UbarFs.Core.Faults
 
 open TorchSharp
+open UbarFs.Kernels
 
 /// The own estimate with a share of its coordinates, at least one, replaced by a number; others in each iteration.
 let private poisoned (poison: float) share (state: OwnState) =
@@ -13,8 +14,8 @@ let private poisoned (poison: float) share (state: OwnState) =
         Native.number poison (fun poison -> torch.full_like (state.Estimate, poison))
     else
         use scope = torch.NewDisposeScope()
-        let chosen = state.Random.Permutation d |> Array.truncate count |> Array.map int64
-        let indices = torch.tensor (chosen, device = state.Estimate.device)
+        let chosen = state.Random.Permutation d |> Array.truncate count
+        let indices = Transfers.Send(chosen, state.Estimate.device)
         let poisoned = Native.number poison (fun poison -> state.Estimate.index_fill (0L, indices, poison))
         poisoned.MoveToOuterDisposeScope()
 

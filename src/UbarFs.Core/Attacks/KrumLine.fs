@@ -2,6 +2,7 @@ namespace UbarFs.Core
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 
 /// Krum over benign estimates x_1 … x_m and some copies of one Byzantine vector o + γe, as a function of γ. All that
 /// it needs are scalars: ‖o + γe − x_j‖² = ‖o − x_j‖² + 2γ e·(o − x_j) + γ²‖e‖².
@@ -45,7 +46,7 @@ module KrumLine =
         let direction = direction.to_type torch.float64
         let centred = estimates.to_type torch.float64 - origin.to_type torch.float64
         let size = int estimates.shape[0]
-        let gram = centred.mm(centred.t ()).cpu().data<float>().ToArray()
+        let gram = Transfers.Read<float>(centred.mm (centred.t ()))
         let product row other = gram[row * size + other]
         let distance row other = max 0.0 (product row row + product other other - 2.0 * product row other)
 
@@ -54,8 +55,8 @@ module KrumLine =
                 [| 0 .. size - 1 |] |> Array.filter ((<>) row) |> Array.map (distance row) |> Array.sort)
 
         { Squares = Array.init size (fun row -> product row row)
-          Slopes = centred.mv(direction).neg().cpu().data<float>().ToArray()
-          Norm = direction.dot(direction).ToDouble()
+          Slopes = Transfers.Read<float>(centred.mv(direction).neg())
+          Norm = Transfers.Read<float>(direction.dot direction)[0]
           Sorted = sorted
           Prefixes = Array.map (prefixes count) sorted
           Copies = copies

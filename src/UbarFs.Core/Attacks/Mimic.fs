@@ -3,6 +3,7 @@
 module UbarFs.Core.Mimic
 
 open TorchSharp
+open UbarFs.Kernels
 
 let private copyOf (knowledge: Omniscience) (node: int) = Sent.Everyone knowledge.Estimates[int64 node]
 
@@ -30,7 +31,7 @@ let private gram (knowledge: Omniscience) : torch.Tensor =
     let estimates = estimates.to_type torch.float64
     let finite = estimates.isfinite().all(1L, true)
     let known = torch.where (finite, estimates, torch.zeros_like estimates)
-    let count = max 1L (finite.sum().ToInt64())
+    let count = max 1L (Transfers.Read<int64>(finite.sum ())[0])
     let mean = known.sum [| 0L |] |> Native.scaled (1.0 / float count)
     let centred = torch.where (finite, estimates - mean, torch.zeros_like estimates)
     centred.mm(centred.t ()).MoveToOuterDisposeScope()
@@ -39,7 +40,8 @@ let private gram (knowledge: Omniscience) : torch.Tensor =
 /// the leading eigenvector u of the inner products.
 let private influential (knowledge: Omniscience) (gram: torch.Tensor) : int =
     use _ = torch.NewDisposeScope()
-    let struct (_, vectors) = torch.linalg.eigh (gram.cpu ())
+    let gram = torch.tensor(Transfers.Read<float> gram).view gram.shape
+    let struct (_, vectors) = torch.linalg.eigh gram
     let position = vectors.select(1L, -1L).abs().argmax().ToInt64()
     (Network.benign knowledge.Network)[int position]
 

@@ -3,6 +3,7 @@
 module UbarFs.Core.SimpleAttacks
 
 open TorchSharp
+open UbarFs.Kernels
 
 let private none =
     Setting.none Attack.honest
@@ -28,7 +29,7 @@ let private gaussianVector (sigma: float) (state: OwnState) =
     let values = Array.zeroCreate<float32>(int state.Estimate.shape[0])
     state.Random.FillGaussian values
     use scope = torch.NewDisposeScope()
-    let vector = torch.tensor(values).``to``(state.Estimate.dtype, state.Estimate.device)
+    let vector = Transfers.Send(torch.tensor values, state.Estimate.device).to_type state.Estimate.dtype
     (Native.scaled sigma vector).MoveToOuterDisposeScope()
 
 let private gaussian =

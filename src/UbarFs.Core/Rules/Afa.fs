@@ -4,6 +4,7 @@ module UbarFs.Core.Afa
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 
 /// What the posterior of a sender, Beta(α0 + good, β0 + bad), starts from and when it is blocked.
 type Prior = { Alpha: int; Beta: int; Block: float }
@@ -80,7 +81,7 @@ let private recall (view: View) =
     match Map.tryFind memoryKey view.Memory with
     | None -> padded [||], padded [||]
     | Some judgements ->
-        let counts = judgements.cpu().data<float>().ToArray() |> Array.splitInto 2
+        let counts = Transfers.Read<float> judgements |> Array.splitInto 2
         padded counts[0], padded counts[1]
 
 let private remember (good: int[]) (bad: int[]) =
@@ -90,8 +91,9 @@ let private remember (good: int[]) (bad: int[]) =
 /// ⟨x_k, x_l⟩ for all rows of `[m, d]`.
 let private scalarProducts (estimates: torch.Tensor) =
     let estimates = estimates.to_type torch.float64
-    let products = estimates.matmul (estimates.t ())
-    products.cpu().data<float>().ToArray() |> Array.chunkBySize (int estimates.shape[0])
+
+    Transfers.Read<float>(estimates.matmul (estimates.t ()))
+    |> Array.chunkBySize (int estimates.shape[0])
 
 /// R = Σ p_k x_k / Σ p_k over the good.
 let private weightedMean (weights: float[]) kept (view: View) =

@@ -4,12 +4,13 @@ module UbarFs.Core.FlTrust
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 
 let private memoryKey = "previous"
 
 /// TS_j = ReLU(cos(g_j, g_0)) for each row g_j of `[m, d]`, from the lengths of all; 0 for an update of no length.
 let private trust (root: torch.Tensor) rootLength (updates: torch.Tensor) (lengths: float[]) =
-    let products = updates.mv(root).cpu().data<float>().ToArray()
+    let products = Transfers.Read<float>(updates.mv root)
 
     Array.map2
         (fun product length ->

@@ -39,10 +39,7 @@ let private network rho rhoCentral withOwn (view: NetworkView) =
 
     let own =
         if withOwn then
-            Array.map2
-                (fun row finite -> if finite then row else TrimmedMeans.Nobody)
-                view.Own
-                (FiniteRows.Of(view.Pool, view.Own))
+            view.Own
         else
             Array.map (fun _ -> TrimmedMeans.Nobody) view.Own
 

@@ -4,6 +4,7 @@ module UbarFs.Core.Zeno
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 
 let private screenedBy rho = BenignRatio.byzantine rho 1.0 (fun neighbours -> neighbours - 1)
 
@@ -90,7 +91,7 @@ let private candidates rescale (view: View) (v: torch.Tensor) finite =
 
     let factor =
         if rescale then
-            let length = v.norm().ToDouble()
+            let length = Transfers.Read<float>(v.norm ())[0]
             // An update of no length is one of length 0 in every scale.
             fun distance -> if distance > 0.0 then length / distance else 0.0
         else
@@ -110,7 +111,7 @@ let private accept penalty epsilon rescale (view: View) (v: torch.Tensor) =
     let gain = Native.scaled view.Rate (gradients.mv v) - Native.scaled penalty (gradients.square().sum 1L)
 
     let accepted =
-        gain.cpu().data<float>().ToArray()
+        Transfers.Read<float> gain
         |> Array.indexed
         |> Array.filter (fun (_, gain) -> gain >= -view.Rate * epsilon)
         |> Array.map fst

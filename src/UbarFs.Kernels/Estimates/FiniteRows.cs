@@ -13,7 +13,8 @@ public static class FiniteRows
         ArgumentNullException.ThrowIfNull(rows);
         if (RowKernels.IsOnDevice(pool))
         {
-            return OnDevice.Finite(pool, rows);
+            using var scope = torch.NewDisposeScope();
+            return Transfers.Read<bool>(OnDevice.FiniteRows(pool).index(Transfers.Send(rows, pool.device)));
         }
 
         var matrix = RowMatrix.Of(pool);

@@ -39,8 +39,11 @@ public sealed class SquaredDistances
 
         ArgumentNullException.ThrowIfNull(pairs);
         ArgumentOutOfRangeException.ThrowIfNotEqual(pool.shape[0], pairs.Rows, nameof(pairs));
-        var finite = OnDevice.Finite(pool, [.. Enumerable.Range(0, pairs.Rows)]);
-        return new SquaredDistances(pairs, OnDevice.Squares(pool, pairs), finite);
+        using var scope = torch.NewDisposeScope();
+        var (squares, finite) = (OnDevice.Squares(pool, pairs), OnDevice.FiniteRows(pool).to_type(torch.ScalarType.Float64));
+        var numbers = Transfers.Read<double>(torch.cat([squares, finite]));
+        bool[] isFinite = [.. numbers[pairs.Count..].Select(truth => truth != 0.0)];
+        return new SquaredDistances(pairs, numbers[..pairs.Count], isFinite);
     }
 
     internal static SquaredDistances Of(torch.Tensor pool, RowPairs pairs, LaneWidth width)

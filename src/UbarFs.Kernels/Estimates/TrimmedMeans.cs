@@ -17,7 +17,7 @@ public static class TrimmedMeans
     /// <summary>
     /// For list l (not empty) of rows of <paramref name="pool"/> <c>[p, d]</c> and each coordinate, the mean of what is left
     /// without the <c>trims[l]</c> smallest and largest values, and of the value of row <c>extra[l]</c>, which may be
-    /// <see cref="Nobody"/>: <c>[lists, d]</c>. Sums are in float64.
+    /// <see cref="Nobody"/> and takes no part if it is not finite: <c>[lists, d]</c>. Sums are in float64.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] trims, int[] extra) =>
         RowKernels.IsOnDevice(pool)
@@ -38,8 +38,10 @@ public static class TrimmedMeans
         ArgumentNullException.ThrowIfNull(extra);
         var rows = RowMatrix.Of(pool);
         var means = RowKernels.Result(lists, rows);
-        RowKernels.Check([.. extra.Where(row => row != Nobody)], rows.Rows);
-        Lanes.Run(new Kernel(rows, lists, trims, extra, RowMatrix.Of(means)), width);
+        var named = extra.Where(row => row != Nobody).ToArray();
+        var absent = named.Zip(FiniteRows.Of(pool, named)).Where(row => !row.Second).Select(row => row.First).ToHashSet();
+        int[] present = [.. extra.Select(row => absent.Contains(row) ? Nobody : row)];
+        Lanes.Run(new Kernel(rows, lists, trims, present, RowMatrix.Of(means)), width);
         GC.KeepAlive(pool);
         return means;
     }
