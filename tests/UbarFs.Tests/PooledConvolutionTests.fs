@@ -8,6 +8,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
+open UbarFs.Kernels.Vectors
 open UbarFs.Kernels.Images
 open UbarFs.Testing
 

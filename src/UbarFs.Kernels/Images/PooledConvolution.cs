@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using TorchSharp;
 using UbarFs.Kernels.Estimates;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Images;
 

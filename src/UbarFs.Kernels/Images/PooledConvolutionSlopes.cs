@@ -1,6 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
-using UbarFs.Kernels.Estimates;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Images;
 
