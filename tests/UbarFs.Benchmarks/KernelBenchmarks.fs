@@ -7,23 +7,29 @@ open UbarFs.Core
 open UbarFs.Kernels.Estimates
 open UbarFs.Kernels.LibTorch
 
-/// Thirty nodes with a number of neighbours each, and the paper's CIFAR CNN.
+/// A hundred nodes with a number of neighbours each, and 20,000 parameters.
 type KernelBenchmarks() =
 
+    let nodes = [| 0..99 |]
     let mutable pool = null: torch.Tensor
     let mutable lists: int[][] = [||]
+    let mutable trims: int[] = [||]
 
-    [<Params(4, 12, 29)>]
+    /// From few to more than the largest network that is compiled.
+    [<Params(4, 12, 29, 64, 99)>]
     member val Neighbours = 0 with get, set
 
     [<GlobalSetup>]
     member this.Setup() =
         LibTorchLoader.Load() |> ignore
-        pool <- torch.randn (30L, 191_434L)
+        Surroundings.ours ()
+        pool <- torch.randn (int64 nodes.Length, 20_000L)
 
-        let hears node = Array.sort (Array.init this.Neighbours (fun step -> (node + step + 1) % 30))
+        let hears node =
+            Array.sort (Array.init this.Neighbours (fun step -> (node + step + 1) % nodes.Length))
 
-        lists <- Array.init 30 hears
+        lists <- Array.map hears nodes
+        trims <- Array.create nodes.Length (this.Neighbours / 4)
 
     [<Benchmark>]
     member _.Means() =
@@ -36,17 +42,35 @@ type KernelBenchmarks() =
         result.numel ()
 
     [<Benchmark>]
-    member this.MeansAroundMedian() =
-        use result = MeansAroundMedian.Of(pool, lists, Array.create 30 (max 1 (this.Neighbours / 2)))
+    member _.TrimmedMeansWithOwn() =
+        use result = TrimmedMeans.Of(pool, lists, trims, nodes)
         result.numel ()
 
     [<Benchmark>]
-    member _.DistancesFromOwn() = SquaredDistances.Of(pool, RowPairs.Between(30, [| 0..29 |], lists)).IsFinite 0
+    member this.MeansAroundMedian() =
+        use result = MeansAroundMedian.Of(pool, lists, Array.create nodes.Length (this.Neighbours / 2))
+        result.numel ()
 
     [<Benchmark>]
-    member _.DistancesAmongReceived() = SquaredDistances.Of(pool, RowPairs.Among(30, lists)).IsFinite 0
+    member _.DistancesFromOwn() =
+        SquaredDistances.Of(pool, RowPairs.Between(nodes.Length, nodes, lists)).IsFinite 0
+
+    [<Benchmark>]
+    member _.DistancesAmongReceived() = SquaredDistances.Of(pool, RowPairs.Among(nodes.Length, lists)).IsFinite 0
+
+/// A hundred nodes' steps.
+type UpdateBenchmarks() =
+
+    let nodes = [| 0..99 |]
+    let mutable pool = null: torch.Tensor
+
+    [<GlobalSetup>]
+    member _.Setup() =
+        LibTorchLoader.Load() |> ignore
+        Surroundings.ours ()
+        pool <- torch.randn (int64 nodes.Length, 20_000L)
 
     [<Benchmark>]
     member _.Updates() =
-        use result = Guf.steps [| 0..29 |] (Array.create 30 0.5) 0.05 pool pool pool
+        use result = Guf.steps nodes (Array.create nodes.Length 0.5) 0.05 pool pool pool
         result.numel ()

@@ -117,6 +117,16 @@ let private fuzz (minutes: float) =
     finally
         folder.Delete true
 
+/// In this process: BenchmarkDotNet's own would have to find the project from where this is called, and to build it.
+let private kernels options =
+    let summaries =
+        BenchmarkSwitcher
+            .FromTypes([| typeof<KernelBenchmarks>; typeof<UpdateBenchmarks> |])
+            .Run(Array.ofList ("--inProcess" :: options))
+
+    let failed = summaries |> Seq.exists _.HasCriticalValidationErrors
+    if failed then 1 else 0
+
 [<EntryPoint>]
 let main arguments =
     match List.ofArray arguments with
@@ -126,9 +136,8 @@ let main arguments =
     | [ "--growth" ] -> growth None
     | [ "--growth"; "--json"; file ] -> growth (Some file)
     | [ "--fuzz"; minutes ] when fst (Double.TryParse minutes) -> fuzz (float minutes)
-    | "--kernels" :: rest ->
-        BenchmarkSwitcher.FromTypes([| typeof<KernelBenchmarks> |]).Run(Array.ofList rest) |> ignore
-        0
+    | [ "--kernels" ] -> kernels [ "--filter"; "*"; "--job"; "short" ]
+    | "--kernels" :: options -> kernels options
     | _ ->
         eprintfn "%s" usage
         2

@@ -78,6 +78,53 @@ let private trimmed =
 
         close (byTorch combine pool) (TrimmedMeans.Of(pool, lists, trims, extra, width)))
 
+/// Around the numbers of vector registers that machines have, and where networks are no longer compiled.
+let private counts = [ 1; 2; 15; 16; 17; 32; 33; 64; 65 ]
+
+/// The values of each column in ascending order, with +∞ for NaN.
+let private sortedColumns (pool: torch.Tensor) =
+    values pool
+    |> Array.map (fun value -> if Single.IsNaN value then infinity else float value)
+    |> Array.chunkBySize (int pool.shape[1])
+    |> Array.transpose
+    |> Array.map Array.sort
+
+let private perColumn (combine: float[] -> float) columns = columns |> Array.map (combine >> float32) |> torch.tensor
+
+/// Every seventh number is none.
+let private hostile (pool: torch.Tensor) =
+    let numbers = values pool |> Array.mapi (fun index number -> if index % 7 = 3 then nanf else number)
+    torch.tensor(numbers).view_as pool
+
+let private anyNumber =
+    everywhere
+        "trimmed means of any number of rows, hostile ones too, are those of the sorted values"
+        (fun width columns ->
+            for rows in counts do
+                let pool = hostile (pool rows columns)
+                let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
+
+                for trim in List.distinct [ 0; (rows - 1) / 4; (rows - 1) / 2 ] do
+                    let kept (column: float[]) = Array.average column[trim .. rows - 1 - trim]
+
+                    TrimmedMeans.Of(pool, all, [| trim |], [| TrimmedMeans.Nobody |], width)
+                    |> close (perColumn kept sorted))
+
+let private nearest =
+    everywhere "means around the median are those of the nearest values, of any number of rows" (fun width columns ->
+        for rows in counts do
+            // Whole numbers, so that many are equal and many as near.
+            let pool = (pool rows columns).round()
+            let all, sorted = [| [| 0 .. rows - 1 |] |], sortedColumns pool
+
+            for many in List.distinct [ 1; 1 + rows / 3; rows ] do
+                let around (column: float[]) =
+                    let median = (column[(rows - 1) / 2] + column[rows / 2]) / 2.0
+                    let byDistance = column |> List.ofArray |> List.sortBy (fun value -> abs (value - median))
+                    byDistance |> List.truncate many |> List.average
+
+                MeansAroundMedian.Of(pool, all, [| many |], width) |> close (perColumn around sorted))
+
 let private distances =
     everywhere "squared distances are accurate to the last digits" (fun width columns ->
         let pool = pool 9 columns
@@ -175,12 +222,16 @@ let private threads =
         finally
             Workers.Count <- before
 
-let private widthless =
-    everywhere "order statistics are the same at every width" (fun width columns ->
-        let pool = pool 9 columns
-        let counts = [| 1; 1; 3; 5; 2 |]
-        close (MeansAroundMedian.Of(pool, lists, counts)) (MeansAroundMedian.Of(pool, lists, counts, width)))
-
 let tests =
     testSequenced
-    <| testList "kernels" [ means; trimmed; distances; coinciding; largest; networks; threads; widthless ]
+    <| testList
+        "kernels"
+        [ means
+          trimmed
+          anyNumber
+          nearest
+          distances
+          coinciding
+          largest
+          networks
+          threads ]

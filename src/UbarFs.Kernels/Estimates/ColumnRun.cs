@@ -12,30 +12,19 @@ internal static unsafe class ColumnRun
     /// <summary>Columns in a run: a multiple of every width, and enough for the processor to overlap comparisons.</summary>
     public const int Length = 64;
 
-    /// <summary>Copies the rows of a list, with +∞ for NaN. Columns beyond <paramref name="columns"/> are padded.</summary>
+    /// <summary>Copies rows from a column on, with +∞ for NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Load<TLanes, TFloat, TDouble>(
-        RowMatrix pool, ReadOnlySpan<int> list, int column, int columns, float* places)
+    public static void Load<TLanes, TFloat, TDouble>(float** rows, int count, nint column, float* places)
         where TLanes : struct, ILanes<TFloat, TDouble>
         where TFloat : struct
         where TDouble : struct
     {
-        foreach (var row in list)
+        for (var row = 0; row < count; row++, places += Length)
         {
-            var from = pool[row] + column;
-            if (columns < Length)
-            {
-                new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(places, Length));
-                new Span<float>(places + columns, Length - columns).Clear();
-                from = places;
-            }
-
             for (var lane = 0; lane < Length; lane += TLanes.Floats)
             {
-                TLanes.Store(places + lane, TLanes.NanToInfinity(TLanes.Load(from + lane)));
+                TLanes.Store(places + lane, TLanes.NanToInfinity(TLanes.Load(rows[row] + column + lane)));
             }
-
-            places += Length;
         }
     }
 

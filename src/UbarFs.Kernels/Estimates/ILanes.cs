@@ -63,8 +63,6 @@ internal unsafe interface ILanes<TFloat, TDouble>
 
     static abstract TDouble MultiplyAdd(TDouble one, TDouble other, TDouble addend);
 
-    static abstract TDouble Abs(TDouble value);
-
     /// <summary>All bits of a lane where one is less than the other, none elsewhere.</summary>
     static abstract TDouble LessThan(TDouble one, TDouble other);
 

@@ -31,41 +31,20 @@ public static class MeansAroundMedian
 
     private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, int[] counts, RowMatrix means) : IKernel
     {
-        private readonly Comparator[][] _networks = Networks(lists);
-
         public void Run<TLanes, TFloat, TDouble>()
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
-            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
-            var most = lists.Length == 0 ? 0 : lists.Max(list => list.Length);
-
-            // The places, and room for the means of a run.
-            Work.ForEach((pool.Width + width - 1) / width, (most + 1L) * ColumnRun.Length * sizeof(float), (block, scratch) =>
-            {
-                var end = Math.Min(pool.Width, (block + 1) * width);
-                for (var list = 0; list < lists.Length; list++)
-                {
-                    for (var column = block * width; column < end; column += ColumnRun.Length)
-                    {
-                        var columns = Math.Min(ColumnRun.Length, end - column);
-                        Mean<TLanes, TFloat, TDouble>(list, column, columns, (float*)scratch);
-                    }
-                }
-            });
-        }
-
-        private static Comparator[][] Networks(int[][] lists)
-        {
-            var made = lists.Select(list => list.Length).Distinct().ToDictionary(count => count, SortingNetwork.Sort);
-            return [.. lists.Select(list => made[list.Length])];
+            Ordering[] orderings = [.. lists.Select(list => Orderings<TLanes, TFloat, TDouble>.Sort(list.Length))];
+            OrderedLists.ForEach(pool, lists, orderings, Mean<TLanes, TFloat, TDouble>);
         }
 
         // In ascending order the nearest values are neighbours. Starting from the `count` smallest, the smallest member
-        // goes and the next larger value comes while that one is nearer; so value k of m is left out if it went, which
-        // only the first m − count can, or if it did not come, which only the last m − count can.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        // goes and the next larger value comes while that one is nearer, which it can be only if the member lies below the
+        // median. So value k of m is left out if it went, which only the first m − count can, or if it did not come,
+        // which only the last m − count can.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static TDouble SumNearest<TLanes, TFloat, TDouble>(float* places, int many, int count)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
@@ -79,19 +58,18 @@ public static class MeansAroundMedian
             for (var rank = 0; rank < many; rank++)
             {
                 var value = TLanes.Widen(places + (rank * ColumnRun.Length));
-                var distance = TLanes.Abs(TLanes.Subtract(value, median));
                 var summand = value;
                 if (rank + count < many)
                 {
                     var next = TLanes.Widen(places + ((rank + count) * ColumnRun.Length));
-                    var goes = TLanes.LessThan(TLanes.Abs(TLanes.Subtract(next, median)), distance);
+                    var goes = TLanes.LessThan(TLanes.Subtract(next, median), TLanes.Subtract(median, value));
                     summand = TLanes.Select(goes, default, summand);
                 }
 
                 if (rank >= count)
                 {
                     var gone = TLanes.Widen(places + ((rank - count) * ColumnRun.Length));
-                    var comes = TLanes.LessThan(distance, TLanes.Abs(TLanes.Subtract(gone, median)));
+                    var comes = TLanes.LessThan(TLanes.Subtract(value, median), TLanes.Subtract(median, gone));
                     summand = TLanes.Select(comes, summand, default);
                 }
 
@@ -102,24 +80,38 @@ public static class MeansAroundMedian
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Mean<TLanes, TFloat, TDouble>(int list, int column, int columns, float* scratch)
+        private void Mean<TLanes, TFloat, TDouble>(int list, int column, int columns, float* places)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
             var many = lists[list].Length;
             var count = Math.Min(counts[list], many);
-            var places = scratch + ColumnRun.Length;
-            ColumnRun.Load<TLanes, TFloat, TDouble>(pool, lists[list], column, columns, places);
-            ColumnRun.Order<TLanes, TFloat, TDouble>(places, _networks[list]);
             var share = TLanes.Broadcast(1.0 / count);
-            for (var lane = 0; lane < ColumnRun.Length; lane += TLanes.Floats / 2)
+            var to = means[list] + column;
+            var lanes = TLanes.Floats / 2;
+            for (var lane = 0; lane < columns; lane += lanes)
             {
-                var sum = SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count);
-                TLanes.StoreNarrow(scratch + lane, TLanes.Multiply(sum, share));
+                var mean = TLanes.Multiply(SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count), share);
+                if (lane + lanes <= columns)
+                {
+                    TLanes.StoreNarrow(to + lane, mean);
+                }
+                else
+                {
+                    StoreFirst<TLanes, TFloat, TDouble>(to + lane, columns - lane, mean);
+                }
             }
+        }
 
-            new ReadOnlySpan<float>(scratch, columns).CopyTo(new Span<float>(means[list] + column, columns));
+        private static void StoreFirst<TLanes, TFloat, TDouble>(float* to, int lanes, TDouble value)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            var all = stackalloc float[TLanes.Floats / 2];
+            TLanes.StoreNarrow(all, value);
+            new ReadOnlySpan<float>(all, lanes).CopyTo(new Span<float>(to, lanes));
         }
     }
 }

@@ -58,8 +58,6 @@ internal readonly unsafe struct MiddleLanes : ILanes<Vector256<float>, Vector256
     public static Vector256<double> MultiplyAdd(Vector256<double> one, Vector256<double> other, Vector256<double> addend) =>
         Vector256.MultiplyAddEstimate(one, other, addend);
 
-    public static Vector256<double> Abs(Vector256<double> value) => Vector256.Abs(value);
-
     public static Vector256<double> LessThan(Vector256<double> one, Vector256<double> other) => Vector256.LessThan(one, other);
 
     public static Vector256<double> Select(Vector256<double> mask, Vector256<double> one, Vector256<double> other) =>

@@ -59,8 +59,6 @@ internal readonly unsafe struct NarrowLanes : ILanes<Vector128<float>, Vector128
     public static Vector128<double> MultiplyAdd(Vector128<double> one, Vector128<double> other, Vector128<double> addend) =>
         Vector128.MultiplyAddEstimate(one, other, addend);
 
-    public static Vector128<double> Abs(Vector128<double> value) => Vector128.Abs(value);
-
     public static Vector128<double> LessThan(Vector128<double> one, Vector128<double> other) => Vector128.LessThan(one, other);
 
     public static Vector128<double> Select(Vector128<double> mask, Vector128<double> one, Vector128<double> other) =>

@@ -127,9 +127,9 @@ public static class OnDevice
 
             var ascending = Ascending(values, padded);
             var median = At(ascending, lower).mul(half).add(At(ascending, upper).mul(half));
-            var distance = ascending.subtract(median).abs();
-            var goes = At(distance, nextPlace).less(distance) & hasNext;
-            var comes = distance.less(At(distance, gonePlace)) | ~hasGone;
+            var (above, below) = (ascending.subtract(median), median.subtract(ascending));
+            var goes = At(above, nextPlace).less(below) & hasNext;
+            var comes = above.less(At(below, gonePlace)) | ~hasGone;
             return Zeroed(ascending, isListed & ~goes & comes).sum(1).div(count);
         }).MoveToOuterDisposeScope();
     }

@@ -30,12 +30,14 @@ public static class RowMeans
             where TFloat : struct
             where TDouble : struct
         {
-            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
+            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 512, 4096);
             Work.ForEach(((pool.Width - 1) / width) + 1, 0, (block, _) =>
             {
                 var (start, end) = (block * width, Math.Min(pool.Width, (block + 1) * width));
+                var ahead = new RowsAhead(pool, lists, start, end);
                 for (var list = 0; list < lists.Length; list++)
                 {
+                    ahead.After(list);
                     Mean<TLanes, TFloat, TDouble>(lists[list], means[list], start, end);
                 }
             });

@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.CompilerServices;
 using TorchSharp;
@@ -47,52 +46,19 @@ public static class TrimmedMeans
         return means;
     }
 
-    private sealed unsafe class Kernel : IKernel
+    private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, int[] trims, int[] extra, RowMatrix means) : IKernel
     {
-        private readonly RowMatrix _pool, _means;
-        private readonly int[][] _lists;
-        private readonly int[] _trims, _extra;
-
-        // What each list needs; lists of one length and trim share it.
-        private readonly Comparator[][] _networks;
-
-        public Kernel(RowMatrix pool, int[][] lists, int[] trims, int[] extra, RowMatrix means)
-        {
-            (_pool, _lists, _trims, _extra, _means) = (pool, lists, trims, extra, means);
-            var made = new Dictionary<(int, int), Comparator[]>();
-            _networks = new Comparator[lists.Length][];
-            for (var list = 0; list < lists.Length; list++)
-            {
-                var (count, trim) = (lists[list].Length, trims[list]);
-                if (!made.TryGetValue((count, trim), out var network))
-                {
-                    network = SortingNetwork.Select(count, trim, count - trim);
-                    made.Add((count, trim), network);
-                }
-
-                _networks[list] = network;
-            }
-        }
-
         public void Run<TLanes, TFloat, TDouble>()
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
-            var width = RowKernels.BlockWidth(_pool.Rows, sizeof(float), 256, 4096);
-            var most = _lists.Length == 0 ? 0 : _lists.Max(list => list.Length);
-            Work.ForEach((_pool.Width + width - 1) / width, (long)most * ColumnRun.Length * sizeof(float), (block, scratch) =>
-            {
-                var end = Math.Min(_pool.Width, (block + 1) * width);
-                for (var list = 0; list < _lists.Length; list++)
-                {
-                    for (var column = block * width; column < end; column += ColumnRun.Length)
-                    {
-                        var columns = Math.Min(ColumnRun.Length, end - column);
-                        Mean<TLanes, TFloat, TDouble>(list, column, columns, (float*)scratch);
-                    }
-                }
-            });
+            Ordering[] orderings =
+            [
+                .. lists.Zip(trims, (list, trim) =>
+                    Orderings<TLanes, TFloat, TDouble>.Select(list.Length, trim, list.Length - trim)),
+            ];
+            OrderedLists.ForEach(pool, lists, orderings, Mean<TLanes, TFloat, TDouble>);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -101,18 +67,16 @@ public static class TrimmedMeans
             where TFloat : struct
             where TDouble : struct
         {
-            ColumnRun.Load<TLanes, TFloat, TDouble>(_pool, _lists[list], column, columns, places);
-            ColumnRun.Order<TLanes, TFloat, TDouble>(places, _networks[list]);
-            var (first, end) = (_trims[list], _lists[list].Length - _trims[list]);
-            var hasExtra = _extra[list] != Nobody;
+            var (first, end) = (trims[list], lists[list].Length - trims[list]);
+            var hasExtra = extra[list] != Nobody;
             var share = 1.0 / (end - first + (hasExtra ? 1 : 0));
-            var mean = _means[list] + column;
-            var extra = hasExtra ? _pool[_extra[list]] + column : null;
+            var mean = means[list] + column;
+            var own = hasExtra ? pool[extra[list]] + column : null;
             var lanes = TLanes.Floats / 2;
             var lane = 0;
             for (; lane + lanes <= columns; lane += lanes)
             {
-                var sum = hasExtra ? TLanes.Widen(extra + lane) : default;
+                var sum = hasExtra ? TLanes.Widen(own + lane) : default;
                 for (var place = first; place < end; place++)
                 {
                     sum = TLanes.Add(sum, TLanes.Widen(places + (place * ColumnRun.Length) + lane));
@@ -123,7 +87,7 @@ public static class TrimmedMeans
 
             for (; lane < columns; lane++)
             {
-                var sum = hasExtra ? extra[lane] : 0.0;
+                var sum = hasExtra ? own[lane] : 0.0;
                 for (var place = first; place < end; place++)
                 {
                     sum += places[(place * ColumnRun.Length) + lane];

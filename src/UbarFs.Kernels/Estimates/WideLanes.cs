@@ -58,8 +58,6 @@ internal readonly unsafe struct WideLanes : ILanes<Vector512<float>, Vector512<d
     public static Vector512<double> MultiplyAdd(Vector512<double> one, Vector512<double> other, Vector512<double> addend) =>
         Vector512.MultiplyAddEstimate(one, other, addend);
 
-    public static Vector512<double> Abs(Vector512<double> value) => Vector512.Abs(value);
-
     public static Vector512<double> LessThan(Vector512<double> one, Vector512<double> other) => Vector512.LessThan(one, other);
 
     public static Vector512<double> Select(Vector512<double> mask, Vector512<double> one, Vector512<double> other) =>
