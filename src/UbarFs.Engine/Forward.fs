@@ -68,7 +68,7 @@ module Forward =
         match layers, blocks with
         | [], _ -> flow
         | Layer.Convolution(_, _, padding) :: Layer.MaxPool pool :: rest, weight :: bias :: others when
-            PooledConvolution.Takes(asImages flow, weight)
+            PooledConvolution.Takes(asImages flow, weight, padding, pool)
             ->
             PooledConvolution.Of(asImages flow, weight, bias, padding, pool) |> through rest others
         | Layer.Convolution(_, kernel, padding) :: rest, weight :: bias :: others ->

@@ -55,13 +55,14 @@ let private withoutTimings (file: string) =
 
 let private digest (file: string) = Convert.ToHexString(SHA256.HashData(File.ReadAllBytes file))
 
-/// All that a store holds but timings, by file: tables as text, other files as digests.
+/// All that a store holds but timings, by file: tables as text, other files as digests. The drafts of a killed process may
+/// be there for a minute.
 let outcome (store: string) : Map<string, string> =
     let tables = [ "results.csv"; "metrics.csv" ]
     let ignored = [ "run.json"; "log.txt"; "report.html"; ".results.lock" ]
 
     Directory.EnumerateFiles(store, "*", SearchOption.AllDirectories)
-    |> Seq.filter (fun file -> not (List.contains (Path.GetFileName file |> string) ignored))
+    |> Seq.filter (fun file -> not (List.contains (Path.GetFileName file |> string) ignored || file.EndsWith ".tmp"))
     |> Seq.map (fun file ->
         let isTable = List.contains (Path.GetFileName file |> string) tables
         Path.GetRelativePath(store, file), (if isTable then withoutTimings file else digest file))

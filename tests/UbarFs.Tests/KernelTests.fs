@@ -8,6 +8,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
+open UbarFs.Kernels.Vectors
 
 let private widths =
     [ LaneWidth.Narrow; LaneWidth.Middle; LaneWidth.Wide ]

@@ -8,6 +8,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
+open UbarFs.Kernels.Vectors
 open UbarFs.Kernels.Images
 open UbarFs.Testing
 
@@ -25,12 +26,12 @@ type private Case =
 /// Sizes up to several vectors in each direction, of which something is left after pooling.
 let private cases =
     gen {
-        let! images = Gen.choose (1, 4)
-        let! channels = Gen.elements [ 1; 2; 3; 5; 16; 17 ]
-        let! outputs = Gen.elements [ 4; 8; 12; 16; 32; 40 ]
-        let! kernel = Gen.choose (1, 5)
-        let! padding = Gen.choose (0, 2)
-        let! pool = Gen.choose (1, 4)
+        let! images = Gen.choose (0, 4)
+        let! channels = Gen.elements [ 1; 2; 3; 5; 16; 17; 35 ]
+        let! outputs = Gen.elements [ 4; 5; 7; 8; 12; 16; 20; 32; 40; 50 ]
+        let! kernel = Gen.choose (1, 7)
+        let! padding = Gen.choose (0, 4)
+        let! pool = Gen.choose (1, 6)
         let smallest = max 1 (kernel + pool - 1 - 2 * padding)
         let! height = Gen.choose (smallest, smallest + 14)
         let! width = Gen.choose (smallest, smallest + 30)
@@ -53,10 +54,15 @@ let private gaussian seed name (shape: int list) : torch.Tensor =
     KeyedRandom(seed, name, 0, 0L).FillGaussian numbers
     torch.tensor(numbers).view(shape |> List.map int64 |> Array.ofList)
 
-let private inputs case =
-    gaussian case.Seed "images" [ case.Images; case.Channels; case.Height; case.Width ],
-    gaussian case.Seed "weight" [ case.Outputs; case.Channels; case.Kernel; case.Kernel ],
-    gaussian case.Seed "bias" [ case.Outputs ]
+let private drawn (numbers: torch.Tensor -> torch.Tensor) case =
+    numbers (gaussian case.Seed "images" [ case.Images; case.Channels; case.Height; case.Width ]),
+    numbers (gaussian case.Seed "weight" [ case.Outputs; case.Channels; case.Kernel; case.Kernel ]),
+    numbers (gaussian case.Seed "bias" [ case.Outputs ])
+
+/// Small whole numbers: their sums are exact in any order, and many are equal.
+let private whole = drawn (fun numbers -> (numbers + numbers).round())
+
+let private gaussians = drawn id
 
 let private byTorch case (images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) : torch.Tensor =
     let padding = int64 case.Padding
@@ -67,7 +73,7 @@ let private byTorch case (images: torch.Tensor, weight: torch.Tensor, bias: torc
     )
 
 let private slopesLike (maxima: torch.Tensor) seed =
-    gaussian seed "slopes" (maxima.shape |> Array.map int |> List.ofArray)
+    (gaussian seed "slopes" (maxima.shape |> Array.map int |> List.ofArray)).round()
 
 /// The gradients of images, weights and bias when something is learnt through an operation.
 let private learnt operation (images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) seed =
@@ -78,10 +84,22 @@ let private learnt operation (images: torch.Tensor, weight: torch.Tensor, bias: 
 
 let private ours case (images, weight, bias) = PooledConvolution.Of(images, weight, bias, case.Padding, case.Pool)
 
-/// Sums of thousands of numbers, in another order.
-let private close (one: torch.Tensor) (other: torch.Tensor) =
-    let largest = max 1.0 (other.abs().max().ToDouble())
-    one.shape = other.shape && (one - other).abs().max().ToDouble() <= 1e-5 * largest
+/// What the kernel makes of whole numbers in vectors of a width: maxima, places and gradients.
+let private atWidth case width : torch.Tensor list =
+    let images, weight, bias = whole case
+
+    let struct (maxima, places) =
+        PooledConvolution.Forward(images, weight, bias, case.Padding, case.Pool, true, width)
+
+    let places = nonNull places
+    let slopes = slopesLike maxima case.Seed
+
+    let struct (ofWeight, ofImages) =
+        PooledConvolution.Backward(images, weight, places, slopes, case.Padding, case.Pool, true, width)
+
+    [ maxima; places; ofWeight; nonNull ofImages ]
+
+let private equal (one: torch.Tensor) (other: torch.Tensor) = one.Equals other
 
 let private widths =
     [ LaneWidth.Narrow; LaneWidth.Middle; LaneWidth.Wide ]
@@ -96,84 +114,79 @@ let private law name check =
 let private laws =
     testList
         "laws"
-        [ law "the maxima are libtorch's, at every width" (fun case ->
-              let images, weight, bias = inputs case
-              let expected = byTorch case (images, weight, bias)
+        [ law "the maxima are libtorch's" (fun case ->
+              let inputs = whole case
+              equal (ours case inputs) (byTorch case inputs))
 
-              widths
-              |> List.forall (fun width ->
-                  let struct (maxima, places) =
-                      PooledConvolution.Forward(images, weight, bias, case.Padding, case.Pool, true, width)
-
-                  close maxima expected && not (isNull places)))
-
-          law "the gradients are libtorch's" (fun case ->
-              let inputs = inputs case
+          law "the gradients are libtorch's, and of equal maxima the first has the slope" (fun case ->
+              let inputs = whole case
               let expected = learnt (byTorch case) inputs case.Seed
-              List.forall2 close (learnt (ours case) inputs case.Seed) expected)
+              List.forall2 equal (learnt (ours case) inputs case.Seed) expected)
 
-          law "the gradients are the same at every width" (fun case ->
-              let images, weight, bias = inputs case
-
-              let struct (maxima, places) =
-                  PooledConvolution.Forward(images, weight, bias, case.Padding, case.Pool, true, Lanes.Widest)
-
-              let slopes = slopesLike maxima case.Seed
-
-              let gradients width =
-                  let struct (ofWeight, ofImages) =
-                      PooledConvolution.Backward(
-                          images,
-                          weight,
-                          nonNull places,
-                          slopes,
-                          case.Padding,
-                          case.Pool,
-                          true,
-                          width
-                      )
-
-                  [ ofWeight; nonNull ofImages ]
-
-              let expected = gradients Lanes.Widest
-              widths |> List.forall (fun width -> List.forall2 close (gradients width) expected))
+          law "maxima, places and gradients are the same at every width" (fun case ->
+              let expected = atWidth case Lanes.Widest
+              widths |> List.forall (fun width -> List.forall2 equal (atWidth case width) expected))
 
           law "training sees the values that are seen without gradients, to the bit" (fun case ->
-              let inputs = inputs case
+              let inputs = gaussians case
               let learning = ours case inputs
               use _ = torch.no_grad ()
-              learning.detach().Equals(ours case inputs))
+              equal (learning.detach ()) (ours case inputs))
 
           law "how images lie in memory makes no difference" (fun case ->
-              let images, weight, bias = inputs case
+              let images, weight, bias = gaussians case
               let laidOut = images.permute(0L, 2L, 3L, 1L).contiguous().permute(0L, 3L, 1L, 2L)
-              (ours case (images, weight, bias)).Equals(ours case (laidOut, weight, bias)))
-
-          law "of equal maxima the first has the slope" (fun case ->
-              let images, weight, bias = inputs case
-              // Sums of whole numbers are exact in any order.
-              let inputs = images.sign (), weight.sign (), bias.sign ()
-              let expected = learnt (byTorch case) inputs case.Seed
-              List.forall2 close (learnt (ours case) inputs case.Seed) expected)
+              equal (ours case (images, weight, bias)) (ours case (laidOut, weight, bias)))
 
           law "NaN in an image spreads as in libtorch" (fun case ->
-              let images, weight, bias = inputs case
-              images[0L, 0L, 0L, 0L] <- torch.tensor nanf
+              let images, weight, bias = gaussians case
+              let first = images.narrow(0L, 0L, min 1L images.shape[0]).narrow(2L, 0L, 1L)
+              Native.number nan first.fill_ |> ignore
               let expected: torch.Tensor = byTorch case (images, weight, bias)
-              ((ours case (images, weight, bias)).isnan()).Equals(expected.isnan ())) ]
+              equal ((ours case (images, weight, bias)).isnan()) (expected.isnan ())) ]
+
+let private accuracy =
+    testCase "sums over a large batch are as exact as float32 tells"
+    <| fun () ->
+        use _ = torch.NewDisposeScope()
+
+        let case =
+            { Images = 300
+              Channels = 3
+              Height = 20
+              Width = 20
+              Outputs = 16
+              Kernel = 3
+              Padding = 0
+              Pool = 2
+              Seed = 3L }
+
+        let images, weight, bias = gaussians case
+        let slopes = slopesLike (ours case (images, weight, bias)) 3L
+        let wide (tensor: torch.Tensor) = tensor.to_type torch.float64
+        let exact = (wide weight).requires_grad_()
+        let maxima = byTorch case (wide images, exact, wide bias)
+        let expected = Seq.head (torch.autograd.grad ([| maxima |], [| exact |], [| wide slopes |]))
+        let learnt = learnt (ours case) (images, weight, bias) 3L
+        let actual = wide learnt[1]
+        let largest = expected.abs().max().ToDouble()
+        Expect.isLessThan ((actual - expected).abs().max().ToDouble() / largest) 1e-6 "the largest error"
 
 let private refusals =
-    let takes (images: torch.Tensor) outputs kernel =
-        let channels = int64 images.shape[1]
-        PooledConvolution.Takes(images, torch.zeros ([| outputs; channels; kernel; kernel |], dtype = images.dtype))
+    let takes (images: torch.Tensor) (weight: int64 list) padding pool =
+        PooledConvolution.Takes(images, torch.zeros (Array.ofList weight, dtype = images.dtype), padding, pool)
 
-    testCase "other types and numbers of outputs are left to libtorch"
+    testCase "what libtorch does better, or cannot be done here, is left to it"
     <| fun () ->
         use _ = torch.NewDisposeScope()
         let images = torch.zeros [| 2L; 3L; 8L; 8L |]
-        Expect.isTrue (takes images 16L 3L) "vectors of outputs"
-        Expect.isFalse (takes images 6L 3L) "no whole number of vectors"
-        Expect.isFalse (takes (images.to_type torch.float64) 16L 3L) "float64"
+        Expect.isTrue (takes images [ 16L; 3L; 3L; 3L ] 0 2) "an ordinary layer"
+        Expect.isFalse (takes images [ 3L; 3L; 3L; 3L ] 0 2) "too few outputs for a vector"
+        Expect.isFalse (takes images [ 16L; 3L; 3L; 2L ] 0 2) "patches that are no squares"
+        Expect.isFalse (takes images [ 16L; 3L; 3L; 3L ] 0 1) "no pooling"
+        Expect.isFalse (takes images [ 16L; 3L; 3L; 3L ] 2000 2) "more padding than places can count"
+        Expect.isFalse (takes (torch.zeros [| 1L; 65L; 8L; 8L |]) [ 16L; 65L; 3L; 3L ] 0 2) "many channels"
+        Expect.isFalse (takes (images.to_type torch.float64) [ 16L; 3L; 3L; 3L ] 0 2) "float64"
 
 let private manyThreads =
     testCase "threads that learn beside each other do not disturb each other"
@@ -191,7 +204,7 @@ let private manyThreads =
 
         let gradients seed =
             use _ = torch.NewDisposeScope()
-            let gradients = learnt (ours case) (inputs { case with Seed = seed }) seed
+            let gradients = learnt (ours case) (gaussians { case with Seed = seed }) seed
             gradients |> List.map (fun gradient -> gradient.data<float32>().ToArray())
 
         let expected = Array.init 40 (int64 >> gradients)
@@ -215,7 +228,7 @@ let private memory =
 
         let learn () =
             use _ = torch.NewDisposeScope()
-            learnt (ours case) (inputs case) 1L |> ignore
+            learnt (ours case) (gaussians case) 1L |> ignore
 
         learn ()
         let before = torch.Tensor.TotalCount
@@ -225,4 +238,5 @@ let private memory =
 
         Expect.equal torch.Tensor.TotalCount before "tensors"
 
-let tests = testList "pooled convolution" [ laws; refusals; manyThreads; testSequenced memory ]
+let tests =
+    testList "pooled convolution" [ laws; accuracy; refusals; manyThreads; testSequenced memory ]

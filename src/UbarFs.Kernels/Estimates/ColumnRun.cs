@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using System.Runtime.CompilerServices;
 using TorchSharp;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

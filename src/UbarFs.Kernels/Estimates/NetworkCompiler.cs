@@ -1,6 +1,7 @@
 using System;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using TorchSharp;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

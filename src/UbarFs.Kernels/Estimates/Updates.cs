@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using TorchSharp;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 

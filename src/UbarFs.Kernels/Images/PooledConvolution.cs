@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using TorchSharp;
 using UbarFs.Kernels.Estimates;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Images;
 
@@ -12,19 +13,25 @@ namespace UbarFs.Kernels.Images;
 /// </summary>
 public static class PooledConvolution
 {
+    // What libtorch's convolutions are faster with; and places are float32 numbers, which count to 2²⁴.
+    private const int SmallestPool = 2, MostChannels = 64, MostNumbers = 1 << 24;
+
     /// <summary>
-    /// Whether images <c>[b, c, h, w]</c> and weights <c>[out, c, k, k]</c> can be taken: float32 on the CPU, with a number of
-    /// outputs that fills vectors.
+    /// Whether images <c>[b, c, h, w]</c>, weights <c>[out, c, k, k]</c> and a pooling are better taken here than by libtorch:
+    /// float32 on the CPU, of a size for which this is the faster way.
     /// </summary>
-    public static bool Takes(torch.Tensor images, torch.Tensor weight)
+    public static bool Takes(torch.Tensor images, torch.Tensor weight, int padding, int pool)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(weight);
         return IsOurs(images) && IsOurs(weight)
-            && weight.shape[2] == weight.shape[3] && weight.shape[0] % NarrowLanes.Floats == 0;
+            && weight.shape[0] >= NarrowLanes.Floats && weight.shape[1] <= MostChannels && weight.shape[2] == weight.shape[3]
+            && pool >= SmallestPool && weight.numel() <= MostNumbers && Framed(2) * Framed(3) <= MostNumbers / weight.shape[1];
 
         static bool IsOurs(torch.Tensor tensor) =>
             tensor.dtype == torch.ScalarType.Float32 && tensor.device_type == DeviceType.CPU && tensor.dim() == 4;
+
+        long Framed(int side) => images.shape[side] + (2L * padding);
     }
 
     /// <summary>
@@ -70,12 +77,12 @@ public static class PooledConvolution
     private static torch.Tensor ByPixel(torch.Tensor images) => images.detach().permute(0, 2, 3, 1).contiguous();
 
     /// <summary>The memory of a contiguous tensor, valid while somebody holds the tensor.</summary>
-    private static unsafe float* Numbers(torch.Tensor tensor) => RowMatrix.Of(tensor.view(tensor.shape[0], -1)).First;
+    private static unsafe float* Numbers(torch.Tensor tensor) => RowMatrix.Of(tensor.flatten().unsqueeze(0)).First;
 
     /// <summary>The widest vectors, up to a width, that the outputs fill.</summary>
     private static LaneWidth Fitting(int outputs, LaneWidth width) =>
-        width == LaneWidth.Wide && outputs % WideLanes.Floats == 0 ? LaneWidth.Wide
-        : width >= LaneWidth.Middle && outputs % MiddleLanes.Floats == 0 ? LaneWidth.Middle
+        width == LaneWidth.Wide && outputs >= WideLanes.Floats ? LaneWidth.Wide
+        : width >= LaneWidth.Middle && outputs >= MiddleLanes.Floats ? LaneWidth.Middle
         : LaneWidth.Narrow;
 
     private sealed class Differentiable : torch.autograd.SingleTensorFunction<Differentiable>

@@ -1,18 +1,18 @@
 using System;
 using System.Runtime.CompilerServices;
-using UbarFs.Kernels.Estimates;
+using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Images;
 
 /// <summary>
 /// The way back: each maximum's slope goes along the patch it came from, and along the weights it was made with; nothing else
 /// has a slope. A row of a patch is a few vectors, the last of which may reach beyond it: the weights there are zero, and
-/// nobody looks at the gradients.
+/// nobody looks at the gradients. (Slopes that are not finite so spread a little further than in libtorch.)
 /// </summary>
 internal sealed unsafe class PooledConvolutionSlopes(
     PooledShape shape, float* images, float* weight, float* places, float* slopes, float* ofWeight, float* ofImages) : IKernel
 {
-    // As many slopes are added in float32, the rest in float64.
+    // The slopes of about as many squares are added by themselves, and then to the rest: rounding does less that way.
     private const int Together = 1024;
 
     public void Run<TLanes, TFloat, TDouble>()
@@ -22,13 +22,17 @@ internal sealed unsafe class PooledConvolutionSlopes(
     {
         var run = (shape.Run + TLanes.Floats - 1) / TLanes.Floats * TLanes.Floats;
         var count = shape.Outputs * shape.Kernel * run;
-        using var weights = new Floats(count);
-        using var sums = new Floats(count);
-        using var frame = new Floats(Frame.Length(shape));
-        using var ofFrame = new Floats(Frame.Length(shape));
-        var totals = new double[count];
+        using var weights = new Scratch(ofImages == null ? 0 : count);
+        using var sums = new Scratch(count);
+        using var totals = new Scratch(count);
+        using var frame = new Scratch(Frame.Length(shape));
+        using var ofFrame = new Scratch(ofImages == null ? 0 : Frame.Length(shape));
         var atOnce = Math.Max(1, Together / (shape.PooledHeight * shape.PooledWidth));
-        ForEachWeight(run, (padded, plain) => weights.First[padded] = weight[plain]);
+        if (ofImages != null)
+        {
+            ByRow(weight, weights.First, run, unpack: false);
+        }
+
         for (var image = 0; image < shape.Images; image++)
         {
             Frame.Fill(shape, images + (image * shape.ImageLength), frame.First);
@@ -41,12 +45,12 @@ internal sealed unsafe class PooledConvolutionSlopes(
 
             if ((image + 1) % atOnce == 0 || image + 1 == shape.Images)
             {
-                Add(sums.Span, totals);
+                AddProducts<TLanes, TFloat, TDouble>(TLanes.Broadcast(1f), sums.First, 0, totals.First, 0, 1, count);
                 sums.Clear();
             }
         }
 
-        ForEachWeight(run, (padded, plain) => ofWeight[plain] = (float)totals[padded]);
+        ByRow(ofWeight, totals.First, run, unpack: true);
     }
 
     /// <summary>to += factor · from, for as many rows of so many numbers that are so far from each other.</summary>
@@ -66,14 +70,6 @@ internal sealed unsafe class PooledConvolutionSlopes(
 
             from += fromStep;
             to += toStep;
-        }
-    }
-
-    private static void Add(ReadOnlySpan<float> sums, Span<double> totals)
-    {
-        for (var index = 0; index < totals.Length; index++)
-        {
-            totals[index] += sums[index];
         }
     }
 
@@ -106,17 +102,30 @@ internal sealed unsafe class PooledConvolutionSlopes(
         }
     }
 
-    /// <summary>Where each weight is among those whose rows are filled up to so many numbers, and where it is in the tensor.</summary>
-    private void ForEachWeight(int run, Action<int, int> place)
+    /// <summary>
+    /// Copies a tensor's weights to where each row of a patch has so many numbers, in the order of a framed image, or back.
+    /// </summary>
+    private void ByRow(float* tensor, float* rows, int run, bool unpack)
     {
+        var square = shape.Kernel * shape.Kernel;
         for (var output = 0; output < shape.Outputs; output++)
         {
-            for (var tap = 0; tap < shape.Taps; tap++)
+            for (var place = 0; place < square; place++)
             {
-                var (row, number) = Math.DivRem(tap, shape.Run);
-                var (column, channel) = Math.DivRem(number, shape.Channels);
-                var plain = (((((output * shape.Channels) + channel) * shape.Kernel) + row) * shape.Kernel) + column;
-                place((((output * shape.Kernel) + row) * run) + number, plain);
+                var from = tensor + (output * shape.Taps) + place;
+                var (row, column) = Math.DivRem(place, shape.Kernel);
+                var to = rows + (((output * shape.Kernel) + row) * run) + (column * shape.Channels);
+                for (var channel = 0; channel < shape.Channels; channel++)
+                {
+                    if (unpack)
+                    {
+                        from[channel * square] = to[channel];
+                    }
+                    else
+                    {
+                        to[channel] = from[channel * square];
+                    }
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace UbarFs.Kernels.Estimates;
+namespace UbarFs.Kernels.Vectors;
 
 /// <summary>128 bits, on any machine; where there are none, the runtime emulates them.</summary>
 internal readonly unsafe struct NarrowLanes : ILanes<Vector128<float>, Vector128<double>>

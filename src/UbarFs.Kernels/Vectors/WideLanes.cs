@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace UbarFs.Kernels.Estimates;
+namespace UbarFs.Kernels.Vectors;
 
 /// <summary>512 bits; needs AVX-512.</summary>
 internal readonly unsafe struct WideLanes : ILanes<Vector512<float>, Vector512<double>>

@@ -3,25 +3,23 @@ using System.Runtime.InteropServices;
 
 namespace UbarFs.Kernels.Images;
 
-/// <summary>Zeros to begin with, at the start of a cache line.</summary>
-internal sealed unsafe class Floats : IDisposable
+/// <summary>Memory for float32 numbers, zero to begin with, that starts with a cache line and lasts until it is disposed.</summary>
+internal sealed unsafe class Scratch : IDisposable
 {
     private const nuint CacheLine = 64;
 
-    private readonly int _length;
-
-    public Floats(int length)
+    public Scratch(int length)
     {
-        _length = length;
+        Length = length;
         First = (float*)NativeMemory.AlignedAlloc((nuint)length * sizeof(float), CacheLine);
         Clear();
     }
 
     public float* First { get; }
 
-    public Span<float> Span => new(First, _length);
+    public int Length { get; }
 
-    public void Clear() => Span.Clear();
+    public void Clear() => new Span<float>(First, Length).Clear();
 
     public void Dispose() => NativeMemory.AlignedFree(First);
 }

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace UbarFs.Kernels.Estimates;
+namespace UbarFs.Kernels.Vectors;
 
 /// <summary>256 bits; needs AVX2.</summary>
 internal readonly unsafe struct MiddleLanes : ILanes<Vector256<float>, Vector256<double>>

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace UbarFs.Kernels.Estimates;
+namespace UbarFs.Kernels.Vectors;
 
 /// <summary>
 /// Vector instructions of one width. A kernel is written once over this interface and compiled for each width; the
