@@ -185,7 +185,7 @@ let private refusals =
         Expect.isFalse (takes images [ 16L; 3L; 3L; 2L ] 0 2) "patches that are no squares"
         Expect.isFalse (takes images [ 16L; 3L; 3L; 3L ] 0 1) "no pooling"
         Expect.isFalse (takes images [ 16L; 3L; 3L; 3L ] 2000 2) "more padding than places can count"
-        Expect.isFalse (takes (torch.zeros [| 1L; 65L; 8L; 8L |]) [ 16L; 65L; 3L; 3L ] 0 2) "many channels"
+        Expect.isFalse (takes (torch.zeros [| 1L; 67L; 8L; 8L |]) [ 16L; 67L; 3L; 3L ] 0 2) "many weights of an output"
         Expect.isFalse (takes (images.to_type torch.float64) [ 16L; 3L; 3L; 3L ] 0 2) "float64"
 
 let private manyThreads =

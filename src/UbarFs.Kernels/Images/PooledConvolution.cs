@@ -13,8 +13,9 @@ namespace UbarFs.Kernels.Images;
 /// </summary>
 public static class PooledConvolution
 {
-    // What libtorch's convolutions are faster with; and places are float32 numbers, which count to 2²⁴.
-    private const int SmallestPool = 2, MostChannels = 64, MostNumbers = 1 << 24;
+    // Beyond these libtorch's convolutions are faster: the weights of two vectors of outputs have to stay near. And places are
+    // float32 numbers, which count to 2²⁴.
+    private const int SmallestPool = 2, MostTaps = 600, MostNumbers = 1 << 24;
 
     /// <summary>
     /// Whether images <c>[b, c, h, w]</c>, weights <c>[out, c, k, k]</c> and a pooling are better taken here than by libtorch:
@@ -25,11 +26,13 @@ public static class PooledConvolution
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(weight);
         return IsOurs(images) && IsOurs(weight)
-            && weight.shape[0] >= NarrowLanes.Floats && weight.shape[1] <= MostChannels && weight.shape[2] == weight.shape[3]
+            && weight.shape[0] >= NarrowLanes.Floats && weight.shape[2] == weight.shape[3] && Taps() <= MostTaps
             && pool >= SmallestPool && weight.numel() <= MostNumbers && Framed(2) * Framed(3) <= MostNumbers / weight.shape[1];
 
         static bool IsOurs(torch.Tensor tensor) =>
             tensor.dtype == torch.ScalarType.Float32 && tensor.device_type == DeviceType.CPU && tensor.dim() == 4;
+
+        long Taps() => weight.shape[1] * weight.shape[2] * weight.shape[3];
 
         long Framed(int side) => images.shape[side] + (2L * padding);
     }
