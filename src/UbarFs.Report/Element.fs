@@ -14,32 +14,20 @@ module Element =
     /// A section of the page with its heading.
     let section id heading children = Markup.element "section" [ "id", id ] (text "h2" heading :: children)
 
+    /// A table that scrolls by itself where it is too wide, from the cells of its head and its rows.
+    let scrolling headings rows =
+        let head = Markup.element "thead" [] [ Markup.element "tr" [] headings ]
+        let body = Markup.element "tbody" [] rows
+        withClass "div" "scroll" [ Markup.element "table" [] [ head; body ] ]
+
     /// A table with headings; all columns but the first hold figures.
     let table (headings: string list, rows: string list list) =
         let figure index = if index > 0 then [ "class", "figure" ] else []
 
-        withClass
-            "div"
-            "scroll"
-            [ Markup.element
-                  "table"
-                  []
-                  [ Markup.element
-                        "thead"
-                        []
-                        [ Markup.element
-                              "tr"
-                              []
-                              (headings
-                               |> List.mapi (fun index name ->
-                                   Markup.element "th" ([ "scope", "col" ] @ figure index) [ Markup.text name ])) ]
-                    Markup.element
-                        "tbody"
-                        []
-                        [ for row in rows ->
-                              Markup.element
-                                  "tr"
-                                  []
-                                  (row
-                                   |> List.mapi (fun index cell ->
-                                       Markup.element "td" (figure index) [ Markup.text cell ])) ] ] ]
+        let heading index name = Markup.element "th" ([ "scope", "col" ] @ figure index) [ Markup.text name ]
+
+        let cell index text = Markup.element "td" (figure index) [ Markup.text text ]
+
+        rows
+        |> List.map (List.mapi cell >> Markup.element "tr" [])
+        |> scrolling (List.mapi heading headings)

@@ -102,20 +102,9 @@ module VerdictSection =
             [ tally table
               Element.note
                   "Worst test accuracy of a benign node at the end, in per cent: mean ± standard deviation over the seeds."
-              Element.withClass
-                  "div"
-                  "scroll"
-                  [ Markup.element
-                        "table"
-                        []
-                        [ Markup.element
-                              "thead"
-                              []
-                              [ Markup.element
-                                    "tr"
-                                    []
-                                    (List.map (heading false) table.Headings @ List.map (heading true) table.Rules) ]
-                          Markup.element "tbody" [] (List.map row table.Rows) ] ]
+              Element.scrolling
+                  (List.map (heading false) table.Headings @ List.map (heading true) table.Rules)
+                  (List.map row table.Rows)
               Element.note definition.Head
               Element.note (String.concat "; " definition.Tail + ".")
               if not baselines.IsEmpty then
