@@ -73,7 +73,7 @@ let private bounds (interval: Interval) : (string * JsonNode) list =
     @ bound interval.High interval.HighClosed "maximum" "exclusiveMaximum"
 
 let private number interval = object' (("type", text "number") :: bounds interval)
-let private percentage = pattern @"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?%$"
+let private percentage () = pattern @"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?%$"
 
 let private whole (low: int64) (high: int64) =
     object'
@@ -84,17 +84,17 @@ let private whole (low: int64) (high: int64) =
 let private oneOf values = object' [ "enum", words values ]
 
 /// A text that YAML may take for a number or a truth value.
-let private anyText = object' [ "type", words [ "string"; "number"; "boolean" ] ]
+let private anyText () = object' [ "type", words [ "string"; "number"; "boolean" ] ]
 
 let private ofKind kind : JsonNode list =
     match kind with
-    | Kind.Real interval -> [ number interval; percentage ]
-    | Kind.RealOrWord(interval, words) -> [ number interval; percentage; oneOf words ]
+    | Kind.Real interval -> [ number interval; percentage () ]
+    | Kind.RealOrWord(interval, words) -> [ number interval; percentage (); oneOf words ]
     | Kind.Whole(low, high) -> [ whole low high ]
     | Kind.WholeOrWord(low, high, words) -> [ whole low high; oneOf words ]
     | Kind.Truth -> [ typed "boolean" ]
     | Kind.Choice words -> [ oneOf words ]
-    | Kind.Text -> [ anyText ]
+    | Kind.Text -> [ anyText () ]
 
 /// What is written in forms of their own, by their paths.
 let private ofText (path: string) : JsonNode list =
@@ -108,7 +108,7 @@ let private ofText (path: string) : JsonNode list =
     | "training.epochs" -> [ whole 1L 1_000_000L; pattern $"^{epochs}$" ]
     | "training.iterations" -> [ whole 1L 1_000_000_000L; pattern $"^{iterations}$" ]
     | "measure.every" -> [ pattern $"^({epochs}|{iterations})$" ]
-    | _ -> [ anyText ]
+    | _ -> [ anyText () ]
 
 /// A value that refers to another one.
 let private reference = "reference"
@@ -181,9 +181,9 @@ let private ofCode path family : JsonNode list * Definition list =
 
     [ keys [ "script"; "with" ] [ "minProperties", JsonValue.Create 1 ]
       keys [ "assembly"; "type"; "with" ] (required [ "assembly"; "type" ]) ],
-    [ key "script" $"an F# script that defines the {family}, relative to the scenario" anyText
-      key "assembly" $"an assembly with the {family}, relative to the scenario" anyText
-      key "type" $"the class in the assembly that is the {family}" anyText
+    [ key "script" $"an F# script that defines the {family}, relative to the scenario" (anyText ())
+      key "assembly" $"an assembly with the {family}, relative to the scenario" (anyText ())
+      key "type" $"the class in the assembly that is the {family}" (anyText ())
       key "with" $"parameters of the {family} that the code defines" (object' [ "type", words [ "object"; "null" ] ]) ]
 
 let private ofComponent path family (members: Member list) isOpen : JsonNode * Definition list =
@@ -338,7 +338,7 @@ let private ofSweep (paths: string list) : Definition list =
 
     [ "sweep-zip", mapping true (lists ()) (anyList ())
       "sweep-variant", mapping true values (parameters (object' []))
-      "sweep-exclusion", mapping false ((Level.column, anyText) :: conditions) (one @ parameters (object' []))
+      "sweep-exclusion", mapping false ((Level.column, anyText ()) :: conditions) (one @ parameters (object' []))
       "sweep-plan", mapping true (keywords @ lists ()) (anyList ()) ]
 
 // ---- The whole

@@ -256,6 +256,12 @@ let private file =
         let written = File.ReadAllText(Path.Combine(root, "ubarfs.schema.json")).ReplaceLineEndings "\n"
         Expect.isTrue (written = Schema.document ()) $"write it anew: {Schema.command}"
 
+let private repeated =
+    testCase "the schema is the same each time, also for several threads at once"
+    <| fun () ->
+        let documents = Array.Parallel.init 8 (fun _ -> Schema.document ())
+        Expect.hasLength (Array.distinct documents) 1 "one text"
+
 let private completions =
     testCase "every key and every component is described for editors"
     <| fun () ->
@@ -270,4 +276,4 @@ let private completions =
                     let isComponent = not (isNull json["anyOf"]) && isNull json["description"]
                     Expect.isTrue (isComponent || not (isNull json["description"])) entry.Key
 
-let tests = testList "schema" [ file; shipped; broken; agreement; completions ]
+let tests = testList "schema" [ file; repeated; shipped; broken; agreement; completions ]
