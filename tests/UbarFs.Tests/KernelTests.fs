@@ -111,6 +111,28 @@ let private anyNumber =
                     TrimmedMeans.Of(pool, all, [| trim |], [| TrimmedMeans.Nobody |], width)
                     |> close (perColumn kept sorted))
 
+let private oneMore =
+    everywhere
+        "one more row counts in a trimmed mean of any number of rows, unless one number of it is not finite"
+        (fun width columns ->
+            for rows in counts do
+                let pool = pool (rows + 2) columns
+                let all, trim = [| 0 .. rows - 1 |], (rows - 1) / 3
+                let sound, spoilt = pool[int64 rows] |> values, rows + 1
+                pool[int64 spoilt, -1L] <- torch.tensor nanf
+                let kept (column: float[]) = column[trim .. rows - 1 - trim]
+                let sorted = sortedColumns (pool.narrow (0, 0, rows))
+
+                let withSound =
+                    sorted |> Array.mapi (fun column numbers -> Array.append [| float sound[column] |] (kept numbers))
+
+                let expected =
+                    torch.cat
+                        [| perColumn Array.average withSound
+                           perColumn (kept >> Array.average) sorted |]
+
+                TrimmedMeans.Of(pool, [| all; all |], [| trim; trim |], [| rows; spoilt |], width) |> close expected)
+
 let private nearest =
     everywhere "means around the median are those of the nearest values, of any number of rows" (fun width columns ->
         for rows in counts do
@@ -230,6 +252,7 @@ let tests =
         [ means
           trimmed
           anyNumber
+          oneMore
           nearest
           distances
           coinciding

@@ -68,4 +68,27 @@ internal static unsafe class ColumnRun
             }
         }
     }
+
+    /// <summary>
+    /// The mean of places <paramref name="first"/> … <paramref name="end"/> − 1 and, unless that is null, of the values at
+    /// <paramref name="next"/>, summed in float64, to place 0.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Mean<TLanes, TFloat, TDouble>(float* places, int first, int end, float* next)
+        where TLanes : struct, ILanes<TFloat, TDouble>
+        where TFloat : struct
+        where TDouble : struct
+    {
+        var share = TLanes.Broadcast(1.0 / (end - first + (next != null ? 1 : 0)));
+        for (var lane = 0; lane < Length; lane += TLanes.Floats / 2)
+        {
+            var sum = next != null ? TLanes.Widen(next + lane) : default;
+            for (var place = first; place < end; place++)
+            {
+                sum = TLanes.Add(sum, TLanes.Widen(places + (place * Length) + lane));
+            }
+
+            TLanes.StoreNarrow(places + lane, TLanes.Multiply(sum, share));
+        }
+    }
 }

@@ -37,8 +37,8 @@ public static class MeansAroundMedian
             where TFloat : struct
             where TDouble : struct
         {
-            Ordering[] orderings = [.. lists.Select(list => Orderings<TLanes, TFloat, TDouble>.Sort(list.Length))];
-            OrderedLists.ForEach(pool, lists, orderings, Mean<TLanes, TFloat, TDouble>);
+            NetworkCode[] sorts = [.. lists.Select(list => Networks<TLanes, TFloat, TDouble>.Sort(list.Length))];
+            OrderedLists.ForEach(pool, lists, sorts, Mean<TLanes, TFloat, TDouble>);
         }
 
         // In ascending order the nearest values are neighbours. Starting from the `count` smallest, the smallest member

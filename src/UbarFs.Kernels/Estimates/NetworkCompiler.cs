@@ -14,14 +14,27 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
     where TFloat : struct
     where TDouble : struct
 {
+    /// <summary>What becomes of the values that a network has ordered.</summary>
+    private delegate void Ending(ILGenerator code, LocalBuilder[] values);
+
+    /// <summary>Takes <paramref name="count"/> rows through a network, each to its place.</summary>
+    public static NetworkCode Order(int count, ReadOnlySpan<Comparator> network) => Compile(count, network, Store);
+
     /// <summary>
-    /// An ordering of <paramref name="count"/> rows by a network. Of the places it fills only <paramref name="first"/> …
-    /// <paramref name="end"/> − 1.
+    /// Takes <paramref name="count"/> rows through a network and fills place 0 with the mean of what comes to the places
+    /// <paramref name="first"/> … <paramref name="end"/> − 1 and, if asked for, of the row behind those rows.
     /// </summary>
-    public static Ordering Compile(int count, ReadOnlySpan<Comparator> network, int first, int end)
+    public static NetworkCode Mean(int count, ReadOnlySpan<Comparator> network, int first, int end, bool withNext) =>
+        Compile(count, network, (code, values) =>
+        {
+            LocalBuilder[] next = withNext ? [Load(code, count)] : [];
+            StoreMean(code, [.. next, .. values[first..end]]);
+        });
+
+    private static NetworkCode Compile(int count, ReadOnlySpan<Comparator> network, Ending ending)
     {
         Type[] parameters = [typeof(float**), typeof(nint), typeof(float*)];
-        var method = new DynamicMethod("Order", null, parameters, typeof(TLanes).Module, skipVisibility: true);
+        var method = new DynamicMethod("Network", null, parameters, typeof(TLanes).Module, skipVisibility: true);
         var code = method.GetILGenerator();
         var stop = code.DeclareLocal(typeof(nint));
         var loop = code.DefineLabel();
@@ -31,35 +44,35 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
         code.Emit(OpCodes.Stloc, stop);
 
         code.MarkLabel(loop);
-        var values = Load(code, count);
+        var values = new LocalBuilder[count];
+        for (var row = 0; row < count; row++)
+        {
+            values[row] = Load(code, row);
+        }
+
         Compare(code, network, values);
-        Store(code, values, first, end);
+        ending(code, values);
         Advance(code, 1, TLanes.Floats);
         Advance(code, 2, TLanes.Floats * sizeof(float));
         code.Emit(OpCodes.Ldarg_1);
         code.Emit(OpCodes.Ldloc, stop);
         code.Emit(OpCodes.Blt, loop);
         code.Emit(OpCodes.Ret);
-        return method.CreateDelegate<Ordering>();
+        return method.CreateDelegate<NetworkCode>();
     }
 
-    private static LocalBuilder[] Load(ILGenerator code, int count)
+    private static LocalBuilder Load(ILGenerator code, int row)
     {
-        var values = new LocalBuilder[count];
-        for (var row = 0; row < count; row++)
-        {
-            values[row] = code.DeclareLocal(typeof(TFloat));
-            code.Emit(OpCodes.Ldarg_0);
-            code.Emit(OpCodes.Ldc_I4, row);
-            code.Emit(OpCodes.Ldarg_1);
-            code.Emit(OpCodes.Call, ((Func<nint, int, nint, TFloat>)Value).Method);
-            code.Emit(OpCodes.Stloc, values[row]);
-        }
-
-        return values;
+        var value = code.DeclareLocal(typeof(TFloat));
+        code.Emit(OpCodes.Ldarg_0);
+        code.Emit(OpCodes.Ldc_I4, row);
+        code.Emit(OpCodes.Ldarg_1);
+        code.Emit(OpCodes.Call, ((Func<nint, int, nint, TFloat>)Get).Method);
+        code.Emit(OpCodes.Stloc, value);
+        return value;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static TFloat Value(nint rows, int row, nint column) =>
+        static TFloat Get(nint rows, int row, nint column) =>
             TLanes.NanToInfinity(TLanes.Load(((float**)rows)[row] + column));
     }
 
@@ -92,9 +105,9 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
         code.Emit(OpCodes.Stloc, result);
     }
 
-    private static void Store(ILGenerator code, LocalBuilder[] values, int first, int end)
+    private static void Store(ILGenerator code, LocalBuilder[] values)
     {
-        for (var place = first; place < end; place++)
+        for (var place = 0; place < values.Length; place++)
         {
             code.Emit(OpCodes.Ldarg_2);
             code.Emit(OpCodes.Ldc_I4, place);
@@ -105,6 +118,35 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static void Put(nint places, int place, TFloat value) =>
             TLanes.Store((float*)places + (place * ColumnRun.Length), value);
+    }
+
+    // In float64, one summand after the other.
+    private static void StoreMean(ILGenerator code, LocalBuilder[] summands)
+    {
+        Func<TFloat, TDouble>[] halves = [TLanes.WidenLower, TLanes.WidenUpper];
+        code.Emit(OpCodes.Ldarg_2);
+        foreach (var half in halves)
+        {
+            for (var index = 0; index < summands.Length; index++)
+            {
+                code.Emit(OpCodes.Ldloc, summands[index]);
+                code.Emit(OpCodes.Call, half.Method);
+                if (index > 0)
+                {
+                    code.Emit(OpCodes.Call, ((Func<TDouble, TDouble, TDouble>)TLanes.Add).Method);
+                }
+            }
+        }
+
+        code.Emit(OpCodes.Ldc_R8, 1.0 / summands.Length);
+        code.Emit(OpCodes.Call, ((Action<nint, TDouble, TDouble, double>)PutMean).Method);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void PutMean(nint place, TDouble lower, TDouble upper, double share)
+        {
+            var shares = TLanes.Broadcast(share);
+            TLanes.Store((float*)place, TLanes.Narrow(TLanes.Multiply(lower, shares), TLanes.Multiply(upper, shares)));
+        }
     }
 
     private static void Advance(ILGenerator code, short parameter, int by)

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace UbarFs.Kernels.Estimates;
 
-/// <summary>Takes lists of rows through orderings on all workers.</summary>
+/// <summary>Takes lists of rows through networks on all workers.</summary>
 internal static unsafe class OrderedLists
 {
     /// <summary>
@@ -13,8 +13,11 @@ internal static unsafe class OrderedLists
     /// </summary>
     public delegate void Use(int list, int column, int columns, float* places);
 
-    /// <summary>Orders list l of rows of a pool by <c>orderings[l]</c>, a <see cref="ColumnRun"/> after the other.</summary>
-    public static void ForEach(RowMatrix pool, int[][] lists, Ordering[] orderings, Use use)
+    /// <summary>What is done with a list in a block of columns before.</summary>
+    public delegate void Look(int list, int column, int columns);
+
+    /// <summary>Takes list l of rows of a pool through <c>networks[l]</c>, a <see cref="ColumnRun"/> after the other.</summary>
+    public static void ForEach(RowMatrix pool, int[][] lists, NetworkCode[] networks, Use use, Look? look = null)
     {
         var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
         var most = lists.Length == 0 ? 0 : lists.Max(list => list.Length);
@@ -28,17 +31,18 @@ internal static unsafe class OrderedLists
             for (var list = 0; list < lists.Length; list++)
             {
                 ahead.After(list);
+                look?.Invoke(list, start, end - start);
                 for (var row = 0; row < lists[list].Length; row++)
                 {
                     rows[row] = pool[lists[list][row]];
                 }
 
                 var whole = start + ((end - start) / ColumnRun.Length * ColumnRun.Length);
-                Order(list, start, whole, orderings[list], use, rows, places);
+                Order(list, start, whole, networks[list], use, rows, places);
                 if (whole < end)
                 {
                     Copy(rows, lists[list].Length, whole, end, places);
-                    orderings[list](rows, 0, places);
+                    networks[list](rows, 0, places);
                     use(list, whole, end - whole, places);
                 }
             }
@@ -46,11 +50,11 @@ internal static unsafe class OrderedLists
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Order(int list, int start, int end, Ordering ordering, Use use, float** rows, float* places)
+    private static void Order(int list, int start, int end, NetworkCode network, Use use, float** rows, float* places)
     {
         for (var column = start; column < end; column += ColumnRun.Length)
         {
-            ordering(rows, column, places);
+            network(rows, column, places);
             use(list, column, ColumnRun.Length, places);
         }
     }

@@ -47,6 +47,14 @@ internal unsafe interface ILanes<TFloat, TDouble>
 
     static abstract TDouble Widen(float* from);
 
+    /// <summary>The first half of the lanes.</summary>
+    static abstract TDouble WidenLower(TFloat value);
+
+    /// <summary>The second half of the lanes.</summary>
+    static abstract TDouble WidenUpper(TFloat value);
+
+    static abstract TFloat Narrow(TDouble lower, TDouble upper);
+
     static abstract void StoreNarrow(float* to, TDouble value);
 
     static abstract TDouble Load(double* from);

@@ -41,6 +41,12 @@ internal readonly unsafe struct MiddleLanes : ILanes<Vector256<float>, Vector256
 
     public static Vector256<double> Widen(float* from) => Avx.ConvertToVector256Double(Vector128.Load(from));
 
+    public static Vector256<double> WidenLower(Vector256<float> value) => Vector256.WidenLower(value);
+
+    public static Vector256<double> WidenUpper(Vector256<float> value) => Vector256.WidenUpper(value);
+
+    public static Vector256<float> Narrow(Vector256<double> lower, Vector256<double> upper) => Vector256.Narrow(lower, upper);
+
     public static void StoreNarrow(float* to, Vector256<double> value) => Avx.ConvertToVector128Single(value).Store(to);
 
     public static Vector256<double> Load(double* from) => Vector256.Load(from);

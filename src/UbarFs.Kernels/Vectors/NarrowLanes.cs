@@ -41,6 +41,12 @@ internal readonly unsafe struct NarrowLanes : ILanes<Vector128<float>, Vector128
     public static Vector128<double> Widen(float* from) =>
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(double*)from).AsSingle());
 
+    public static Vector128<double> WidenLower(Vector128<float> value) => Vector128.WidenLower(value);
+
+    public static Vector128<double> WidenUpper(Vector128<float> value) => Vector128.WidenUpper(value);
+
+    public static Vector128<float> Narrow(Vector128<double> lower, Vector128<double> upper) => Vector128.Narrow(lower, upper);
+
     public static void StoreNarrow(float* to, Vector128<double> value) =>
         *(double*)to = Vector128.Narrow(value, value).AsDouble().ToScalar();
 

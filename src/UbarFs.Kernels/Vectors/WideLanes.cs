@@ -41,6 +41,12 @@ internal readonly unsafe struct WideLanes : ILanes<Vector512<float>, Vector512<d
 
     public static Vector512<double> Widen(float* from) => Avx512F.ConvertToVector512Double(Vector256.Load(from));
 
+    public static Vector512<double> WidenLower(Vector512<float> value) => Vector512.WidenLower(value);
+
+    public static Vector512<double> WidenUpper(Vector512<float> value) => Vector512.WidenUpper(value);
+
+    public static Vector512<float> Narrow(Vector512<double> lower, Vector512<double> upper) => Vector512.Narrow(lower, upper);
+
     public static void StoreNarrow(float* to, Vector512<double> value) => Avx512F.ConvertToVector256Single(value).Store(to);
 
     public static Vector512<double> Load(double* from) => Vector512.Load(from);
