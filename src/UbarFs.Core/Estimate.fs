@@ -29,7 +29,10 @@ module Estimate =
             plain
         else
             let largest = differences.abs().amax([| 1L |], true)
-            let scaled = ((differences / largest).square().sum(1L, true).sqrt() * largest).squeeze 1L |> float64s
+
+            let scaled =
+                ((Native.square (differences / largest)).sum(1L, true).sqrt() * largest).squeeze 1L |> float64s
+
             Array.map2 (fun plain scaled -> if Double.IsFinite plain then plain else scaled) plain scaled
 
     /// Euclidean distances from `own` `[d]` to each row of `received` `[m, d]`. An estimate with a coordinate that
@@ -50,7 +53,7 @@ module Estimate =
         let squares row =
             use scope = torch.NewDisposeScope()
 
-            (estimates - estimates[int64 row]).square().sum(1L)
+            (Native.square (estimates - estimates[int64 row])).sum(1L)
             |> float64s
             |> Array.mapi (fun other square ->
                 if other = row then 0.0

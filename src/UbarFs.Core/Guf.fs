@@ -13,7 +13,8 @@ module Guf =
     /// gradient are worth nothing, and any other weight would keep it lost for ever.
     let step (alpha: float) (rate: float) (own: torch.Tensor) (aggregated: torch.Tensor) (gradient: torch.Tensor) =
         if Estimate.isFinite own then
-            Native.scaled alpha own + Native.scaled (1.0 - alpha) aggregated - Native.scaled rate gradient
+            Native.sum (Native.scaled alpha own) (Native.scaled (1.0 - alpha) aggregated)
+            - Native.scaled rate gradient
         else
             aggregated.clone ()
 

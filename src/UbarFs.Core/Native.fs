@@ -1,11 +1,13 @@
 namespace UbarFs.Core
 
 open TorchSharp
+open UbarFs.Kernels
 
 /// Numbers that native code reads.
 ///
 /// TorchSharp wraps a number in a `Scalar`, and frees it as soon as nobody refers to the wrapper: a garbage collection
-/// at the wrong moment does so while native code is about to read it. Here it lives until the call is over.
+/// at the wrong moment does so while native code is about to read it. Here it lives until the call is over. TorchSharp's
+/// own `+`, `square` and `ToDouble` have such a number too.
 [<RequireQualifiedAccess>]
 module Native =
 
@@ -16,3 +18,17 @@ module Native =
 
     /// The tensor times a number, in its own type.
     let scaled (factor: float) (tensor: torch.Tensor) : torch.Tensor = number factor (fun factor -> tensor.mul factor)
+
+    /// one + other, of shapes that can be broadcast.
+    let sum (one: torch.Tensor) (other: torch.Tensor) : torch.Tensor = Numbers.Sum(one, other)
+
+    /// The tensor plus a number, in its own type.
+    let shifted (by: float) (tensor: torch.Tensor) : torch.Tensor = Numbers.Sum(tensor, by)
+
+    /// The square of each number.
+    let square (tensor: torch.Tensor) : torch.Tensor = Numbers.Square tensor
+
+    /// The number in a tensor of one, which may be on a device.
+    let read (tensor: torch.Tensor) : float =
+        use number = tensor.to_type torch.float64
+        Transfers.Read<float>(number)[0]

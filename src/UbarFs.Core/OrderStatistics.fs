@@ -20,7 +20,7 @@ let median (ascending: torch.Tensor) : torch.Tensor =
     let count = ascending.shape[0]
     // Halves first: the sum of two large values could overflow.
     let lower, upper = ascending[(count - 1L) / 2L], ascending[count / 2L]
-    (Native.scaled 0.5 lower + Native.scaled 0.5 upper).MoveToOuterDisposeScope()
+    (Native.sum (Native.scaled 0.5 lower) (Native.scaled 0.5 upper)).MoveToOuterDisposeScope()
 
 /// What is left of values in ascending order, `[m, d]`, without the `count` smallest and largest of each coordinate.
 let trimmed (count: int) (ascending: torch.Tensor) : torch.Tensor =

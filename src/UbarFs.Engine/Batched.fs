@@ -61,7 +61,8 @@ module Batched =
             ),
             rest
         | Layer.Dense _, weight :: bias :: rest ->
-            Flow.Vectors(torch.bmm (asVectors models flow, weight.transpose (1L, 2L)) + bias.unsqueeze 1L), rest
+            Flow.Vectors(Native.sum (torch.bmm (asVectors models flow, weight.transpose (1L, 2L))) (bias.unsqueeze 1L)),
+            rest
         | (Layer.Convolution _ | Layer.Dense _), _ ->
             invalidOp "an architecture has a weight and a bias for each such layer"
 

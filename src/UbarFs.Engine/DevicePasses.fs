@@ -121,7 +121,7 @@ module DevicePasses =
             |> List.map (fun chunk ->
                 use inner = torch.NewDisposeScope()
                 (Batched.correct experiment.Architecture rows chunk).MoveToOuterDisposeScope())
-            |> List.reduce (fun one other -> one + other)
+            |> List.reduce Native.sum
 
         nodes
         |> Array.chunkBySize (Batched.together experiment.Architecture largest)

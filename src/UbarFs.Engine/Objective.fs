@@ -17,7 +17,7 @@ module Objective =
 
         let others = logits.scatter(1L, labels, never).amax [| 1L |]
         let margin = others - logits.gather(1L, labels).squeeze 1L
-        (Native.number 1.0 (fun one -> margin.add one)).relu()
+        (Native.shifted 1.0 margin).relu()
 
     /// The loss of each image, `[b]`, from logits `[b, classes]` and labels `[b]`.
     let ofImages loss (logits: torch.Tensor) (labels: torch.Tensor) : torch.Tensor =
@@ -32,7 +32,7 @@ module Objective =
     let loss loss architecture (batch: Batch) (row: torch.Tensor) : float =
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
-        (meanLoss loss architecture (Forward.blocks architecture row) batch).ToDouble()
+        meanLoss loss architecture (Forward.blocks architecture row) batch |> Native.read
 
     /// Writes the gradient at `row` into `gradient`, both `[d]`, and returns the loss.
     let gradient loss architecture (batch: Batch) (row: torch.Tensor) (gradient: torch.Tensor) : float =
@@ -46,7 +46,7 @@ module Objective =
         for target, part in Seq.zip (Forward.blocks architecture gradient) gradients do
             target.copy_ part |> ignore
 
-        value.ToDouble()
+        Native.read (value.detach ())
 
     /// The share of images for which the largest logit is the label's, with the images taken a chunk at a time.
     let accuracy architecture (chunks: Batch list) (row: torch.Tensor) : float =
@@ -57,7 +57,6 @@ module Objective =
         let correct chunk =
             use inner = torch.NewDisposeScope()
             let predicted = (Forward.logits architecture blocks chunk.Images).argmax 1L
-            predicted.eq(chunk.Labels).sum().ToInt64()
+            predicted.eq(chunk.Labels).sum() |> Native.read
 
-        float (List.sumBy correct chunks)
-        / float (chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]))
+        List.sumBy correct chunks / float (chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]))

@@ -125,6 +125,7 @@ let private classRule =
 using System.ComponentModel;
 using TorchSharp;
 using UbarFs.Api;
+using UbarFs.Kernels;
 
 /// <summary>R = x + the mean of the differences to x, each shortened to the length τ if it is longer.</summary>
 [Description("the mean of the received estimates, each clipped to a ball around the own")]
@@ -139,13 +140,13 @@ public sealed class NAME : IAggregationRule
 
     public Aggregation Aggregate(NodeView view)
     {
-        // A number that native code reads must outlive the call.
+        // A number that native code reads must outlive the call; TorchSharp's + has one too.
         using var radius = Radius.ToScalar();
         var finite = view.Received.isfinite().all(1, keepdim: true);
         var differences = torch.where(finite, view.Received - view.Own, torch.zeros_like(view.Received));
         var lengths = differences.norm(1, keepdim: true);
         var shares = torch.where(lengths.gt(radius), lengths.reciprocal().mul(radius), torch.ones_like(lengths));
-        return new Aggregation(view.Own + (differences * shares).mean([0]));
+        return new Aggregation(Numbers.Sum(view.Own, (differences * shares).mean([0])));
     }
 }
 """

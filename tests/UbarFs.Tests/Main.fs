@@ -36,6 +36,7 @@ let main arguments =
               OnDeviceTests.tests
               ModelTests.tests
               LibTorchTests.tests
+              NativeNumberTests.tests
               DataTests.tests
               DownloadTests.tests
               ImageTests.tests

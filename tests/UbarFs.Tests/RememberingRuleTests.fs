@@ -233,8 +233,8 @@ let private memory =
 
             let view =
                 { view with
-                    Own = Native.number drift (fun drift -> view.Own.add drift)
-                    Received = Native.number -drift (fun drift -> view.Received.add drift)
+                    Own = Native.shifted drift view.Own
+                    Received = Native.shifted -drift view.Received
                     Gradient = Native.scaled drift view.Gradient
                     Iteration = int64 iteration
                     Memory = memory }

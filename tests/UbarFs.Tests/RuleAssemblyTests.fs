@@ -34,7 +34,7 @@ type WithoutDefault() =
 
 type WithoutConstructor(number: int) =
     interface IAggregationRule with
-        member _.Aggregate view = Aggregation(view.Own * number)
+        member _.Aggregate view = Aggregation(Native.scaled (float number) view.Own)
 
 let private here = typeof<Settable>.Assembly.Location
 

@@ -64,16 +64,16 @@ let private breaking law =
     match law with
     | Law.NeighbourOrder -> planted (fun view -> view.Received[0].clone())
     | Law.Translation -> planted (fun view -> Native.scaled 0.9 (mean view))
-    | Law.Scaling -> planted (fun view -> view.Own + (mean view - view.Own).tanh())
+    | Law.Scaling -> planted (fun view -> Native.sum view.Own ((mean view - view.Own).tanh()))
     | Law.Rotation -> planted (fun view -> OrderStatistics.median (OrderStatistics.sorted view.Received))
     | Law.Mirroring -> planted (fun view -> view.Received.amax [| 0L |])
     | Law.CoordinateRange -> planted (fun view -> Native.scaled 2.0 (mean view) - view.Own)
     | Law.Containment -> planted mean |> Rule.tolerating (fun _ _ -> 1)
-    | Law.Fixpoint -> planted (fun view -> Native.number 1.0 (fun one -> (mean view).add one))
-    | Law.OwnApart -> planted (fun view -> Native.scaled 0.5 (mean view + view.Own))
+    | Law.Fixpoint -> planted (fun view -> Native.shifted 1.0 (mean view))
+    | Law.OwnApart -> planted (fun view -> Native.scaled 0.5 (Native.sum (mean view) view.Own))
     | Law.MeanOfKept -> planted (fun view -> view.Own.clone ()) |> keeping [ "all" ]
     | Law.TwoStages -> planted mean |> keeping [ "near"; "good" ]
-    | Law.Precision -> planted (fun view -> (mean view).square())
+    | Law.Precision -> planted (mean >> Native.square)
     | Law.SameAs _ -> defaults Average.rule
 
 /// The same for what every rule has to keep.
@@ -85,13 +85,13 @@ let private breakingUniversal =
       "determinism",
       planted (fun view ->
           calls.Value <- calls.Value + 1.0
-          Native.number (float calls.Value) (fun calls -> (mean view).add calls))
-      "purity", planted (fun view -> view.Own.add_(mean view).clone())
+          Native.shifted (float calls.Value) (mean view))
+      "purity", planted (fun view -> view.Own.copy_(mean view).clone())
       "no-history",
       planted (fun view ->
           let before = last.Value
           last.Value <- float view.Received.shape[0]
-          Native.number before (fun before -> (mean view).add before))
+          Native.shifted before (mean view))
       "stages", planted mean |> Rule.selecting [ "stage" ]
       "update", { planted mean with Update = Update.Guf(fun _ -> 1.5) }
       "network-form",

@@ -221,7 +221,7 @@ let private evaluation =
         let starts = sizes |> List.scan (+) 0
 
         let chunk start size : Batch =
-            let numbers = torch.arange (int64 start, int64 (start + size))
+            let numbers = torch.tensor [| int64 start .. int64 (start + size) - 1L |]
             { Images = numbers.view (int64 size, 1L, 1L, 1L); Labels = numbers }
 
         let selected = Samples.spread count (List.map2 chunk (List.take sizes.Length starts) sizes)

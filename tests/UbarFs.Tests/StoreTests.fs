@@ -231,7 +231,7 @@ let private guards =
       expectBreach "a rule with the wrong shape" "gave [3] of Float32 instead of [650] of Float32" (fun _ ->
           torch.zeros 3L)
       expectBreach "a rule with the wrong type" "of Float64 instead of" (fun view -> view.Own.to_type torch.float64)
-      expectBreach "a rule that makes NaN" "not finite from finite ones" (fun view -> view.Own * nan.ToScalar())
+      expectBreach "a rule that makes NaN" "not finite from finite ones" (fun view -> Native.scaled nan view.Own)
 
       testCase "a network that diverges is a result"
       <| fun () ->

@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.ComponentModel;
 using TorchSharp;
 using UbarFs.Api;
+using UbarFs.Kernels;
 
 namespace UbarFs.Examples;
 
@@ -31,6 +32,6 @@ public sealed class ClippedMean : IAggregationRule
         var differences = torch.where(finite, view.Received - view.Own, torch.zeros_like(view.Received));
         var lengths = differences.norm(1, keepdim: true);
         var shares = torch.where(lengths.gt(radius), lengths.reciprocal().mul(radius), torch.ones_like(lengths));
-        return new Aggregation(view.Own + (differences * shares).mean([0]));
+        return new Aggregation(Numbers.Sum(view.Own, (differences * shares).mean([0])));
     }
 }

@@ -78,7 +78,7 @@ let private beyond full (known: Known) (signs: torch.Tensor) =
         outermost, outermost * factor
     else
         let mean = Estimate.mean known.Estimates
-        let deviation = (known.Estimates - mean).square().mean([| 0L |]).sqrt()
+        let deviation = (Native.square (known.Estimates - mean)).mean([| 0L |]).sqrt()
         mean - Native.scaled 3.0 (signs * deviation), mean - Native.scaled 4.0 (signs * deviation)
 
 /// Each node's own uniformly random vector beyond the known estimates.
@@ -90,7 +90,7 @@ let private trimmedMean full (known: Known) (reference: torch.Tensor) =
         let shares = Array.zeroCreate<float32>(int near.shape[0])
         state.Random.FillUniform(shares, 0.0f, 1.0f)
         let shares = torch.tensor(shares).``to``(near.dtype, near.device)
-        (near + (far - near) * shares).MoveToOuterDisposeScope()
+        (Native.sum near ((far - near) * shares)).MoveToOuterDisposeScope()
 
 /// An attack of one target on what `know` extracts from the knowledge.
 let private adversary target (know: 'knowledge -> Known) : Adversary<'knowledge> =

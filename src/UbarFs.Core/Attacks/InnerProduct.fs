@@ -27,7 +27,7 @@ let private send (epsilon: float) (knowledge: Omniscience) : OwnState -> Sent =
 
         fun state ->
             match Map.tryFind stepName state.Memory with
-            | Some step -> Sent.Everyone(mean + Native.scaled (1.0 + epsilon) step)
+            | Some step -> Sent.Everyone(Native.sum mean (Native.scaled (1.0 + epsilon) step))
             | None -> Sent.Everyone mean
 
 let attack: Component<Behaviour> =

@@ -7,7 +7,7 @@ open TorchSharp
 /// Φ⁻¹, the quantile of the standard normal distribution.
 let private quantile (probability: float) =
     use _ = torch.NewDisposeScope()
-    sqrt 2.0 * torch.tensor([| 2.0 * probability - 1.0 |]).erfinv().ToDouble()
+    sqrt 2.0 * Native.read (torch.tensor([| 2.0 * probability - 1.0 |]).erfinv())
 
 /// z_max = Φ⁻¹((n − f − s)/(n − f)) with s = ⌊n/2 + 1⌋ − f, the benign supporters that a majority takes, at least 1.
 /// It is negative while f is small; 0 where there is no benign node beyond the supporters.
@@ -26,7 +26,7 @@ let vector given (benign: torch.Tensor) byzantine : torch.Tensor =
     let z = given |> Option.defaultWith (fun () -> zMax (int benign.shape[0] + byzantine) byzantine)
     let estimates = benign.to_type torch.float64
     let mean = estimates.mean [| 0L |]
-    let deviation = (estimates - mean).square().mean([| 0L |]).sqrt()
+    let deviation = (Native.square (estimates - mean)).mean([| 0L |]).sqrt()
     (mean - Native.scaled z deviation).to_type(benign.dtype).MoveToOuterDisposeScope()
 
 let attack: Component<Behaviour> =

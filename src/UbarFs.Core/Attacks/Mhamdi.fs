@@ -39,7 +39,7 @@ let vector direction cap given (benign: torch.Tensor) byzantine : torch.Tensor =
     use scope = torch.NewDisposeScope()
     let gamma = given |> Option.defaultWith (fun () -> gamma direction cap benign byzantine)
     let mean = benign.mean ([| 0L |], ``type`` = torch.float64)
-    (mean + Native.scaled gamma (unit direction benign)).to_type(benign.dtype).MoveToOuterDisposeScope()
+    (Native.sum mean (Native.scaled gamma (unit direction benign))).to_type(benign.dtype).MoveToOuterDisposeScope()
 
 let attack: Component<Behaviour> =
     settings {

@@ -42,14 +42,14 @@ let private influential (knowledge: Omniscience) (gram: torch.Tensor) : int =
     use _ = torch.NewDisposeScope()
     let gram = torch.tensor(Transfers.Read<float> gram).view gram.shape
     let struct (_, vectors) = torch.linalg.eigh gram
-    let position = vectors.select(1L, -1L).abs().argmax().ToInt64()
+    let position = vectors.select(1L, -1L).abs().argmax() |> Native.read
     (Network.benign knowledge.Network)[int position]
 
 /// Follows the protocol while it adds the inner products up, and copies the most influential node afterwards.
 let private ofInfluential warmup : Adversary<Omniscience> =
     let send knowledge (state: OwnState) =
         match Map.tryFind targetName state.Memory with
-        | Some target -> copyOf knowledge (int (target.ToInt64()))
+        | Some target -> copyOf knowledge (int (Native.read target))
         | None -> Sent.Everyone state.Estimate
 
     let remember (knowledge: Omniscience) =
@@ -61,7 +61,7 @@ let private ofInfluential warmup : Adversary<Omniscience> =
             else
                 let sum =
                     match Map.tryFind gramName state.Memory with
-                    | Some before -> before + now.Value
+                    | Some before -> Native.sum before now.Value
                     | None -> now.Value
 
                 if knowledge.Iteration + 1L < int64 warmup then

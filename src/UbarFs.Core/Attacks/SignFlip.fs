@@ -23,7 +23,7 @@ let private ofUpdate (scale: float) : Adversary<unit> =
 let private ofGradient (scale: float) : Adversary<unit> =
     Adversary.sending (fun () state ->
         use scope = torch.NewDisposeScope()
-        let ascended = state.Estimate + Native.scaled (scale * state.Rate) state.Gradient
+        let ascended = Native.sum state.Estimate (Native.scaled (scale * state.Rate) state.Gradient)
         Sent.Everyone(ascended.MoveToOuterDisposeScope()))
 
 let attack: Component<Behaviour> =

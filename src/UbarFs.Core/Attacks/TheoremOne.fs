@@ -33,7 +33,7 @@ let private message exact victim (shift: float) (collusion: Collusion) (source: 
     let victim = victim |> Result.defaultWith (fun (_: string) -> farthest collusion.Network source)
 
     match multiplier exact collusion.Network source victim with
-    | Some multiplier -> Sent.Everyone(Native.number (shift * multiplier) state.Estimate.add)
+    | Some multiplier -> Sent.Everyone(Native.shifted (shift * multiplier) state.Estimate)
     | None -> Sent.Everyone state.Estimate
 
 let private send iteration exact victim shift (collusion: Collusion) (state: OwnState) =

@@ -43,7 +43,7 @@ let private bootstrap (previous: torch.Tensor) (view: View) =
                 0.0
 
         let weights = torch.tensor (Array.map2 weight scores lengths, device = updates.device)
-        Aggregate.ofSelection "trust" trusted ((start + updates.t().mv weights).to_type view.Own.dtype)
+        Aggregate.ofSelection "trust" trusted ((Native.sum start (updates.t().mv weights)).to_type view.Own.dtype)
 
 let private reference (view: View) =
     use scope = torch.NewDisposeScope()

@@ -90,7 +90,7 @@ let private weiszfeld (smoothing: float) (rows: torch.Tensor) (centre: torch.Ten
         if holding = 0 then
             target.MoveToOuterDisposeScope()
         else
-            (Native.scaled (1.0 - held) target + Native.scaled held centre).MoveToOuterDisposeScope()
+            (Native.sum (Native.scaled (1.0 - held) target) (Native.scaled held centre)).MoveToOuterDisposeScope()
 
 /// The point itself, or the first of the rows with the smallest sum of distances if that is smaller by more than rounding.
 /// Steps towards a received estimate that only just holds the others' pull get shorter without end.

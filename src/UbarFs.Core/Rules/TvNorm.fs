@@ -9,7 +9,7 @@ open TorchSharp
 let private step penalty (view: View) =
     let neighbours = Estimate.rows (Finite.rows view.Received) view.Received
     let pulls = (view.Own - neighbours).sign().sum 0L
-    view.Own - Native.scaled view.Rate (view.Gradient + Native.scaled penalty pulls)
+    view.Own - Native.scaled view.Rate (Native.sum view.Gradient (Native.scaled penalty pulls))
 
 let private reference penalty (view: View) =
     use scope = torch.NewDisposeScope()

@@ -108,7 +108,8 @@ let private accept penalty epsilon rescale (view: View) (v: torch.Tensor) =
     let v = v.to_type torch.float64
     let gradients = candidates rescale view v finite
 
-    let gain = Native.scaled view.Rate (gradients.mv v) - Native.scaled penalty (gradients.square().sum 1L)
+    let gain =
+        Native.scaled view.Rate (gradients.mv v) - Native.scaled penalty ((Native.square gradients).sum 1L)
 
     let accepted =
         Transfers.Read<float> gain

@@ -14,11 +14,8 @@ public static class OnDevice
     private const long MostNumbers = 1L << 27;
 
     /// <summary>0 … <paramref name="count"/> − 1.</summary>
-    public static torch.Tensor Places(long count, torch.Device device)
-    {
-        using var end = count.ToScalar();
-        return torch.arange(end, device: device);
-    }
+    public static torch.Tensor Places(long count, torch.Device device) =>
+        Transfers.Send([.. Enumerable.Range(0, checked((int)count))], device);
 
     /// <summary>Whether each number is finite.</summary>
     public static torch.Tensor IsFinite(torch.Tensor numbers)
@@ -90,12 +87,12 @@ public static class OnDevice
         var isNamed = Transfers.Send(torch.tensor(extra.Select(row => row != TrimmedMeans.Nobody).ToArray()), pool.device);
         var extraRows = Transfers.Send([.. extra.Select(row => Math.Max(0, row))], pool.device);
         var hasExtra = (FiniteRows(pool).index(extraRows) & isNamed).view(-1, 1);
-        var (places, count) = (isKept.unsqueeze(2), isKept.sum(1, keepdim: true).add(hasExtra));
+        var (places, count) = (isKept.unsqueeze(2), Numbers.Sum(isKept.sum(1, keepdim: true), hasExtra));
         return Combined(pool, padded.Rows, (values, first) =>
         {
             var columns = values.shape[2];
             var others = pool.narrow(1, first, columns).index(extraRows).to_type(torch.ScalarType.Float64);
-            var sum = Zeroed(Ascending(values, padded), places).sum(1).add(Zeroed(others, hasExtra));
+            var sum = Numbers.Sum(Zeroed(Ascending(values, padded), places).sum(1), Zeroed(others, hasExtra));
             return sum.div(count);
         }).MoveToOuterDisposeScope();
     }
@@ -109,7 +106,7 @@ public static class OnDevice
         var count = padded.Column([.. counts.Zip(lengths, Math.Min)]);
         var lower = padded.Column([.. lengths.Select(length => (length - 1) / 2)]).unsqueeze(2);
         var upper = padded.Column([.. lengths.Select(length => length / 2)]).unsqueeze(2);
-        var next = padded.Ranks.add(count).unsqueeze(2);
+        var next = Numbers.Sum(padded.Ranks, count).unsqueeze(2);
         var gone = padded.Ranks.subtract(count).unsqueeze(2);
         var isListed = padded.IsListed.unsqueeze(2);
         var hasNext = next.less(padded.Lengths.unsqueeze(2));
@@ -126,7 +123,7 @@ public static class OnDevice
                 from.gather(1, places.expand(from.shape[0], places.shape[1], from.shape[2]));
 
             var ascending = Ascending(values, padded);
-            var median = At(ascending, lower).mul(half).add(At(ascending, upper).mul(half));
+            var median = Numbers.Sum(At(ascending, lower).mul(half), At(ascending, upper).mul(half));
             var (above, below) = (ascending.subtract(median), median.subtract(ascending));
             var goes = At(above, nextPlace).less(below) & hasNext;
             var comes = above.less(At(below, gonePlace)) | ~hasGone;
@@ -158,7 +155,7 @@ public static class OnDevice
             var count = Math.Min(together, pairs.Count - first);
             var left = pool.index(ones.narrow(0, first, count)).to_type(torch.ScalarType.Float64);
             var right = pool.index(others.narrow(0, first, count)).to_type(torch.ScalarType.Float64);
-            squares.narrow(0, first, count).copy_(left.subtract_(right).square().sum(1));
+            squares.narrow(0, first, count).copy_(Numbers.Square(left.subtract_(right)).sum(1));
         }
 
         return squares.MoveToOuterDisposeScope();
@@ -179,7 +176,7 @@ public static class OnDevice
         using var step = ((float)rate).ToScalar();
         using var whole = 1.0.ToScalar();
         var beta = Weights(alpha => 1.0 - alpha).masked_fill(~isFinite, whole);
-        var mixed = Zeroed(own, isFinite).mul(Weights(alpha => alpha)).add(aggregates.mul(beta));
+        var mixed = Numbers.Sum(Zeroed(own, isFinite).mul(Weights(alpha => alpha)), aggregates.mul(beta));
         var stepped = mixed.subtract(Zeroed(gradients.index(rows), isFinite).mul(step));
         return estimates.index_copy(0, rows, stepped).MoveToOuterDisposeScope();
     }
