@@ -71,10 +71,10 @@ internal static unsafe class ColumnRun
 
     /// <summary>
     /// The mean of places <paramref name="first"/> … <paramref name="end"/> − 1 and, unless that is null, of the values at
-    /// <paramref name="next"/>, summed in float64, to place 0.
+    /// <paramref name="next"/>, summed in float64.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Mean<TLanes, TFloat, TDouble>(float* places, int first, int end, float* next)
+    public static void Mean<TLanes, TFloat, TDouble>(float* places, int first, int end, float* next, float* result)
         where TLanes : struct, ILanes<TFloat, TDouble>
         where TFloat : struct
         where TDouble : struct
@@ -88,7 +88,7 @@ internal static unsafe class ColumnRun
                 sum = TLanes.Add(sum, TLanes.Widen(places + (place * Length) + lane));
             }
 
-            TLanes.StoreNarrow(places + lane, TLanes.Multiply(sum, share));
+            TLanes.StoreNarrow(result + lane, TLanes.Multiply(sum, share));
         }
     }
 }

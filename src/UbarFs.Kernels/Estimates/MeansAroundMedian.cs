@@ -37,8 +37,8 @@ public static class MeansAroundMedian
             where TFloat : struct
             where TDouble : struct
         {
-            NetworkCode[] sorts = [.. lists.Select(list => Networks<TLanes, TFloat, TDouble>.Sort(list.Length))];
-            OrderedLists.ForEach(pool, lists, sorts, Mean<TLanes, TFloat, TDouble>);
+            NetworkCode[] networks = [.. lists.Zip(counts, Mean<TLanes, TFloat, TDouble>)];
+            OrderedLists.ForEach(pool, lists, networks, means, [.. Enumerable.Range(0, lists.Length)]);
         }
 
         // In ascending order the nearest values are neighbours. Starting from the `count` smallest, the smallest member
@@ -80,39 +80,32 @@ public static class MeansAroundMedian
             return sum;
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Mean<TLanes, TFloat, TDouble>(int list, int column, int columns, float* places)
+        private static NetworkCode Mean<TLanes, TFloat, TDouble>(int[] list, int count)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
-            var many = lists[list].Length;
-            var count = Math.Min(counts[list], many);
-            var share = TLanes.Broadcast(1.0 / count);
-            var to = means[list] + column;
-            var lanes = TLanes.Floats / 2;
-            for (var lane = 0; lane < columns; lane += lanes)
+            var sort = Networks<TLanes, TFloat, TDouble>.Sort(list.Length);
+            var counted = Math.Min(count, list.Length);
+            return (rows, column, places, result) =>
             {
-                var mean = TLanes.Multiply(SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count), share);
-                if (lane + lanes <= columns)
-                {
-                    TLanes.StoreNarrow(to + lane, mean);
-                }
-                else
-                {
-                    StoreFirst<TLanes, TFloat, TDouble>(to + lane, columns - lane, mean);
-                }
-            }
+                sort(rows, column, places, result);
+                StoreMean<TLanes, TFloat, TDouble>(places, list.Length, counted, result);
+            };
         }
 
-        private static void StoreFirst<TLanes, TFloat, TDouble>(float* to, int lanes, TDouble value)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void StoreMean<TLanes, TFloat, TDouble>(float* places, int many, int count, float* result)
             where TLanes : struct, ILanes<TFloat, TDouble>
             where TFloat : struct
             where TDouble : struct
         {
-            var all = stackalloc float[TLanes.Floats / 2];
-            TLanes.StoreNarrow(all, value);
-            new ReadOnlySpan<float>(all, lanes).CopyTo(new Span<float>(to, lanes));
+            var share = TLanes.Broadcast(1.0 / count);
+            for (var lane = 0; lane < ColumnRun.Length; lane += TLanes.Floats / 2)
+            {
+                var sum = SumNearest<TLanes, TFloat, TDouble>(places + lane, many, count);
+                TLanes.StoreNarrow(result + lane, TLanes.Multiply(sum, share));
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
     public static NetworkCode Order(int count, ReadOnlySpan<Comparator> network) => Compile(count, network, Store);
 
     /// <summary>
-    /// Takes <paramref name="count"/> rows through a network and fills place 0 with the mean of what comes to the places
+    /// Takes <paramref name="count"/> rows through a network and results in the mean of what comes to the places
     /// <paramref name="first"/> … <paramref name="end"/> − 1 and, if asked for, of the row behind those rows.
     /// </summary>
     public static NetworkCode Mean(int count, ReadOnlySpan<Comparator> network, int first, int end, bool withNext) =>
@@ -33,7 +33,7 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
 
     private static NetworkCode Compile(int count, ReadOnlySpan<Comparator> network, Ending ending)
     {
-        Type[] parameters = [typeof(float**), typeof(nint), typeof(float*)];
+        Type[] parameters = [typeof(float**), typeof(nint), typeof(float*), typeof(float*)];
         var method = new DynamicMethod("Network", null, parameters, typeof(TLanes).Module, skipVisibility: true);
         var code = method.GetILGenerator();
         var stop = code.DeclareLocal(typeof(nint));
@@ -54,6 +54,7 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
         ending(code, values);
         Advance(code, 1, TLanes.Floats);
         Advance(code, 2, TLanes.Floats * sizeof(float));
+        Advance(code, 3, TLanes.Floats * sizeof(float));
         code.Emit(OpCodes.Ldarg_1);
         code.Emit(OpCodes.Ldloc, stop);
         code.Emit(OpCodes.Blt, loop);
@@ -124,7 +125,7 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
     private static void StoreMean(ILGenerator code, LocalBuilder[] summands)
     {
         Func<TFloat, TDouble>[] halves = [TLanes.WidenLower, TLanes.WidenUpper];
-        code.Emit(OpCodes.Ldarg_2);
+        code.Emit(OpCodes.Ldarg_3);
         foreach (var half in halves)
         {
             for (var index = 0; index < summands.Length; index++)
@@ -142,10 +143,10 @@ internal static unsafe class NetworkCompiler<TLanes, TFloat, TDouble>
         code.Emit(OpCodes.Call, ((Action<nint, TDouble, TDouble, double>)PutMean).Method);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void PutMean(nint place, TDouble lower, TDouble upper, double share)
+        static void PutMean(nint result, TDouble lower, TDouble upper, double share)
         {
             var shares = TLanes.Broadcast(share);
-            TLanes.Store((float*)place, TLanes.Narrow(TLanes.Multiply(lower, shares), TLanes.Multiply(upper, shares)));
+            TLanes.Store((float*)result, TLanes.Narrow(TLanes.Multiply(lower, shares), TLanes.Multiply(upper, shares)));
         }
     }
 

@@ -5,9 +5,10 @@ namespace UbarFs.Kernels.Estimates;
 
 /// <summary>
 /// What a network makes of the values of some rows in each column of a run (<see cref="ColumnRun"/>) that starts at
-/// <paramref name="column"/>, with +∞ for NaN, in <paramref name="places"/>. The rows may lie in the places.
+/// <paramref name="column"/>, with +∞ for NaN: either what comes to the places, or one <paramref name="result"/> for each
+/// column. The rows may lie in the places.
 /// </summary>
-internal unsafe delegate void NetworkCode(float** rows, nint column, float* places);
+internal unsafe delegate void NetworkCode(float** rows, nint column, float* places, float* result);
 
 /// <summary>The networks that have been asked for, for vectors of one width.</summary>
 internal static class Networks<TLanes, TFloat, TDouble>
@@ -29,11 +30,11 @@ internal static class Networks<TLanes, TFloat, TDouble>
             var network = SortingNetwork.Sort(count);
             return count <= MostCompiled
                 ? NetworkCompiler<TLanes, TFloat, TDouble>.Order(count, network)
-                : (rows, column, places) => Order(rows, count, column, network, places);
+                : (rows, column, places, _) => Order(rows, count, column, network, places);
         });
 
     /// <summary>
-    /// Fills place 0 alone, with the mean of the values of <paramref name="count"/> rows but the <paramref name="trim"/>
+    /// Results in the mean of the values of <paramref name="count"/> rows but the <paramref name="trim"/>
     /// smallest and largest and, if asked for, of the row behind those rows, in float64.
     /// </summary>
     public static unsafe NetworkCode TrimmedMean(int count, int trim, bool withNext) =>
@@ -43,11 +44,11 @@ internal static class Networks<TLanes, TFloat, TDouble>
             var network = SortingNetwork.Select(count, first, end);
             return count <= MostCompiled
                 ? NetworkCompiler<TLanes, TFloat, TDouble>.Mean(count, network, first, end, mean.WithNext)
-                : (rows, column, places) =>
+                : (rows, column, places, result) =>
                 {
                     Order(rows, count, column, network, places);
                     ColumnRun.Mean<TLanes, TFloat, TDouble>(
-                        places, first, end, mean.WithNext ? rows[count] + column : null);
+                        places, first, end, mean.WithNext ? rows[count] + column : null, result);
                 };
         });
 

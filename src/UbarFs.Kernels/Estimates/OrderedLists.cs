@@ -4,20 +4,18 @@ using System.Runtime.CompilerServices;
 
 namespace UbarFs.Kernels.Estimates;
 
-/// <summary>Takes lists of rows through networks on all workers.</summary>
+/// <summary>Makes one row of each list of rows, on all workers.</summary>
 internal static unsafe class OrderedLists
 {
-    /// <summary>
-    /// What becomes of a list in so many columns, from <paramref name="column"/> on, whose values are in their places. What
-    /// follows there means nothing, but may be read.
-    /// </summary>
-    public delegate void Use(int list, int column, int columns, float* places);
-
     /// <summary>What is done with a list in a block of columns before.</summary>
     public delegate void Look(int list, int column, int columns);
 
-    /// <summary>Takes list l of rows of a pool through <c>networks[l]</c>, a <see cref="ColumnRun"/> after the other.</summary>
-    public static void ForEach(RowMatrix pool, int[][] lists, NetworkCode[] networks, Use use, Look? look = null)
+    /// <summary>
+    /// Row <c>to[l]</c> of the results from list l of rows of a pool by <c>networks[l]</c>, a <see cref="ColumnRun"/> after the
+    /// other.
+    /// </summary>
+    public static void ForEach(
+        RowMatrix pool, int[][] lists, NetworkCode[] networks, RowMatrix results, int[] to, Look? look = null)
     {
         var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 256, 4096);
         var most = lists.Length == 0 ? 0 : lists.Max(list => list.Length);
@@ -38,24 +36,24 @@ internal static unsafe class OrderedLists
                 }
 
                 var whole = start + ((end - start) / ColumnRun.Length * ColumnRun.Length);
-                Order(list, start, whole, networks[list], use, rows, places);
+                var result = results[to[list]];
+                Run(networks[list], rows, start, whole, places, result);
                 if (whole < end)
                 {
                     Copy(rows, lists[list].Length, whole, end, places);
-                    networks[list](rows, 0, places);
-                    use(list, whole, end - whole, places);
+                    networks[list](rows, 0, places, places);
+                    new ReadOnlySpan<float>(places, end - whole).CopyTo(new Span<float>(result + whole, end - whole));
                 }
             }
         });
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Order(int list, int start, int end, NetworkCode network, Use use, float** rows, float* places)
+    private static void Run(NetworkCode network, float** rows, int start, int end, float* places, float* result)
     {
         for (var column = start; column < end; column += ColumnRun.Length)
         {
-            network(rows, column, places);
-            use(list, column, ColumnRun.Length, places);
+            network(rows, column, places, result + column);
         }
     }
 

@@ -72,11 +72,9 @@ public static class TrimmedMeans
                 .. means.Select(mean => Networks<TLanes, TFloat, TDouble>.TrimmedMean(
                     mean.List.Length, mean.Trim, mean.Extra != Nobody)),
             ];
-            OrderedLists.ForEach(pool, lists, networks, Store, LookAtExtra<TLanes, TFloat, TDouble>);
+            int[] to = [.. means.Select(mean => mean.Row)];
+            OrderedLists.ForEach(pool, lists, networks, results, to, LookAtExtra<TLanes, TFloat, TDouble>);
         }
-
-        private void Store(int mean, int column, int columns, float* places) =>
-            new ReadOnlySpan<float>(places, columns).CopyTo(new Span<float>(results[means[mean].Row] + column, columns));
 
         // While it is in the cache: a pass of its own over these rows would take a tenth of the time.
         private void LookAtExtra<TLanes, TFloat, TDouble>(int mean, int column, int columns)
