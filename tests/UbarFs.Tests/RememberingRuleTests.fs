@@ -213,6 +213,20 @@ let private afa =
           // p = 9/12 and 3/8.
           Expect.isTrue (close result [| 2.0 / 3.0; 1.0 / 3.0 |]) $"{result}"
 
+      testCase "afa: stays among the kept estimates where their weights' rounding would leave the numbers"
+      <| fun () ->
+          let rule = chosen Afa.rule [ "prior-good", Value.Whole 3; "prior-bad", Value.Whole 4 ]
+          let largest = [| System.Double.MaxValue; -1.0 |]
+
+          let view =
+              { Own = [| 0.0; 0.0 |]
+                Received = Array.create 3 largest
+                OwnLoss = 1.0
+                Losses = Array.create 3 1.0
+                BenignRatio = 1.0 }
+
+          Expect.equal (apply rule view) (largest, [| 0; 1; 2 |]) "three equal shares are more than one"
+
       testProperty "afa: never drops more than half of the finite neighbours"
       <| forAll mixed (fun view ->
           let _, kept = apply rule view

@@ -103,7 +103,9 @@ let private weightedMean (weights: float[]) kept (view: View) =
     let shares =
         torch.tensor (weights |> Array.map (fun weight -> weight / Array.sum weights), device = estimates.device)
 
-    estimates.t().mv(shares).to_type view.Own.dtype
+    // Rounding must not carry a mean out of what it is of: with the largest numbers, to infinity.
+    let lowest, highest = estimates.amin [| 0L |], estimates.amax [| 0L |]
+    estimates.t().mv(shares).minimum(highest).maximum(lowest).to_type view.Own.dtype
 
 let private reference prior slack growth (view: View) =
     use scope = torch.NewDisposeScope()
