@@ -73,8 +73,9 @@ module NodesFile =
         use reader = new StreamReader(stream)
         let text = reader.ReadToEnd()
         let whole = text.Substring(0, text.LastIndexOf '\n' + 1)
-
-        whole.Split('\n', StringSplitOptions.RemoveEmptyEntries) |> Array.skip 1 |> Array.map measurement
+        let lines = whole.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        // Not even the head may have been written yet.
+        lines |> Array.skip (min 1 lines.Length) |> Array.map measurement
 
     let private epochs = DataField("epoch", typeof<float>)
     let private iterations = DataField("iteration", typeof<int>)

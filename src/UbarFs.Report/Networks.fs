@@ -38,6 +38,7 @@ module Networks =
                                       row.Node, row.Accuracy ] }
             with
             | :? IOException
+            | :? InvalidDataException
             | :? FormatException -> None
         | _ -> None
 

@@ -45,9 +45,11 @@ let tryFind (key: string) : byte[] option =
             None)
 
 let private prune folder =
-    DirectoryInfo(folder).GetFiles("*.bin")
+    let files = DirectoryInfo(folder).GetFiles "*.bin"
+
+    files
     |> Array.sortByDescending _.LastWriteTimeUtc
-    |> Array.skip (min most (DirectoryInfo(folder).GetFiles("*.bin").Length))
+    |> Array.skip (min most files.Length)
     |> Array.iter _.Delete()
 
 /// Keeps something under a key. Another process sees the whole file or none.

@@ -119,6 +119,13 @@ let private nodes =
               Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "and afterwards"
               Expect.isFalse (File.Exists(Path.Combine(folder, "nodes.csv"))) "in one file")
 
+      testCase "of a file without even its head nothing is known yet"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              for beginning in [ ""; "epoch,it"; "epoch,iteration,node,accuracy,loss\n" ] do
+                  File.WriteAllText(Path.Combine(folder, "nodes.csv"), beginning)
+                  Expect.isEmpty (NodesFile.read folder) $"'{beginning}'")
+
       testCase "a process that dies while it writes loses no more than the line at hand"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
