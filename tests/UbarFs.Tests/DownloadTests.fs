@@ -13,7 +13,7 @@ open UbarFs.Tests.TinyDataset
 
 let private settings =
     { Fetch.settings with
-        StallTimeout = TimeSpan.FromSeconds 1.0
+        StallTimeout = TimeSpan.FromSeconds 3.0
         MaxRedirects = 3
         UseProxy = false }
 
@@ -118,7 +118,7 @@ let private notFound = status "404 Not Found" []
 let private moved location = status "302 Found" [ $"Location: {location}" ]
 
 let private misbehaviours =
-    [ "stalls midway", serving stalling, $"nothing arrived for 1 s (after {half} bytes)"
+    [ "stalls midway", serving stalling, $"nothing arrived for 3 s (after {half} bytes)"
       "closes the connection midway", serving cutShort, $"(after {half} bytes)"
       "sends a corrupt file", corrupting, "gzip data is damaged"
       "sends another file", sendingOther, "not what was published"
@@ -297,7 +297,8 @@ let private general =
               trialWith [ slow ] (fun trial ->
                   let trial = { trial with Settings.StallTimeout = TimeSpan.FromSeconds 30.0 }
                   let first = Task.Run(fun () -> trial.Get())
-                  SpinWait.SpinUntil((fun () -> not trial.Server.Requests.IsEmpty), 5_000) |> ignore
+                  let isAsked () = not trial.Server.Requests.IsEmpty
+                  Expect.isTrue (SpinWait.SpinUntil(isAsked, 60_000)) "the first has begun"
                   Expect.equal (trial.Get()) (Error(DownloadProblem.Busy(trial.Part "train-images"))) "the second"
                   gate.Release 4 |> ignore
                   Expect.isOk first.Result "the first"
