@@ -118,6 +118,13 @@ module Archive =
                     do! take visit path bytes
         }
 
+    // A size in the header of attributes that contradicts them is, to the reader, an operation at the wrong time.
+    let private nextEntry (reader: TarReader) =
+        try
+            reader.GetNextEntry false
+        with :? InvalidOperationException as problem ->
+            raise (InvalidDataException(problem.Message, problem))
+
     let private tar visit report (stream: Stream) =
         use guarded = new TarStream(stream)
         use reader = new TarReader(guarded, true)
@@ -126,7 +133,7 @@ module Archive =
         let rec next () =
             visit.Cancellation.ThrowIfCancellationRequested()
 
-            match reader.GetNextEntry false with
+            match nextEntry reader with
             | null -> Ok()
             | entry ->
                 report ()
