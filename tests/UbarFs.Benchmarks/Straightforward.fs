@@ -26,13 +26,18 @@ let bridge (own: torch.Tensor) (received: torch.Tensor) =
     let kept = sorted.narrow (0L, int64 trim, int64 (count - 2 * trim))
     torch.cat([| kept; own.unsqueeze 0L |], 0L).mean [| 0L |]
 
+/// The number in a tensor of one.
+let private number (tensor: torch.Tensor) =
+    use held = tensor.ToScalar()
+    held.ToDouble()
+
 let private distances (received: torch.Tensor) =
     let count = int received.shape[0]
     let distances = Array2D.zeroCreate count count
 
     for one in 0 .. count - 1 do
         for other in one + 1 .. count - 1 do
-            let distance = (received[int64 one] - received[int64 other]).norm().ToDouble()
+            let distance = (received[int64 one] - received[int64 other]).norm() |> number
             distances[one, other] <- distance * distance
             distances[other, one] <- distance * distance
 
@@ -91,7 +96,7 @@ let stage1 (view: NetworkView) =
             let own = view.Pool[int64 own]
 
             received
-            |> Array.sortBy (fun row -> (own - view.Pool[int64 row]).norm().ToDouble())
+            |> Array.sortBy (fun row -> (own - view.Pool[int64 row]).norm() |> number)
             |> Array.truncate (Ubar.shortlistSize view.BenignRatio received.Length))
         view.Own
         view.Received
@@ -119,7 +124,7 @@ let private blocks (architecture: Architecture) (row: torch.Tensor) =
 let forward architecture batch row =
     use scope = torch.NewDisposeScope()
     use _ = torch.no_grad ()
-    (loss architecture (blocks architecture row) batch).ToDouble()
+    loss architecture (blocks architecture row) batch |> number
 
 /// The loss and the gradient, `[d]`.
 let forwardBackward architecture batch (row: torch.Tensor) =
@@ -131,7 +136,7 @@ let forwardBackward architecture batch (row: torch.Tensor) =
     let gradient =
         leaves |> List.map (fun leaf -> (nonNull leaf.grad).flatten()) |> Array.ofList |> torch.cat
 
-    value.ToDouble(), gradient.MoveToOuterDisposeScope()
+    number value, gradient.MoveToOuterDisposeScope()
 
 /// UBAR of the whole network.
 let ubarIteration (experiment: Experiment) (estimates: torch.Tensor) =
@@ -156,6 +161,8 @@ let ubarIteration (experiment: Experiment) (estimates: torch.Tensor) =
             | kept -> Array.map fst kept
 
         let mean = (stacked estimates kept).mean [| 0L |]
-        estimates[int64 node] * (0.5f).ToScalar() + mean * (0.5f).ToScalar() - gradient * (0.05f).ToScalar()
+
+        Native.sum (Native.scaled 0.5 estimates[int64 node]) (Native.scaled 0.5 mean)
+        - Native.scaled 0.05 gradient
 
     shortlists |> Array.mapi step |> torch.stack
