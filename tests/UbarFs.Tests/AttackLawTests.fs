@@ -308,6 +308,7 @@ let private mixing =
               let rows = Estimate.rows (Network.benign experiment.Network) state.Estimates
               Expect.isTrue (Estimate.isFinite rows) label ]
 
+[<Tests>]
 let tests =
     testList
         "attack laws"

@@ -163,4 +163,5 @@ let private others =
              |> List.forall (fun (k, letters) ->
                  letters |> allSent (fun sender _ -> situation.Moments[k].Estimates[if k < 3 then sender else odd]))) ]
 
+[<Tests>]
 let tests = testList "attacks" [ testList "simple" simple; testList "others" others ]

@@ -134,6 +134,7 @@ let private lastResort =
               let lost = { view with Received = view.Received |> Array.map (Array.updateAt 0 poison) }
               estimate (defaults rule) lost = view.Own) ]
 
+[<Tests>]
 let tests =
     testList
         "baselines"

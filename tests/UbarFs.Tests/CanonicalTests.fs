@@ -168,4 +168,5 @@ let private starters =
                   Expect.equal scenario.Name "mine" "name"
                   Expect.equal (List.filter isOdd warnings) [] "warnings" ]
 
+[<Tests>]
 let tests = testList "written by the program" [ shown; built; starters ]

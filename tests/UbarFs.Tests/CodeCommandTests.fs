@@ -150,5 +150,6 @@ let private arrays =
             Expect.equal wrong.Code 2 wrong.Errors
             Expect.stringContains wrong.Errors "--received has estimates of 3 numbers, and --own has 2" "the reason")
 
+[<Tests>]
 let tests =
     testList "code on the command line" [ examples; testedClass; testList "is refused by" refusals; cache; arrays ]

@@ -39,6 +39,7 @@ let private runs folder lines =
     | Error problems -> failtest (problems |> List.map Rendering.plain |> String.concat "")
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests =
     testSequenced
     <| testList

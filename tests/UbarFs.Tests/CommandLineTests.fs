@@ -211,6 +211,7 @@ let private brokenRule =
             let result = results[0].GetDouble()
             Expect.stringContains tested.Output $"got           [{result}]" "the same result")
 
+[<Tests>]
 let tests =
     testList
         "command line"

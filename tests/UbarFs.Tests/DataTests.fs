@@ -460,4 +460,5 @@ let private published =
                   | Error(DataProblem.Missing _) -> skiptest $"{name} is not on this machine"
                   | Error problem -> failtest (DataProblem.describe problem) ]
 
+[<Tests>]
 let tests = testList "data" [ idx; digits; catalogue; places; store; inventory; published ]

@@ -116,6 +116,7 @@ let private faults =
               together folder [ [] ]
               expectUndisturbed folder) ]
 
+[<Tests>]
 let tests =
     testSequenced
     <| testList "disturbance" [ testList "division" division; kills; testList "faults" faults ]

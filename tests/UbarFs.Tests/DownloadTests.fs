@@ -318,6 +318,7 @@ let private general =
               let outcome = Download.get settings (fun _ _ _ -> ()) CancellationToken.None [] digits
               Expect.equal outcome.Result (Ok []) "the outcome" ]
 
+[<Tests>]
 let tests =
     testList
         "download"

@@ -121,6 +121,7 @@ let private attacks =
           |> List.forall (fun (iteration, letters) -> allSent (expected iteration) letters)) ]
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests =
     testSequenced
     <| testList

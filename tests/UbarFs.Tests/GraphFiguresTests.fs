@@ -44,6 +44,7 @@ let private longestShortest (graph: Graph) =
 
     distances |> Seq.cast<int> |> Seq.max
 
+[<Tests>]
 let tests =
     testList
         "graph figures"

@@ -53,6 +53,7 @@ let private isFlawed text expected =
     for flaw, (_, part: string) in List.zip found expected do
         Expect.stringContains flaw.Reason part "the reason"
 
+[<Tests>]
 let tests =
     testList
         "graph file"

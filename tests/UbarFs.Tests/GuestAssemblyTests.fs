@@ -134,4 +134,5 @@ let private dependencies =
             Expect.stringContains said "it needs Tools 0.0.0.0, which does not lie beside it" "what is missing")
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests = testSequenced <| testList "assemblies from elsewhere" (dependencies :: versions)

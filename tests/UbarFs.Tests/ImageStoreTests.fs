@@ -272,4 +272,5 @@ let private reuse =
 
             Expect.equal ([ "one"; "one"; "other"; "other" ] |> List.map reused) [ false; true; false; true ] "reused")
 
+[<Tests>]
 let tests = testList "image store" [ sources; cache; folders; reuse ]

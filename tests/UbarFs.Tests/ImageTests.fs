@@ -195,4 +195,5 @@ let private decoded =
               Expect.isError (Decoded.read file) "sizes"
               Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 100_000L "allocated bytes") ]
 
+[<Tests>]
 let tests = testList "images" [ pictures; trees; recordTests; decoded ]

@@ -331,4 +331,5 @@ let private real =
 
                   Expect.equal decoded.Value 2000 "images" ]
 
+[<Tests>]
 let tests = testList "import" [ good; hostile; extendedHeaders; interrupted; real ]

@@ -194,4 +194,5 @@ let private environment =
               let text = minimal + "description: ${env:TEXT} $${seed}\n"
               Expect.equal (accepted (parse [ "TEXT", "${seed}" ] text)).Description "${seed} ${seed}" "description" ]
 
+[<Tests>]
 let tests = testList "inheritance" [ inheritance; references; environment ]

@@ -245,6 +245,7 @@ let private threads =
         finally
             Workers.Count <- before
 
+[<Tests>]
 let tests =
     testSequenced
     <| testList

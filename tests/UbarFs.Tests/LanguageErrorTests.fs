@@ -229,4 +229,5 @@ let private snapshots =
     |> List.ofSeq
     |> testList "broken scenarios"
 
+[<Tests>]
 let tests = testList "errors" [ whatIsWrong; hostile; snapshots ]

@@ -140,4 +140,5 @@ let private forward =
               let constant = torch.nn.functional.interpolate (pooled, scale_factor = [| 2.0; 2.0 |])
               close (logits "[avg-pool, dense]" images) (logits "[max-pool, dense]" constant) "avg-pool" ]
 
+[<Tests>]
 let tests = testList "layers" [ language; fit; forward ]

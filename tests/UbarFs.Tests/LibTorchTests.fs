@@ -438,4 +438,5 @@ let private loading =
                   let message = messageOf (fun () -> LibTorchLoader.Load folder |> ignore)
                   Expect.stringContains message "new process" "what to do")) ]
 
+[<Tests>]
 let tests = testList "libtorch" [ patching; damage; privateCopy; place; loading ]

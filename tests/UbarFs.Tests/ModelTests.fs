@@ -156,6 +156,7 @@ let private shortcuts =
             let loss, gradient = slope ours architecture row batch.Labels
             loss.allclose (expectedLoss, 1e-12, 1e-12) && gradient.allclose (expected, 1e-9, 1e-12))
 
+[<Tests>]
 let tests =
     testList
         "model"

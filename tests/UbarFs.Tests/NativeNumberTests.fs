@@ -75,6 +75,7 @@ let private ours =
       beside "ubarfs.dll"
       beside "scenarios/rules/csharp/bin/UbarFs.Examples.dll" ]
 
+[<Tests>]
 let tests =
     testList
         "native numbers"

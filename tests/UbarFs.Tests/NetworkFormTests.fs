@@ -120,4 +120,5 @@ let private learning =
                         "ubar" ])
                   "names" ]
 
+[<Tests>]
 let tests = testSequenced <| testList "network forms" [ properties; learning ]

@@ -172,4 +172,5 @@ let private laws (topology: Component<Topology>) =
               Expect.equal drawn.Length 20 "all 20 seeds"
               Expect.isGreaterThan (List.distinct drawn).Length 10 "distinct networks" ]
 
+[<Tests>]
 let tests = testList "network" (Catalogue.topologies |> List.map laws)

@@ -45,6 +45,7 @@ let private arrays =
         return { Shape = shape; Values = values; IsSingle = isSingle }
     }
 
+[<Tests>]
 let tests =
     testList
         "NumPy's files"

@@ -185,4 +185,5 @@ let private documented =
         for column in columns do
             Expect.stringContains page $"`{column}`" column
 
+[<Tests>]
 let tests = testList "observation" ([ counts; sums; nothing; agreement; files; documented ] @ nodes)

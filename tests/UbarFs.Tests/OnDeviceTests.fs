@@ -297,4 +297,5 @@ let private training =
               Expect.equal (breach.Node, breach.Iteration) (None, 4L) "of all nodes"
               Expect.isGreaterThan calls 4 "nobody waited for it" ]
 
+[<Tests>]
 let tests = testSequenced <| testList "as on a device" [ models; kernels; runs; iterations; training ]

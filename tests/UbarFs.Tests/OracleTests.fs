@@ -49,6 +49,7 @@ let private check index (node: JsonNode) =
 /// The rules of the paper; their relatives have no cases.
 let private covered = [ "average"; "dkrum"; "dmedian"; "dbulyan"; "bridge"; "ubar" ]
 
+[<Tests>]
 let tests =
     testList
         "oracle"

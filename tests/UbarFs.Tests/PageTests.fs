@@ -162,5 +162,6 @@ let private live =
                 let elsewhere, _ = get (address + "results.csv") ignore
                 Expect.equal elsewhere HttpStatusCode.NotFound "no files")
 
+[<Tests>]
 let tests =
     testSequenced <| testList "page" [ complete; toggling; pointing; sorting; narrow; injection; live ]

@@ -43,6 +43,7 @@ let private places =
         return benign, List.ofArray (Array.truncate count order)
     }
 
+[<Tests>]
 let tests =
     testList
         "placement"

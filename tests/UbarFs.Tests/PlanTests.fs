@@ -173,4 +173,5 @@ let private seeds =
               Expect.equal (seeds (minimal + "repeat: 3\n") [ "seeds", "[4, 2]" ]) [ 4L; 2L ] "a list"
               Expect.equal (seeds (minimal + "seeds: [4, 2]\n") [ "repeat", "3" ]) [ 1L; 2L; 3L ] "a number" ]
 
+[<Tests>]
 let tests = testList "plans" [ zips; variants; seeds ]

@@ -53,4 +53,5 @@ let private isFound (name, law) =
             Expect.isError (Trial.check report.Trial rule found.View) "it still is a counterexample"
 
 // One after another: each is compiled, and one of them remembers what it was asked before.
+[<Tests>]
 let tests = testSequenced <| testList "planted bugs" (List.map isFound bugs)

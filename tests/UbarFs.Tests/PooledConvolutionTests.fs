@@ -238,5 +238,6 @@ let private memory =
 
         Expect.equal torch.Tensor.TotalCount before "tensors"
 
+[<Tests>]
 let tests =
     testList "pooled convolution" [ laws; accuracy; refusals; manyThreads; testSequenced memory ]

@@ -39,6 +39,7 @@ let private moments (numbers: float32[]) =
     let mean = numbers |> Array.averageBy float
     mean, numbers |> Array.averageBy (fun number -> (float number - mean) ** 2.0)
 
+[<Tests>]
 let tests =
     testList
         "random"

@@ -169,6 +169,7 @@ let private documents =
               for scenario in yaml (text name) do
                   Expect.isNonEmpty (runs scenario []) scenario) ]
 
+[<Tests>]
 let tests =
     testList
         "reference"

@@ -178,6 +178,7 @@ let private zeno =
       testProperty "zeno: an own loss that is not finite changes nothing, since it is in every score"
       <| forAll finite (fun view -> snd (apply rule view) = snd (apply rule { view with OwnLoss = infinity })) ]
 
+[<Tests>]
 let tests =
     testList
         "related rules"

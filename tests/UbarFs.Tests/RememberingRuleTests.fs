@@ -275,6 +275,7 @@ let private memory =
 
               trained rule (fun _ memory -> memory) view = trained rule spoil view) ]
 
+[<Tests>]
 let tests =
     testList
         "remembering rules"

@@ -220,6 +220,7 @@ let private events =
               for tag in [ "accuracy/worst"; "loss"; "stage 1/byzantine share" ] do
                   Expect.stringContains last tag tag) ]
 
+[<Tests>]
 let tests =
     testList
         "report"

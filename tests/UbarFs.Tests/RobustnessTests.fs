@@ -33,6 +33,7 @@ let private staysWithin name (rule: Rule) (kappa: int -> int -> float) =
                   let bound = kappa neighbours byzantine
                   Expect.isLessThanOrEqual worst.Ratio (bound * (1.0 + 1e-6) + 1e-9) $"%A{worst.View}" ]
 
+[<Tests>]
 let tests =
     testList
         "robustness"

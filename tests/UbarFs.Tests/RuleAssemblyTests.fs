@@ -155,4 +155,5 @@ let private work =
 
               Expect.isEmpty foreign "none" ]
 
+[<Tests>]
 let tests = testList "rules in assemblies" [ parameters; refusals; work ]

@@ -131,4 +131,5 @@ let private checks =
               Expect.isFalse (List.contains Law.NeighbourOrder dbulyan.Claims) "so it does not claim the law"
               Expect.isTrue (isCaught (Trial.ofLaw Law.NeighbourOrder) dbulyan) "a counterexample" ]
 
+[<Tests>]
 let tests = testList "rule laws" (everyRule @ [ checks ])

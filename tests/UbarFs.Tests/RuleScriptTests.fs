@@ -65,6 +65,7 @@ let private result (rule: Component<Rule>) arguments =
     (Rule.aggregate rule (view ())).Estimate.data<float>().ToArray()
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests =
     testSequenced
     <| testList

@@ -276,4 +276,5 @@ let private completions =
                     let isComponent = not (isNull json["anyOf"]) && isNull json["description"]
                     Expect.isTrue (isComponent || not (isNull json["description"])) entry.Key
 
+[<Tests>]
 let tests = testList "schema" [ file; repeated; shipped; broken; agreement; completions ]

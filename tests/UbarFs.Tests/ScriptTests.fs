@@ -37,6 +37,7 @@ let private study =
 """
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests =
     testSequenced
     <| testList

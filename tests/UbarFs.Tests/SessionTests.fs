@@ -349,6 +349,7 @@ let private cells =
       testCase "numbers stay numbers"
       <| fun () -> Expect.equal (Csv.line [ "-1"; "+2.5e-3"; "0.1" ]) "-1,+2.5e-3,0.1" "signs and all" ]
 
+[<Tests>]
 let tests =
     testList
         "session"

@@ -288,6 +288,7 @@ let private training =
               | Ending.Finished evaluation -> Expect.isLessThan evaluation.Best 0.5 "it has learnt nothing"
               | Ending.Interrupted -> failtest "nobody cancelled it" ]
 
+[<Tests>]
 let tests =
     testSequenced
     <| testList "simulation" [ equation; reproducible; messages; absent; hostile; evaluation; training ]

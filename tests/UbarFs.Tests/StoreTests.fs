@@ -289,6 +289,7 @@ let private exports =
 
             Expect.isError (ModelFile.export folder (Some 8) file) "there is no ninth node")
 
+[<Tests>]
 let tests =
     testList
         "store"

@@ -165,4 +165,5 @@ let private overrides =
               let found = runs minimal [ "sweep.network.byzantine", "[0.1, 0.2]" ]
               Expect.equal (found |> List.map _.Network.ByzantineRatio) [ 0.1; 0.2 ] "ratios" ]
 
+[<Tests>]
 let tests = testList "many runs" [ sweeps; overrides; many ]

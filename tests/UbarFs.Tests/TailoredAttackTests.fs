@@ -214,5 +214,6 @@ let private fang =
 
                      3.0 * deviation[coordinate] - 1e-6 <= distance && distance <= 4.0 * deviation[coordinate] + 1e-6))) ]
 
+[<Tests>]
 let tests =
     testList "tailored attacks" [ testList "mhamdi" mhamdi; testList "alie" alie; testList "fang" fang ]

@@ -210,6 +210,7 @@ let private documentation =
           testCase $"the page on test-rule says what {trial.Name} says"
           <| fun () -> Expect.stringContains page.Value $"| `{trial.Name}` | {trial.Says} |" "a row of the table" ]
 
+[<Tests>]
 let tests =
     testList
         "test-rule"

@@ -256,6 +256,7 @@ let private engine =
                   (fun value -> abs (value - 0.5) < 1e-4)
                   "then every coordinate rises by the shift" ]
 
+[<Tests>]
 let tests =
     testList
         "theorem 1"

@@ -219,6 +219,7 @@ let private connectionRatio =
           // 49,990 edges, with a standard deviation of 223.
           Expect.isLessThan (abs (Graph.edgeCount large - 49990L)) 1200L "edges" ]
 
+[<Tests>]
 let tests =
     testList
         "topology"

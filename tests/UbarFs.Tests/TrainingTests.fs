@@ -122,6 +122,7 @@ let private schedules =
           let evaluated = [ 0..7 ] |> List.filter (Schedule.evaluatedAfter schedule)
           Expect.equal evaluated [ 0; 3; 6; 7 ] "every third iteration, and the last" ]
 
+[<Tests>]
 let tests =
     testList
         "training"

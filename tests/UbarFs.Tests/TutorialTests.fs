@@ -51,6 +51,7 @@ let private follow folder block =
         []
     | words -> failtest $"a block that neither runs nor is a file: {words}"
 
+[<Tests>]
 let tests =
     testCase "every command of the tutorial does what it says"
     <| fun () ->

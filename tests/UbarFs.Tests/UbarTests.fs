@@ -140,4 +140,5 @@ let private result =
               Expect.equal kept [| 0; 1 |] "all distances are infinite, so the first two stay"
               Expect.equal result [| 2.0; 3.0 |] "their mean" ]
 
+[<Tests>]
 let tests = testList "ubar" [ stage1; stage2; result ]

@@ -164,4 +164,5 @@ let private refusals =
                   Expect.stringContains message "rule: { script: rules/pull.fsx }" "place" ]
 
 // One at a time: each holds a compiler.
+[<Tests>]
 let tests = testSequenced <| testList "rules and attacks of one's own" [ naming; identity; refusals ]
