@@ -147,6 +147,7 @@ type ReportArguments =
     | [<Unique>] Out of file: string
     | [<Unique>] Figures of dir: string
     | [<Unique>] Format of format: string
+    | [<Unique>] Baseline of rule: string
     | [<Unique>] Tensorboard
     | [<Unique>] Json
     | [<Unique>] Quiet
@@ -159,6 +160,7 @@ type ReportArguments =
                 "write one report on all of them into this file; without it, several folders go to report.html here"
             | Figures _ -> "write figures, the data behind them and tables for papers into this folder"
             | Format _ -> "svg, pdf or png: the format of the figures (default: svg)"
+            | Baseline _ -> "the rule to compare the others with, by name or label (default: the scenario's, or average)"
             | Tensorboard -> "write event files for TensorBoard into each folder's 'tensorboard'"
             | Json -> "print the results as JSON"
             | Quiet -> "print no tables"

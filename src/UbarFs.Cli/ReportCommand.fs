@@ -60,6 +60,24 @@ let private pages (arguments: ParseResults<ReportArguments>) (studies: Study lis
     | None, [ _ ] -> [ for study in studies -> study, Path.Combine(study.Folders.Head, "report.html") ]
     | out, _ -> [ merged, Option.defaultValue "report.html" out ]
 
+/// The studies, all of them compared with the rule that the command line names.
+let private compared (arguments: ParseResults<ReportArguments>) (studies: Study list) : Result<Study list, string> =
+    match arguments.TryGetResult ReportArguments.Baseline with
+    | None -> Ok studies
+    | Some rule ->
+        let studies = studies |> List.map (fun study -> { study with Study.Baselines = [ rule ] })
+        let groups = studies |> List.collect Summary.groups
+
+        match Baseline.rules groups with
+        | [ _ ] -> Ok studies
+        | [] ->
+            let known = groups |> List.map _.Rule |> List.distinct
+            let all = known |> List.map (sprintf "'%s'") |> String.concat ", "
+            Error $"--baseline: no rule is called '{rule}': expected one of {all}{Exit.nearest known rule}"
+        | several ->
+            let all = several |> List.map (sprintf "'%s'") |> String.concat ", "
+            Error $"--baseline: several rules are '{rule}': {all}. Write the label of one of them."
+
 let private write (arguments: ParseResults<ReportArguments>) format browser studies : Result<unit, string> =
     result {
         let merged = Study.merge studies
@@ -87,7 +105,8 @@ let run (arguments: ParseResults<ReportArguments>) : int =
             let! format = format arguments
             let! browser = browser format
             let! studies = arguments.GetResult Stores |> List.traverseResultM loaded
-            return format, browser, List.concat studies
+            let! studies = compared arguments (List.concat studies)
+            return format, browser, studies
         }
 
     match prepared with

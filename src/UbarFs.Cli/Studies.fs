@@ -33,12 +33,8 @@ let printTables (studies: Study list) =
         console.Profile.Width <- 1000
 
     for study in studies do
-        console.Write(ResultsTable.create study)
-
-    studies
-    |> List.map ResultsTable.legend
-    |> List.tryFind (List.isEmpty >> not)
-    |> Option.iter (List.iter console.WriteLine)
+        console.Write(ResultsTable.create console.Profile.Width study)
+        ResultsTable.legend study |> List.iter console.WriteLine
 
 /// Prints the studies as JSON.
 let printJson (studies: Study list) =

@@ -31,6 +31,7 @@ let private waiting: Study =
     { Name = "Waiting for the first run"
       Description = ""
       Scenarios = []
+      Baselines = []
       Runs = []
       Folders = [] }
 

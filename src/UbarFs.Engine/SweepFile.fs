@@ -18,6 +18,8 @@ type SweptRun =
         Swept: string[][]
         /// The accuracy of guessing: one over the number of classes.
         Chance: float
+        /// How many test images an evaluation takes; 0 where an older version wrote the store.
+        TestImages: int
         /// The names of the stages in which the rule selects.
         Stages: string[]
     }
@@ -29,6 +31,8 @@ type SweepRecord =
         Description: string
         /// The scenario in its canonical form.
         Scenario: string
+        /// The rule that others are compared with; nothing where an older version wrote the store.
+        Baseline: string
         Runs: SweptRun[]
     }
 
@@ -49,12 +53,14 @@ module SweepFile =
           Attack = Run.attackLabel run
           Swept = [| for path, value in run.Swept -> [| path; value |] |]
           Chance = 1.0 / float run.Dataset.Value.Classes
+          TestImages = Run.testImages run
           Stages = Array.ofList run.Rule.Value.Stages }
 
     let ofScenario (scenario: Scenario) =
         { Name = scenario.Name
           Description = scenario.Description
           Scenario = YamlText.ofScenario scenario
+          Baseline = scenario.Baseline
           Runs = scenario.Runs |> List.map swept |> Array.ofList }
 
     /// Writes what a scenario consists of into its store.

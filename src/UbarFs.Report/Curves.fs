@@ -68,23 +68,25 @@ module Curves =
                 [] }
 
     let private baseline across (groups: Group list) (shown: Group list) : Line list =
-        match Standing.reference groups shown.Head with
-        | Some reference when reference.IsBaseline && not (List.contains reference.Group shown) ->
+        match Baseline.among groups shown.Head with
+        | Ok reference when not (List.contains reference shown) ->
             [ { Rule = None
                 Class = "baseline"
                 Dash = "5 4"
-                Points = Panel.thinned 120 reference.Group.Curve |> List.map (fun point -> across point, point.Mean)
+                Points = Panel.thinned 120 reference.Curve |> List.map (fun point -> across point, point.Mean)
                 Band = [] } ]
         | _ -> []
 
     /// The groups of each setting, without settings that hold nothing but what others are compared with and show.
     let private settings (groups: Group list) =
+        let baselineOf = Baseline.among groups
+
         let references =
             groups
             |> List.choose (fun group ->
-                Standing.reference groups group
-                |> Option.filter (fun reference -> reference.IsBaseline && reference.Group <> group)
-                |> Option.map _.Group)
+                match baselineOf group with
+                | Ok baseline when baseline <> group -> Some baseline
+                | _ -> None)
 
         let all = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map snd
         let own = all |> List.filter (List.exists (fun group -> not (List.contains group references)))

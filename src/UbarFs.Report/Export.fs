@@ -105,9 +105,16 @@ module Export =
               Description = "worst accuracy by setting and rule"
               Drawing = None
               IsTable = true
-              Table = VerdictTable.text (VerdictTable.create groups) }
+              Table = VerdictTable.text (Judgement.ofGroups groups) }
 
-        [ verdicts; curves groups ]
+        let pairs =
+            { verdicts with
+                Name = "verdict-pairs"
+                Description = "the pairs of seeds that verdicts rest on"
+                IsTable = false
+                Table = VerdictTable.pairs (Judgement.ofGroups groups) }
+
+        [ verdicts; pairs; curves groups ]
         @ List.collect (innerLife groups) (InnerLife.rules groups)
         @ networks groups
         @ timing study
@@ -128,7 +135,7 @@ module Export =
               // The long form has the figures in full.
               let table =
                   if exported.Name = "verdicts" then
-                      VerdictTable.csv groups
+                      VerdictTable.csv (Judgement.ofGroups groups)
                   else
                       exported.Table
 

@@ -53,28 +53,62 @@ module ResultsJson =
               "lowest_seed", real (Some point.Lowest)
               "highest_seed", real (Some point.Highest) ]
 
-    let private group (groups: Group list) (group: Group) : JsonNode =
-        let reference = Standing.reference groups group |> Option.bind _.Group.Worst |> Option.map _.Mean
+    let private interval (interval: Interval) : JsonNode =
+        json
+            [ "median", real (Some interval.Middle)
+              "low", real (Some interval.Low)
+              "high", real (Some interval.High) ]
+
+    let private pair chance (pair: Pair) : JsonNode =
+        json
+            [ "seed", JsonValue.Create pair.Seed
+              "worst_accuracy", real (Some pair.Accuracy)
+              "baseline", real (Some pair.Baseline)
+              "difference", real (Some pair.Difference)
+              "share_kept", real (Some(pair.Kept chance)) ]
+
+    let private comparison (judgement: Judgement) : JsonNode | null =
+        match judgement with
+        | Judgement.Compared(baseline, comparison, _) ->
+            json
+                [ "baseline", json [ "rule", text baseline.Rule; "attack", text baseline.Attack ]
+                  "seeds", JsonValue.Create comparison.Seeds
+                  "chance", real (Some comparison.Chance)
+                  "sampling_error", real comparison.SamplingError
+                  "confidence", real (Some(Interval.confidence comparison.Seeds))
+                  "difference", interval comparison.Difference
+                  "share_kept", interval comparison.Kept
+                  "destroyed", JsonValue.Create comparison.Destroyed
+                  "pairs", list (List.map (pair comparison.Chance) comparison.Pairs) ]
+        | _ -> null
+
+    let private group (judged: Judged) : JsonNode =
+        let group = judged.Group
 
         json
             [ "settings", json [ for path, value in group.Settings -> path, text value ]
               "rule", text group.Rule
               "attack", text group.Attack
+              "runs", JsonValue.Create group.Runs.Length
               "seeds", JsonValue.Create group.Complete
               "worst_accuracy", real (group.Worst |> Option.map _.Mean)
               "deviation", real (group.Worst |> Option.bind _.Deviation)
-              "reference", real reference
-              "verdict", text (string (Standing.ofGroup groups group))
+              "lowest_seed", Judgement.worstSeed group |> Option.map (snd >> Some >> real) |> Option.defaultValue null
+              "verdict", text (VerdictText.word judged.Judgement)
+              "possible", list (VerdictText.possible judged.Judgement |> List.map text)
+              "remedy", VerdictText.remedy judged.Judgement |> Option.map text |> Option.defaultValue null
+              "comparison", comparison judged.Judgement
               "curve", list (List.map point group.Curve) ]
 
     let private study (study: Study) : JsonNode =
-        let groups = Summary.groups study
+        let judged = Summary.groups study |> Judgement.ofGroups
 
         json
             [ "name", text study.Name
               "store", text study.Folders.Head
               "runs", list (List.map run study.Runs)
-              "table", list (List.map (group groups) groups) ]
+              "table", list (List.map group judged)
+              "notes", list (VerdictNotes.lines judged |> List.map text) ]
 
     /// `{ "scenarios": [ { "name", "store", "runs": [ … ], "table": [ … ] } ] }`: every run, and the runs that differ
     /// in nothing but their seed taken together.

@@ -1,84 +1,82 @@
 namespace UbarFs.Report
 
 open Spectre.Console
-open UbarFs.Engine
 
 /// The final table of a study for the terminal: a row for each setting and rule, in at most 80 columns where the
-/// settings let it.
+/// settings let it, and with the figures behind the verdicts where there is room.
 [<RequireQualifiedAccess>]
 module ResultsTable =
 
     let private curveWidth = 7
 
-    let private colour verdict =
-        match verdict with
-        | Standing.AsGood -> "green"
-        | Standing.Degraded -> "yellow"
-        | Standing.Destroyed -> "red"
-        | Standing.Unknown -> "default"
+    /// From this many columns on there is room for the figures behind the verdicts.
+    let wide = 120
+
+    let private colour judgement =
+        match judgement with
+        | Judgement.Compared(_, _, Verdict.Decided standing) ->
+            match standing with
+            | Standing.AsGood -> "green"
+            | Standing.Degraded -> "yellow"
+            | Standing.Destroyed -> "red"
+        | _ -> "default"
 
     let private time (group: Group) =
-        match group.Problem with
-        | None when group.Seconds < 100.0 -> $"%.1f{group.Seconds} s"
-        | None -> ForecastTable.duration group.Seconds
-        | Some problem when group.Runs.Length = 1 -> problem
-        | Some problem -> $"{group.Complete} of {group.Runs.Length} runs ({problem})"
+        if group.Complete = 0 then ""
+        elif group.Seconds < 100.0 then $"%.1f{group.Seconds} s"
+        else ForecastTable.duration group.Seconds
 
-    let private verdictText verdict (baseline: Group option) (group: Group) =
-        match verdict with
-        | _ when baseline = Some group -> "baseline"
-        | Standing.Unknown -> ""
-        | verdict -> $"{verdict.Mark} {verdict}"
+    let private escaped (text: string) = Spectre.Console.Markup.Escape text
 
-    let create (study: Study) : Table =
-        let groups = Summary.groups study
-        let paths = Summary.paths groups
+    let private comparisonOf judged =
+        match judged.Judgement with
+        | Judgement.Compared(_, comparison, _) -> Some comparison
+        | _ -> None
 
-        let table =
-            Table(Title = TableTitle(Spectre.Console.Markup.Escape study.Name), Border = TableBorder.Rounded)
+    let private figures (judged: Judged) =
+        match comparisonOf judged with
+        | Some comparison -> [ VerdictText.difference comparison; VerdictText.destroyed comparison ]
+        | None -> [ ""; "" ]
 
-        for heading in
-            (if paths.IsEmpty then
-                 [ "attack" ]
-             else
-                 Summary.headings paths)
-            @ [ "rule" ] do
-            table.AddColumn(TableColumn(Spectre.Console.Markup.Escape heading)) |> ignore
+    let private cells isWide (setting: VerdictSetting) (judged: Judged) =
+        let group = judged.Group
+        let coloured text = $"[{colour judged.Judgement}]{escaped text}[/]"
 
-        table.AddColumn(TableColumn("worst %").RightAligned().NoWrap()) |> ignore
-        table.AddColumn(TableColumn("curve").NoWrap()) |> ignore
-        table.AddColumn(TableColumn("verdict").NoWrap()) |> ignore
-        table.AddColumn(TableColumn("time").RightAligned()) |> ignore
+        List.map escaped (setting.Values @ [ group.Rule ])
+        @ [ coloured (VerdictTable.accuracy group); escaped (VerdictText.seeds judged) ]
+        @ (if isWide then List.map escaped (figures judged) else [])
+        @ [ group.Curve |> List.map _.Mean |> Sparkline.create curveWidth
+            coloured (VerdictText.short judged.Judgement)
+            time group ]
 
-        for group in groups do
-            let values = Map.ofList group.Settings
+    /// The table for so many columns.
+    let create (width: int) (study: Study) : Table =
+        let judged = Summary.groups study |> Judgement.ofGroups
+        let content = VerdictTable.create judged
+        let isWide = width >= wide
+        let table = Table(Title = TableTitle(escaped study.Name), Border = TableBorder.Rounded)
 
-            let settings =
-                if paths.IsEmpty then
-                    [ group.Attack ]
-                else
-                    paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue "")
+        for heading in content.Headings @ [ "rule" ] do
+            table.AddColumn(TableColumn(escaped heading)) |> ignore
 
-            let baseline = Standing.reference groups group |> Option.filter _.IsBaseline |> Option.map _.Group
-            let verdict = Standing.ofGroup groups group
-            let coloured text = $"[{colour verdict}]{Spectre.Console.Markup.Escape text}[/]"
+        let right heading = table.AddColumn(TableColumn(escaped heading).RightAligned().NoWrap()) |> ignore
+        let left heading = table.AddColumn(TableColumn(escaped heading).NoWrap()) |> ignore
+        right "worst %"
+        right "seeds"
 
-            let cells =
-                List.map Spectre.Console.Markup.Escape (settings @ [ group.Rule ])
-                @ [ coloured (Spread.percent group.Worst)
-                    group.Curve |> List.map _.Mean |> Sparkline.create curveWidth
-                    coloured (verdictText verdict baseline group)
-                    Spectre.Console.Markup.Escape(time group) ]
+        if isWide then
+            right "difference, points"
+            right "destroyed"
 
-            table.AddRow(Array.ofList cells) |> ignore
+        left "curve"
+        left "verdict"
+        right "time"
+
+        for setting in content.Settings do
+            for judged in setting.Judged do
+                table.AddRow(cells isWide setting judged |> Array.ofList) |> ignore
 
         table
 
-    /// What the verdicts mean, if there are any.
-    let legend (study: Study) : string list =
-        let groups = Summary.groups study
-
-        if groups |> List.forall (fun group -> Standing.ofGroup groups group = Standing.Unknown) then
-            []
-        else
-            Standing.definition groups
+    /// What the verdicts mean, what they lack, and which runs the table leaves out.
+    let legend (study: Study) : string list = Summary.groups study |> Judgement.ofGroups |> VerdictNotes.lines

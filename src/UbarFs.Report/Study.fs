@@ -55,6 +55,8 @@ type Study =
         Description: string
         /// The canonical form of each scenario, by its name.
         Scenarios: (string * string) list
+        /// The rule that the others are compared with, by its name or label; several where merged sweeps differ in it.
+        Baselines: string list
         Runs: StudyRun list
         Folders: string list
     }
@@ -183,6 +185,7 @@ module Study =
         { Name = sweep.Name
           Description = sweep.Description
           Scenarios = [ sweep.Name, sweep.Scenario ]
+          Baselines = [ sweep.Baseline |> Option.ofObj |> Option.defaultValue UbarFs.Scenario.BaselineRule.usual ]
           Runs = sweep.Runs |> Array.map (run folder) |> List.ofArray
           Folders = [ folder ] }
 
@@ -223,5 +226,6 @@ module Study =
         { Name = studies |> List.map _.Name |> List.distinct |> String.concat " + "
           Description = String.concat " " descriptions
           Scenarios = studies |> List.collect _.Scenarios |> List.distinct
+          Baselines = studies |> List.collect _.Baselines |> List.distinct
           Runs = if List.length studies > 1 then aligned runs else runs
           Folders = studies |> List.collect _.Folders }

@@ -20,6 +20,8 @@ type Group =
         Settings: (string * string) list
         Rule: string
         Attack: string
+        /// What the study calls the rule that the others are compared with.
+        Baselines: string list
         Runs: StudyRun list
         /// How many of the runs are complete; the figures are over these.
         Complete: int
@@ -83,13 +85,14 @@ module Summary =
     let private curve (runs: StudyRun list) =
         runs |> List.collect _.Points |> List.groupBy _.Iteration |> List.sortBy fst |> List.map curvePoint
 
-    let private group ((settings, rule, attack), runs: StudyRun list) =
+    let private group baselines ((settings, rule, attack), runs: StudyRun list) =
         let complete =
             runs |> List.map _.Outcome |> List.filter (fun outcome -> outcome.Status = Status.Complete)
 
         { Settings = settings
           Rule = rule
           Attack = attack
+          Baselines = baselines
           Runs = runs
           Complete = complete.Length
           Problem = List.tryPick problem runs
@@ -103,7 +106,7 @@ module Summary =
     let groups (study: Study) : Group list =
         study.Runs
         |> List.groupBy (fun run -> settings run, run.Identity.Rule, run.Identity.Attack)
-        |> List.map group
+        |> List.map (group study.Baselines)
 
     /// The paths as headings: the last key says enough unless two paths end alike.
     let headings (paths: string list) =

@@ -9,11 +9,12 @@ module TableText =
     let csv (headings: string list, rows: string list list) =
         headings :: rows |> List.map (fun cells -> UbarFs.Engine.Csv.line cells + "\n") |> String.concat ""
 
-    let private isFigure (cell: string) = cell <> "" && (Char.IsAsciiDigit cell[0] || cell[0] = '–')
+    let private isFigure (cell: string) = cell = "" || Char.IsAsciiDigit cell[0] || "–−-".Contains cell[0]
 
     // A column of figures is set to the right.
     let private isRight (rows: string list list) column =
-        rows |> List.forall (fun row -> isFigure (List.item column row))
+        rows |> List.exists (fun row -> List.item column row <> "")
+        && rows |> List.forall (fun row -> isFigure (List.item column row))
 
     let private markdownCell (cell: string) =
         let escaped = cell.Replace("\\", "\\\\").Replace("|", "\\|").Replace("<", "&lt;").Replace("*", "\\*")
@@ -36,6 +37,7 @@ module TableText =
             | '◐' -> @"$\circ$"
             | '✕' -> @"$\times$"
             | '–' -> "--"
+            | '−' -> "$-$"
             | 'ρ' -> @"$\rho$"
             | '\n'
             | '\r' -> " "

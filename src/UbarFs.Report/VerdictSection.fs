@@ -1,45 +1,54 @@
 namespace UbarFs.Report
 
-/// The part of the page that judges every rule in every setting.
+/// The part of the page that judges every rule in every setting: a group of rows for each setting, a row for each rule.
 [<RequireQualifiedAccess>]
 module VerdictSection =
 
-    let private verdictClass verdict =
-        match verdict with
+    let private standingClass standing =
+        match standing with
         | Standing.AsGood -> "good"
         | Standing.Degraded -> "fair"
         | Standing.Destroyed -> "bad"
-        | Standing.Unknown -> ""
 
-    let private mark (verdict: Standing) = Element.withClass "span" "mark" [ Markup.text verdict.Mark ]
+    let private judgementClass judgement =
+        match judgement with
+        | Judgement.Baseline -> "isbaseline"
+        | Judgement.Compared(_, _, Verdict.Decided standing) -> standingClass standing
+        | Judgement.Compared _ -> "open"
+        | Judgement.Pending
+        | Judgement.NotCompared _ -> ""
 
-    let private count verdicts verdict = verdicts |> List.filter ((=) verdict) |> List.length
+    // What a small square says.
+    let private square (judged: Judged) =
+        match judged.Judgement with
+        | Judgement.Compared(_, _, Verdict.Decided standing) -> standing.Mark
+        | Judgement.Compared _ -> "?"
+        | Judgement.Baseline -> "="
+        | Judgement.Pending
+        | Judgement.NotCompared _ -> "–"
 
-    let private words verdicts =
-        let counted =
-            [ Standing.AsGood, "as good as the baseline"
-              Standing.Degraded, "degraded"
-              Standing.Destroyed, "destroyed" ]
-            |> List.choose (fun (verdict, words) ->
-                match count verdicts verdict with
-                | 0 -> None
-                | number -> Some $"{number} {words}")
+    let private words (judged: Judged list) =
+        judged
+        |> List.countBy (fun one -> VerdictText.word one.Judgement)
+        |> List.map (fun (word, count) -> $"{count} {word}")
+        |> String.concat ", "
 
-        String.concat ", " counted
+    let private tally (paths: string list) (judged: Judged list) =
+        let mark (one: Judged) =
+            Markup.element
+                "span"
+                [ "class", judgementClass one.Judgement
+                  "title", $"{Summary.title paths one.Group}: {VerdictText.short one.Judgement}" ]
+                [ Markup.text (square one) ]
 
-    let private tally (table: VerdictTable) =
-        VerdictTable.tally table
-        |> List.collect (fun (rule, verdicts) ->
+        VerdictTable.tally judged
+        |> List.collect (fun (rule, judged) ->
             [ Element.withClass "span" "name" [ Markup.text rule ]
-              Element.withClass
-                  "span"
-                  "marks"
-                  [ for verdict in verdicts ->
-                        Element.withClass "span" (verdictClass verdict) [ Markup.text verdict.Mark ] ]
-              Element.withClass "span" "words" [ Markup.text (words verdicts) ] ])
+              Element.withClass "span" "marks" (List.map mark judged)
+              Element.withClass "span" "words" [ Markup.text (words judged) ] ])
         |> Element.withClass "div" "tally"
 
-    let private heading (isFigure: bool) name =
+    let private heading isFigure name =
         Markup.element
             "th"
             ([ "scope", "col" ]
@@ -49,63 +58,100 @@ module VerdictSection =
                     []))
             [ Markup.element "button" [ "type", "button" ] [ Markup.text name ] ]
 
-    let private settingCell index value =
-        let shared = [ "data-value", value ]
+    let private headings =
+        [ heading false "rule"
+          heading true "worst accuracy, %"
+          heading true "seeds"
+          heading true "difference, points"
+          heading true "share kept, %"
+          heading true "lowest seed, %"
+          heading true "destroyed"
+          heading false "verdict" ]
+
+    let private figure (value: float option) (text: string) =
+        let value = value |> Option.map UbarFs.Engine.Csv.number |> Option.defaultValue ""
+        Markup.element "td" [ "class", "figure"; "data-value", value ] [ Markup.text text ]
+
+    let private compared (comparison: Comparison option) value text =
+        match comparison with
+        | Some comparison -> figure (Some(value comparison)) (text comparison)
+        | None -> figure None "–"
+
+    let private verdictCell (judged: Judged) =
+        let text = VerdictText.short judged.Judgement
+        let remedy = VerdictText.remedy judged.Judgement |> Option.map (fun text -> "title", text)
 
         Markup.element
-            (if index = 0 then "th" else "td")
-            (if index = 0 then
-                 ("scope", "row") :: ("class", "sticky") :: shared
-             else
-                 shared)
-            [ Markup.text value ]
+            "td"
+            ([ "class", $"verdict {judgementClass judged.Judgement}"
+               "data-value", VerdictText.word judged.Judgement ]
+             @ Option.toList remedy)
+            [ Markup.text text ]
 
-    let private figureCell (baselines: Group list) (cell: Judged option) =
-        match cell with
-        | None -> Markup.element "td" [ "class", "figure"; "data-value", "" ] []
-        | Some judged ->
-            let value =
-                judged.Group.Worst |> Option.map (_.Mean >> UbarFs.Engine.Csv.number) |> Option.defaultValue ""
+    let private row (judged: Judged) =
+        let group = judged.Group
 
-            let isBaseline = List.contains judged.Group baselines
-            let cls = if isBaseline then " isbaseline" else ""
+        let comparison =
+            match judged.Judgement with
+            | Judgement.Compared(_, comparison, _) -> Some comparison
+            | _ -> None
 
-            let title = if isBaseline then "baseline" else string judged.Verdict
+        Markup.element
+            "tr"
+            []
+            [ Markup.element
+                  "th"
+                  [ "scope", "row"; "class", "sticky rule"; "data-value", group.Rule ]
+                  [ Markup.text group.Rule ]
+              figure (group.Worst |> Option.map _.Mean) (VerdictTable.accuracy group)
+              figure (Some(float group.Complete)) (VerdictText.seeds judged)
+              compared comparison _.Difference.Middle VerdictText.difference
+              compared comparison _.Kept.Middle VerdictText.kept
+              figure (Judgement.worstSeed group |> Option.map snd) (VerdictText.worstSeed group)
+              compared
+                  comparison
+                  (fun comparison -> float comparison.Destroyed / float comparison.Seeds)
+                  VerdictText.destroyed
+              verdictCell judged ]
 
-            Markup.element
-                "td"
-                [ "class", $"figure {verdictClass judged.Verdict}{cls}"
-                  "data-value", value
-                  "title", title ]
-                [ Markup.text (VerdictTable.cellText cell + " ")
-                  mark judged.Verdict
-                  Element.withClass "span" "spoken" [ Markup.text title ] ]
+    let private setting (paths: string list) (setting: VerdictSetting) =
+        let title = Summary.title paths setting.Judged.Head.Group
+        let columns = string headings.Length
+
+        Markup.element
+            "tbody"
+            []
+            (Markup.element
+                "tr"
+                [ "class", "setting" ]
+                [ Markup.element "th" [ "scope", "rowgroup"; "colspan", columns ] [ Markup.text title ] ]
+             :: List.map row setting.Judged)
+
+    let private table (paths: string list) (judged: Judged list) =
+        let head = Markup.element "thead" [] [ Markup.element "tr" [] headings ]
+        let bodies = (VerdictTable.create judged).Settings |> List.map (setting paths)
+        Element.withClass "div" "scroll" [ Markup.element "table" [ "class", "verdicts" ] (head :: bodies) ]
+
+    let private missing (judged: Judged list) =
+        match VerdictNotes.leftOut judged with
+        | [] -> []
+        | lines ->
+            [ Element.text "h3" "Left out"
+              Markup.element "ul" [ "class", "note" ] (lines |> List.map (Element.text "li")) ]
 
     let verdicts (groups: Group list) =
-        let table = VerdictTable.create groups
-
-        let baselines =
-            groups
-            |> List.choose (Standing.reference groups)
-            |> List.filter _.IsBaseline
-            |> List.map _.Group
-            |> List.distinct
-
-        let definition = Standing.definition groups
-
-        let row (row: VerdictRow) =
-            Markup.element "tr" [] (List.mapi settingCell row.Settings @ List.map (figureCell baselines) row.Cells)
+        let judged = Judgement.ofGroups groups
+        let paths = Summary.paths groups
 
         Element.section
             "verdicts"
             "Verdict"
-            [ tally table
+            [ tally paths judged
               Element.note
-                  "Worst test accuracy of a benign node at the end, in per cent: mean ± standard deviation over the seeds."
-              Element.scrolling
-                  (List.map (heading false) table.Headings @ List.map (heading true) table.Rules)
-                  (List.map row table.Rows)
-              Element.note definition.Head
-              Element.note (String.concat "; " definition.Tail + ".")
-              if not baselines.IsEmpty then
-                  Element.note "A frame marks what the others are compared with." ]
+                  "Worst test accuracy of a benign node at the end: mean ± standard deviation over the seeds. Difference \
+                   from the baseline and share kept of what it has learned beyond guessing: medians over pairs of equal \
+                   seeds, with [90 % intervals], or the (range) of fewer seeds than give one."
+              table paths judged
+              for line in VerdictNotes.definition judged @ VerdictNotes.undecided judged @ VerdictNotes.withoutBaseline judged do
+                  Element.note line
+              yield! missing judged ]

@@ -2,109 +2,174 @@ namespace UbarFs.Report
 
 open UbarFs.Engine
 
-/// A group with the verdict on it.
-type Judged = { Group: Group; Verdict: Standing }
+/// A setting with the judgements on every rule that was run there.
+type VerdictSetting = { Values: string list; Judged: Judged list }
 
-/// One setting under every rule.
-type VerdictRow =
+/// The answer of a study: settings, and in each the rules.
+type VerdictTable =
     {
-        /// The values of the swept paths.
-        Settings: string list
-        /// In the order of the rules; none where a rule was not run.
-        Cells: Judged option list
+        /// What the settings' values are.
+        Headings: string list
+        Settings: VerdictSetting list
     }
-
-/// The answer of a study: a row for each setting, a column for each rule.
-type VerdictTable = { Headings: string list; Rules: string list; Rows: VerdictRow list }
 
 [<RequireQualifiedAccess>]
 module VerdictTable =
 
-    let create (groups: Group list) : VerdictTable =
-        let paths = Summary.paths groups
-        let rules = Curves.rules groups
-        let judged group = { Group = group; Verdict = Standing.ofGroup groups group }
-
-        let row ((settings: (string * string) list, attack), shown: Group list) =
-            let values = Map.ofList settings
-
-            { Settings =
-                if paths.IsEmpty then
-                    [ attack ]
-                else
-                    paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue "")
-              Cells =
-                rules
-                |> List.map (fun rule -> shown |> List.tryFind (fun group -> group.Rule = rule) |> Option.map judged) }
-
-        { Headings =
-            if paths.IsEmpty then
-                [ "attack" ]
-            else
-                Summary.headings paths
-          Rules = rules
-          Rows = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map row }
-
-    /// What a cell says: mean ± standard deviation in per cent, or why there is none.
-    let cellText (cell: Judged option) =
-        match cell with
-        | None -> ""
-        | Some { Group = { Worst = None; Problem = Some problem } } -> problem
-        | Some { Group = group } when group.Complete < group.Runs.Length ->
-            $"{Spread.percent group.Worst} ({group.Complete}/{group.Runs.Length})"
-        | Some { Group = group } -> Spread.percent group.Worst
-
-    /// How often each rule got each verdict under an attack; without attacks, at all.
-    let tally (table: VerdictTable) : (string * Standing list) list =
-        let judged index = table.Rows |> List.choose (fun row -> row.Cells[index])
-
-        table.Rules
-        |> List.mapi (fun index rule ->
-            let cells = judged index
-
-            let counted =
-                match cells |> List.filter (fun cell -> not cell.Group.IsAttackFree) with
-                | [] -> cells
-                | attacked -> attacked
-
-            rule, List.map _.Verdict counted)
-
-    /// Headings and cells as text, a mark behind every figure.
-    let text (table: VerdictTable) : string list * string list list =
-        let marked (cell: Judged option) =
-            match cell with
-            | Some { Verdict = Standing.Unknown }
-            | None -> cellText cell
-            | Some judged -> $"{cellText cell} {judged.Verdict.Mark}"
-
-        table.Headings @ table.Rules, table.Rows |> List.map (fun row -> row.Settings @ List.map marked row.Cells)
-
-    /// The figures of every group in long form, for programs.
-    let csv (groups: Group list) : string list * string list list =
-        let paths = Summary.paths groups
-
-        let row (group: Group) =
+    let private valuesOf paths (group: Group) =
+        if List.isEmpty paths then
+            [ group.Attack ]
+        else
             let values = Map.ofList group.Settings
-            let number (spread: Spread option) = spread |> Option.map (_.Mean >> Csv.number) |> Option.defaultValue ""
+            paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue "")
 
-            let deviation =
-                group.Worst |> Option.bind _.Deviation |> Option.map Csv.number |> Option.defaultValue ""
+    let private headingsOf paths =
+        if List.isEmpty paths then
+            [ "attack" ]
+        else
+            Summary.headings paths
 
-            (paths |> List.map (fun path -> Map.tryFind path values |> Option.defaultValue ""))
+    let create (judged: Judged list) : VerdictTable =
+        let paths = judged |> List.map _.Group |> Summary.paths
+
+        let setting (_, judged: Judged list) = { Values = valuesOf paths judged.Head.Group; Judged = judged }
+
+        { Headings = headingsOf paths
+          Settings =
+            judged
+            |> List.groupBy (fun one -> one.Group.Settings, one.Group.Attack)
+            |> List.map setting }
+
+    /// The judgements on each rule in the order of the settings: those under an attack, or all where there are none.
+    let tally (judged: Judged list) : (string * Judged list) list =
+        judged
+        |> List.groupBy _.Group.Rule
+        |> List.map (fun (rule, judged) ->
+            match judged |> List.filter (fun one -> not one.Group.IsAttackFree) with
+            | [] -> rule, judged
+            | attacked -> rule, attacked)
+
+    /// What a group ends at: mean ± standard deviation in per cent, or why there is nothing.
+    let accuracy (group: Group) =
+        match group.Worst, group.Problem with
+        | None, Some problem -> problem
+        | worst, _ -> Spread.percent worst
+
+    let private comparisonOf judged =
+        match judged.Judgement with
+        | Judgement.Compared(_, comparison, _) -> Some comparison
+        | _ -> None
+
+    let private shown (text: Comparison -> string) judged =
+        comparisonOf judged |> Option.map text |> Option.defaultValue "–"
+
+    /// Headings and cells for papers: a row for each setting and rule.
+    let text (judged: Judged list) : string list * string list list =
+        let paths = judged |> List.map _.Group |> Summary.paths
+
+        let row one =
+            valuesOf paths one.Group
+            @ [ one.Group.Rule
+                VerdictText.seeds one
+                accuracy one.Group
+                shown VerdictText.difference one
+                shown VerdictText.kept one
+                VerdictText.worstSeed one.Group
+                shown VerdictText.destroyed one
+                VerdictText.short one.Judgement ]
+
+        headingsOf paths
+        @ [ "rule"
+            "seeds n"
+            "worst accuracy, %, mean ± s.d."
+            "difference, points, median [interval]"
+            "share kept, %, median [interval]"
+            "lowest seed, %"
+            "destroyed seeds"
+            "verdict" ],
+        List.map row judged
+
+    let private number (value: float option) = value |> Option.map Csv.number |> Option.defaultValue ""
+
+    let private intervalCells (interval: Interval option) =
+        [ number (interval |> Option.map _.Middle)
+          number (interval |> Option.map _.Low)
+          number (interval |> Option.map _.High) ]
+
+    let private intervalHeadings name = [ name; $"{name}_low"; $"{name}_high" ]
+
+    /// The figures of every group in full, for programs. Accuracies, differences and shares are fractions.
+    let csv (judged: Judged list) : string list * string list list =
+        let paths = judged |> List.map _.Group |> Summary.paths
+
+        let row one =
+            let group, comparison = one.Group, comparisonOf one
+            let worst = Judgement.worstSeed group
+
+            valuesOf paths group
             @ [ group.Rule
-                number group.Worst
-                deviation
-                number group.Mean
-                number group.Best
+                number (group.Worst |> Option.map _.Mean)
+                number (group.Worst |> Option.bind _.Deviation)
+                number (group.Mean |> Option.map _.Mean)
+                number (group.Best |> Option.map _.Mean)
+                string group.Runs.Length
                 string group.Complete
-                string (Standing.ofGroup groups group) ]
+                comparison |> Option.map (_.Seeds >> string) |> Option.defaultValue "" ]
+            @ intervalCells (comparison |> Option.map _.Difference)
+            @ intervalCells (comparison |> Option.map _.Kept)
+            @ [ number (comparison |> Option.bind _.SamplingError)
+                number (comparison |> Option.map (_.Seeds >> Interval.confidence))
+                worst |> Option.map (fst >> string) |> Option.defaultValue ""
+                number (worst |> Option.map snd)
+                comparison |> Option.map (_.Destroyed >> string) |> Option.defaultValue ""
+                VerdictText.word one.Judgement
+                VerdictText.possible one.Judgement |> String.concat "; " ]
 
-        paths
+        (if paths.IsEmpty then [ "attack" ] else paths)
         @ [ "rule"
             "worst_accuracy"
             "deviation"
             "mean_accuracy"
             "best_accuracy"
-            "seeds"
-            "verdict" ],
-        List.map row groups
+            "runs"
+            "complete"
+            "paired_seeds" ]
+        @ intervalHeadings "difference"
+        @ intervalHeadings "share_kept"
+        @ [ "sampling_error"
+            "confidence"
+            "worst_seed"
+            "worst_seed_accuracy"
+            "destroyed_seeds"
+            "verdict"
+            "possible" ],
+        List.map row judged
+
+    /// Every pair of seeds that verdicts rest on, for programs.
+    let pairs (judged: Judged list) : string list * string list list =
+        let paths = judged |> List.map _.Group |> Summary.paths
+
+        let rows one =
+            comparisonOf one
+            |> Option.map (fun comparison ->
+                comparison.Pairs
+                |> List.map (fun pair ->
+                    valuesOf paths one.Group
+                    @ [ one.Group.Rule
+                        string pair.Seed
+                        Csv.number pair.Accuracy
+                        Csv.number pair.Baseline
+                        Csv.number comparison.Chance
+                        Csv.number pair.Difference
+                        Csv.number (pair.Kept comparison.Chance) ]))
+            |> Option.defaultValue []
+
+        (if paths.IsEmpty then [ "attack" ] else paths)
+        @ [ "rule"
+            "seed"
+            "worst_accuracy"
+            "baseline"
+            "chance"
+            "difference"
+            "share_kept" ],
+        List.collect rows judged

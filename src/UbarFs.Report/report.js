@@ -26,7 +26,6 @@
   // Tables: a heading sorts by its column, numbers as numbers; once more turns the order around.
   const sort = (button) => {
     const heading = button.closest("th");
-    const body = heading.closest("table").tBodies[0];
     const column = Array.prototype.indexOf.call(heading.parentNode.children, heading);
     const ascending = heading.getAttribute("aria-sort") === (heading.dataset.first || "ascending")
       ? (heading.dataset.first === "descending") : (heading.dataset.first !== "descending");
@@ -39,7 +38,9 @@
       if (a === "" || b === "") return (a === "") - (b === "");
       return (numeric ? a - b : a.localeCompare(b)) * (ascending ? 1 : -1);
     };
-    body.append(...Array.from(body.rows).sort(order));
+    // A setting's rows stay below its title.
+    for (const body of heading.closest("table").tBodies)
+      body.append(...Array.from(body.rows).filter((row) => !row.classList.contains("setting")).sort(order));
   };
 
   // Networks: one setting at a time.

@@ -118,6 +118,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "extends">]
     member _.Extends(saying, path: string) = say [ "extends" ] path saying
 
+    /// The rule that reports compare the others with, by its name or its label.
+    [<CustomOperation "baseline">]
+    member _.Baseline(saying, rule: string) = say [ "baseline" ] rule saying
+
     /// What all randomness derives from.
     [<CustomOperation "seed">]
     member _.Seed(saying, seed: int) = say [ "seed" ] seed saying

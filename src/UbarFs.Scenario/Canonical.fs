@@ -36,6 +36,7 @@ let private ofHeader (name: string) (header: Header) (root: Node) key =
     match key, header.Seeds with
     | "name", _ -> Some(scalar root.Span name)
     | "description", _ when header.Description <> "" -> Some(verbatim (scalar root.Span header.Description))
+    | "baseline", _ when header.Baseline <> BaselineRule.usual -> Some(scalar root.Span header.Baseline)
     | "repeat", Seeds.Consecutive count when count > 1 -> Some(scalar root.Span (string count))
     | "seeds", Seeds.Listed seeds ->
         let items = seeds |> List.map (fun seed -> scalar seed.Span (string seed.Value))

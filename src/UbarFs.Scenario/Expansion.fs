@@ -286,11 +286,25 @@ let private runs header (variants: Variant list) =
               { variant.Draft.Run with Seed = seed; Swept = swept }, variant.Draft.Benign ]
     |> List.unzip
 
+/// A baseline that is no rule of the scenario.
+let private baselineErrors header (variants: Variant list) =
+    let rule (variant: Variant) =
+        let rule = variant.Draft.Run.Rule
+        Chosen.label rule, rule.Name
+
+    match header.BaselinePlace with
+    | Some place -> BaselineRule.errors (variants |> List.map rule |> List.distinct) header.Baseline place
+    | None -> []
+
 /// All runs of a sweep whose single values are right.
 let private combined survey context root (header: Header) =
     match seedErrors header root @ tooMany header.Sweep.Factors (repetitions header) with
     | [] ->
         variants survey context header.Sweep (onlyRun root)
+        |> Result.bind (fun (variants, odd) ->
+            match baselineErrors header variants with
+            | [] -> Ok(variants, odd)
+            | errors -> Error errors)
         |> Result.map (fun (variants, odd) ->
             let warnings =
                 odd

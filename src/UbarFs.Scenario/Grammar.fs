@@ -29,7 +29,17 @@ type Seeds =
     | Listed of Located<int64> list
 
 /// What is written about the scenario as a whole.
-type Header = { Name: string option; Description: string; Seeds: Seeds; Sweep: Plan }
+type Header =
+    {
+        Name: string option
+        Description: string
+        /// The rule that others are compared with in reports, by its name or label.
+        Baseline: string
+        /// Where it is written.
+        BaselinePlace: Span option
+        Seeds: Seeds
+        Sweep: Plan
+    }
 
 /// The keys of a scenario, their values and their defaults.
 [<RequireQualifiedAccess>]
@@ -277,6 +287,13 @@ module Grammar =
                 Decode.text "a text" (fun text -> Ok(text.Trim()))
                 |> Field.withDefault "description" "what the scenario shows" "''"
 
+            and! baseline =
+                Decode.text "the name or the label of a rule" Ok
+                |> Field.placed
+                    "baseline"
+                    "the rule that reports compare the others with, where nobody lies: its name or its label"
+                    BaselineRule.usual
+
             and! repeat = Decode.whole 1 mostRuns |> Field.withDefault "repeat" "runs with consecutive seeds" "1"
 
             and! seeds =
@@ -290,7 +307,14 @@ module Grammar =
                     "{}"
 
             let seeds = seeds |> Option.map Seeds.Listed |> Option.defaultValue (Seeds.Consecutive repeat)
-            return { Name = name; Description = description; Seeds = seeds; Sweep = sweep }
+
+            return
+                { Name = name
+                  Description = description
+                  Baseline = fst baseline
+                  BaselinePlace = snd baseline
+                  Seeds = seeds
+                  Sweep = sweep }
         }
         |> Field.fixed'
 

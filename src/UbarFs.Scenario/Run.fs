@@ -101,6 +101,8 @@ type Scenario =
         Name: string
         Description: string
         File: string
+        /// The rule that others are compared with in reports, by its name or label. It changes no run.
+        Baseline: string
         Runs: Run list
         /// Where the size of each run's network is written, in the order of the runs.
         Places: Span list

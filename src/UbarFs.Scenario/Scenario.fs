@@ -61,6 +61,7 @@ module Scenario =
                 { Name = name
                   Description = header.Description
                   File = file
+                  Baseline = header.Baseline
                   Runs = runs |> List.map (fun run -> { run with Scenario = name })
                   Places = expanded.Places
                   Definition = Canonical.definition name header runs.Head root }

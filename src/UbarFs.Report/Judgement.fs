@@ -1,0 +1,70 @@
+namespace UbarFs.Report
+
+/// What a study says of a group.
+[<RequireQualifiedAccess>]
+type Judgement =
+    /// The others are compared with it.
+    | Baseline
+    | Compared of baseline: Group * Comparison * Verdict
+    /// Nothing of it is complete.
+    | Pending
+    | NotCompared of NoBaseline
+
+/// A group with the judgement on it.
+type Judged = { Group: Group; Judgement: Judgement }
+
+[<RequireQualifiedAccess>]
+module Judgement =
+
+    let private worstBySeed (group: Group) =
+        group.Runs
+        |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete)
+        |> List.choose (fun run -> run.Outcome.Worst |> Option.map (fun worst -> run.Identity.Seed, worst))
+        |> List.distinctBy fst
+
+    /// The complete run that ends lowest: its seed and its worst accuracy.
+    let worstSeed (group: Group) : (int64 * float) option =
+        match worstBySeed group with
+        | [] -> None
+        | seeds -> Some(List.minBy snd seeds)
+
+    /// The seeds that are complete on both sides.
+    let pairs (group: Group) (baseline: Group) : Pair list =
+        let known = Map.ofList (worstBySeed baseline)
+
+        worstBySeed group
+        |> List.choose (fun (seed, worst) ->
+            known
+            |> Map.tryFind seed
+            |> Option.map (fun reference -> { Seed = seed; Accuracy = worst; Baseline = reference }))
+        |> List.sortBy _.Seed
+
+    /// The test images of an evaluation.
+    let images (group: Group) : int option =
+        match group.Runs.Head.Identity.TestImages with
+        | 0 -> None
+        | images -> Some images
+
+    let private compared (group: Group) (baseline: Group) : Judgement =
+        match pairs group baseline with
+        | _ when baseline.Worst.IsNone -> Judgement.NotCompared NoBaseline.Incomplete
+        | [] -> Judgement.NotCompared NoBaseline.NoCommonSeed
+        | pairs ->
+            match pairs |> List.filter (Comparison.isComparable group.Chance >> not) with
+            | [] ->
+                let comparison = Comparison.ofPairs group.Chance (images group) pairs
+                Judgement.Compared(baseline, comparison, Verdict.ofComparison (images group) comparison)
+            | weak -> Judgement.NotCompared(NoBaseline.LearnedTooLittle(weak |> List.map _.Seed))
+
+    /// The groups of a study, each with the judgement on it.
+    let ofGroups (groups: Group list) : Judged list =
+        let baselineOf = Baseline.among groups
+
+        let judge (group: Group) =
+            match baselineOf group with
+            | _ when group.Worst.IsNone -> Judgement.Pending
+            | Ok baseline when obj.ReferenceEquals(baseline, group) -> Judgement.Baseline
+            | Ok baseline -> compared group baseline
+            | Error reason -> Judgement.NotCompared reason
+
+        groups |> List.map (fun group -> { Group = group; Judgement = judge group })

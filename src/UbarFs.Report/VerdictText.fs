@@ -1,0 +1,90 @@
+namespace UbarFs.Report
+
+/// Verdicts and their figures in words, the same for the terminal, the page and papers.
+[<RequireQualifiedAccess>]
+module VerdictText =
+
+    let private signed (number: string) = number.Replace('-', '−')
+
+    // A small negative number is no negative zero.
+    let private rounded (decimals: int) (value: float) = System.Math.Round(value, decimals) + 0.0
+
+    let private points value = signed $"%.1f{rounded 1 (100.0 * value)}"
+    let private percent value = signed $"%.0f{rounded 0 (100.0 * value)}"
+
+    // Fewer seeds than decide anything have a range, no interval.
+    let private ranged seeds show (interval: Interval) =
+        let low, high = show interval.Low, show interval.High
+
+        if seeds >= Interval.fewest then
+            $"{show interval.Middle} [{low}, {high}]"
+        else
+            $"{show interval.Middle} ({low}, {high})"
+
+    /// The median difference from the baseline in points, with its interval.
+    let difference (comparison: Comparison) = ranged comparison.Seeds points comparison.Difference
+
+    /// The median share kept in per cent, with its interval.
+    let kept (comparison: Comparison) = ranged comparison.Seeds percent comparison.Kept
+
+    let destroyed (comparison: Comparison) = $"{comparison.Destroyed} of {comparison.Seeds}"
+
+    let private plural count word = if count = 1 then $"1 {word}" else $"{count} {word}s"
+
+    /// The marks of what is possible.
+    let marks (verdict: Verdict) = verdict.Possible |> List.map _.Mark |> String.concat ""
+
+    /// The verdict as one word, for programs.
+    let word (judgement: Judgement) =
+        match judgement with
+        | Judgement.Baseline -> "baseline"
+        | Judgement.Pending -> "pending"
+        | Judgement.NotCompared _ -> "no baseline"
+        | Judgement.Compared(_, _, Verdict.Decided standing) -> string standing
+        | Judgement.Compared(_, _, Verdict.Undecided _) -> "undecided"
+
+    /// What is possible, best first, in words.
+    let possible (judgement: Judgement) =
+        match judgement with
+        | Judgement.Compared(_, _, verdict) -> verdict.Possible |> List.map string
+        | _ -> []
+
+    /// The verdict with its mark.
+    let short (judgement: Judgement) =
+        match judgement with
+        | Judgement.Pending -> ""
+        | Judgement.Compared(_, _, Verdict.Decided standing) -> $"{standing.Mark} {standing}"
+        | Judgement.Compared(_, comparison, verdict) when comparison.Seeds < Interval.fewest ->
+            let count = plural comparison.Seeds "seed"
+            $"({marks verdict}) {count}"
+        | Judgement.Compared(_, _, verdict) -> $"{marks verdict} undecided"
+        | judgement -> word judgement
+
+    /// What would decide an undecided verdict.
+    let remedy (judgement: Judgement) =
+        match judgement with
+        | Judgement.Compared(_, _, Verdict.Undecided(_, _, remedy)) ->
+            match remedy with
+            | Remedy.Seeds seeds -> Some $"about {seeds} seeds would decide, if the others fall like these"
+            | Remedy.Images -> Some "more test images would decide: seeds do not make up for few of them"
+            | Remedy.None -> Some "the share kept lies about at a limit: 100 seeds like these would not decide"
+        | _ -> None
+
+    /// How many seeds the figures are over, and of how many where some are missing.
+    let seeds (judged: Judged) =
+        let counted =
+            match judged.Judgement with
+            | Judgement.Compared(_, comparison, _) -> comparison.Seeds
+            | _ -> judged.Group.Complete
+
+        if counted = judged.Group.Runs.Length then
+            string counted
+        else
+            $"{counted} of {judged.Group.Runs.Length}"
+
+    /// The lowest seed: its worst accuracy in per cent, and its number.
+    let worstSeed (group: Group) =
+        match Judgement.worstSeed group with
+        | Some(seed, worst) when group.Runs.Length > 1 -> $"{points worst} (seed {seed})"
+        | Some(_, worst) -> points worst
+        | None -> "–"
