@@ -2,15 +2,23 @@ namespace UbarFs.Report
 
 open Spectre.Console
 
-/// The final table of a study for the terminal: a row for each setting and rule, in at most 80 columns where the
-/// settings let it, and with the figures behind the verdicts where there is room.
+/// The final table of a study for the terminal: a row for each setting and rule. What does not fit is left out, the
+/// figures behind the verdicts first: the page has them.
 [<RequireQualifiedAccess>]
 module ResultsTable =
 
     let private curveWidth = 7
 
-    /// From this many columns on there is room for the figures behind the verdicts.
-    let wide = 120
+    /// A column with its cells.
+    type private Column =
+        {
+            Heading: string
+            IsFigure: bool
+            IsColoured: bool
+            /// A column that is left out where there is no room: the lowest number first. None for one that must stay.
+            Leaves: int option
+            Cells: string[]
+        }
 
     let private colour judgement =
         match judgement with
@@ -26,55 +34,77 @@ module ResultsTable =
         elif group.Seconds < 100.0 then $"%.1f{group.Seconds} s"
         else ForecastTable.duration group.Seconds
 
-    let private escaped (text: string) = Spectre.Console.Markup.Escape text
-
-    let private comparisonOf judged =
+    let private ofComparison text judged =
         match judged.Judgement with
-        | Judgement.Compared(_, comparison, _) -> Some comparison
-        | _ -> None
+        | Judgement.Compared(_, comparison, _) -> text comparison
+        | _ -> ""
 
-    let private figures (judged: Judged) =
-        match comparisonOf judged with
-        | Some comparison -> [ VerdictText.difference comparison; VerdictText.destroyed comparison ]
-        | None -> [ ""; "" ]
+    let private columns (content: VerdictTable) : Column list =
+        let rows =
+            content.Settings
+            |> List.collect (fun setting -> setting.Judged |> List.map (fun judged -> setting.Values, judged))
+            |> Array.ofList
 
-    let private cells isWide (setting: VerdictSetting) (judged: Judged) =
-        let group = judged.Group
-        let coloured text = $"[{colour judged.Judgement}]{escaped text}[/]"
+        let column heading (text: Judged -> string) =
+            { Heading = heading
+              IsFigure = false
+              IsColoured = false
+              Leaves = None
+              Cells = rows |> Array.map (snd >> text) }
 
-        List.map escaped (setting.Values @ [ group.Rule ])
-        @ [ coloured (VerdictTable.accuracy group); escaped (VerdictText.seeds judged) ]
-        @ (if isWide then List.map escaped (figures judged) else [])
-        @ [ group.Curve |> List.map _.Mean |> Sparkline.create curveWidth
-            coloured (VerdictText.short judged.Judgement)
-            time group ]
+        let figure heading text = { column heading text with IsFigure = true }
 
-    /// The table for so many columns.
+        let settings =
+            content.Headings
+            |> List.mapi (fun index heading ->
+                { column heading (fun _ -> "") with
+                    Cells = rows |> Array.map (fst >> List.item index) })
+
+        settings
+        @ [ column "rule" _.Group.Rule
+            { figure "worst %" (_.Group >> VerdictTable.accuracy) with IsColoured = true }
+            figure "seeds" VerdictText.seeds
+            { figure "difference, points" (ofComparison VerdictText.difference) with
+                Leaves = Some 0 }
+            { figure "destroyed" (ofComparison VerdictText.destroyed) with Leaves = Some 1 }
+            { column "curve" (fun judged ->
+                  judged.Group.Curve |> List.map _.Mean |> Sparkline.create curveWidth) with
+                Leaves = Some 2 }
+            { column "verdict" (_.Judgement >> VerdictText.short) with IsColoured = true }
+            { figure "time" (_.Group >> time) with Leaves = Some 3 } ]
+
+    // A column has a line and a space on either side.
+    let private widthOf (columns: Column list) =
+        1 + List.sumBy (fun column -> 3 + Seq.max (Seq.append [ column.Heading.Length ] (Seq.map String.length column.Cells))) columns
+
+    let rec private fitting width (columns: Column list) : Column list =
+        match columns |> List.choose _.Leaves with
+        | [] -> columns
+        | _ when widthOf columns <= width -> columns
+        | leaves -> columns |> List.filter (fun column -> column.Leaves <> Some(List.min leaves)) |> fitting width
+
+    /// The table for so many columns of text.
     let create (width: int) (study: Study) : Table =
         let judged = Summary.groups study |> Judgement.ofGroups
         let content = VerdictTable.create judged
-        let isWide = width >= wide
+        let columns = columns content |> fitting width
+        let colours = content.Settings |> List.collect _.Judged |> List.map (_.Judgement >> colour)
+        let escaped (text: string) = Spectre.Console.Markup.Escape text
         let table = Table(Title = TableTitle(escaped study.Name), Border = TableBorder.Rounded)
 
-        for heading in content.Headings @ [ "rule" ] do
-            table.AddColumn(TableColumn(escaped heading)) |> ignore
+        for column in columns do
+            let added = TableColumn(escaped column.Heading)
+            let added = if column.IsFigure then added.RightAligned() else added
+            let isName = not (column.IsFigure || column.IsColoured || column.Leaves.IsSome)
+            table.AddColumn(if isName then added else added.NoWrap()) |> ignore
 
-        let right heading = table.AddColumn(TableColumn(escaped heading).RightAligned().NoWrap()) |> ignore
-        let left heading = table.AddColumn(TableColumn(escaped heading).NoWrap()) |> ignore
-        right "worst %"
-        right "seeds"
+        colours
+        |> List.iteri (fun row colour ->
+            let cell column =
+                let text = escaped column.Cells[row]
+                if column.IsColoured then $"[{colour}]{text}[/]" else text
 
-        if isWide then
-            right "difference, points"
-            right "destroyed"
-
-        left "curve"
-        left "verdict"
-        right "time"
-
-        for setting in content.Settings do
-            for judged in setting.Judged do
-                table.AddRow(cells isWide setting judged |> Array.ofList) |> ignore
+            table.AddRow(columns |> List.map cell |> Array.ofList) |> ignore)
 
         table
 

@@ -21,6 +21,11 @@ module VerdictNotes =
         | [ rule ] -> rule
         | _ -> groups |> List.collect _.Baselines |> List.distinct |> String.concat ", "
 
+    let private hasNoSamplingError (judged: Judged) =
+        match judged.Judgement with
+        | Judgement.Compared(_, comparison, _) -> comparison.SamplingError.IsNone
+        | _ -> false
+
     /// What the marks mean that a study has.
     let definition (judged: Judged list) : string list =
         let verdicts =
@@ -47,7 +52,9 @@ module VerdictNotes =
               if List.exists (isOpen false) verdicts then
                   $"(●) so far, from fewer than {Interval.fewest} seeds, which decide nothing: repeat: {Interval.fewest}"
               if List.exists (isOpen true) verdicts then
-                  "●◐✕ undecided: the marks that are still possible" ]
+                  "●◐✕ undecided: the marks that are still possible"
+              if judged |> List.exists hasNoSamplingError then
+                  "Without the sampling error of the test images: an older version wrote the store, and a new run adds it." ]
 
     let private hasName (group: Group) path = List.exists (fst >> (=) path) group.Settings
 

@@ -25,20 +25,21 @@ let private sweep =
 model:    mlp
 network:  { topology: { random: 0.6 }, benign: 12 }
 training: { batch: 16, epochs: 10, rate: 0.2 }
-attack:   bit-flip
 measure:  { every: 2 epochs }
 
 # Every combination is a run. Any key can be swept by its path; a component stands with or without parameters.
 sweep:
   network.byzantine: [10%, 25%, 40%]
+  attack: [absent, bit-flip]                 # absent: the Byzantine nodes are left out; the baseline of the verdicts
   rule: [average, dmedian, ubar, { ubar: { rho: 0.3 } }]
 
-repeat: 3                                    # seeds 1, 2, 3; or list them, as in 'seeds: [1, 5, 9]'
+# What the others are compared with where nobody lies is 'average', unless 'baseline: RULE' names another rule.
+repeat: 5                                    # seeds 1 to 5: fewer decide nothing; or list them, as in 'seeds: [1, 5, 9]'
 """ }
 
 let private attackStudy =
     { Template = "attack-study"
-      Summary = "several attacks against several rules, with a baseline of equal data; zips, variants and exclusions"
+      Summary = "several attacks against several rules, each with its baseline; zips, variants and exclusions"
       Body =
         """data:     { dataset: digits }
 model:    mlp
@@ -51,17 +52,21 @@ sweep:
 
   # A variant sets several keys at once. Its name tells the runs apart in the results.
   variants:
-    baseline: { attack: absent }             # Byzantine nodes are left out, with their data
-    noisy:    { attack: { gaussian: { sigma: 1 } } }
-    flipped:  { attack: bit-flip }
-    crowded:  { attack: bit-flip, network.byzantine: 40% }
+    quiet:         { attack: absent }        # Byzantine nodes are left out: the baseline of the next two
+    noisy:         { attack: { gaussian: { sigma: 1 } } }
+    flipped:       { attack: bit-flip }
+    # More Byzantine nodes leave each node fewer images, so these have a baseline of their own.
+    quiet-crowd:   { attack: absent, network.byzantine: 40% }
+    flipped-crowd: { attack: bit-flip, network.byzantine: 40% }
 
   # Lists side by side, where all combinations would be too many:
   # zip: { training.rate: [0.2, 0.1], training.batch: [16, 32] }
 
   # Runs that have all of these values are left out.
   exclude:
-    - { rule: average, variant: crowded }
+    - { rule: dmedian, variant: flipped-crowd }
+
+repeat: 5                                    # verdicts take five seeds: fewer decide nothing
 """ }
 
 let private paper =
@@ -72,12 +77,22 @@ let private paper =
 model:    cnn
 network:  { topology: { random: 0.4 }, benign: 30 }
 training: { batch: 256, epochs: 50, rate: 0.05, fading: 20 }    # the rate fades: 0.05·20/(20 + epoch)
-attack:   bit-flip
 measure:  { every: 1 epoch }
 
 sweep:
   network.byzantine: [0.1, 0.3, 0.5]
+  attack: [absent, bit-flip]                 # absent: the baseline, without the Byzantine nodes
   rule: [average, dkrum, dmedian, dbulyan, bridge, ubar]
+
+  # Of the baseline only averaging is wanted.
+  exclude:
+    - { attack: absent, rule: dkrum }
+    - { attack: absent, rule: dmedian }
+    - { attack: absent, rule: dbulyan }
+    - { attack: absent, rule: bridge }
+    - { attack: absent, rule: ubar }
+
+# repeat: 5                                  # one seed, as in the paper, decides nothing: verdicts take five
 """ }
 
 let all = [ minimal; sweep; attackStudy; paper ]
