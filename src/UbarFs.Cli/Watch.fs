@@ -32,7 +32,8 @@ let private waiting: Study =
       Description = ""
       Scenarios = []
       Runs = []
-      Folders = [] }
+      Folders = []
+      Others = [] }
 
 let private study (folders: string list) =
     match List.choose Study.tryLoad folders with
