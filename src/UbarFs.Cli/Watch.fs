@@ -33,7 +33,8 @@ let private waiting: Study =
       Scenarios = []
       Baselines = []
       Runs = []
-      Folders = [] }
+      Folders = []
+      Others = [] }
 
 let private study (folders: string list) =
     match List.choose Study.tryLoad folders with

@@ -28,6 +28,8 @@ type Code =
 type Chosen<'value> =
     {
         Name: string
+        /// What a scenario calls it in tables and legends; it changes no number.
+        Label: string option
         /// None for a component of the catalogue.
         Code: Code option
         /// Every parameter in its declared order, with the value in force.
@@ -53,6 +55,7 @@ module Component =
             parameter, Map.tryFind parameter.Name arguments |> Option.defaultValue parameter.Default
 
         { Name = component'.Name
+          Label = None
           Code = None
           Arguments = List.map inForce component'.Settings.Parameters
           Value = component'.Settings.Read arguments }
@@ -66,6 +69,8 @@ module Chosen =
             "'" + text.Replace("'", "''") + "'"
         else
             text
+
+    let private always (text: string) = "'" + text.Replace("'", "''") + "'"
 
     let private argument (parameter: Parameter) (value: Value) =
         match parameter.Kind with
@@ -95,11 +100,21 @@ module Chosen =
         | None, [] -> chosen.Name
         | None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }} }}"
 
+    /// The form of the language with everything written out, its label too.
+    let written (chosen: Chosen<'value>) =
+        match chosen.Label, chosen.Code, chosen.Arguments with
+        | None, _, _ -> canonical chosen
+        | Some label, Some _, _ ->
+            let text = canonical chosen
+            $"{text.Substring(0, text.Length - 2)}, label: {always label} }}"
+        | Some label, None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }}, label: {always label} }}"
+
     /// The checksum of the code behind the choice; none for a component of the catalogue.
     let fingerprint (chosen: Chosen<'value>) = chosen.Code |> Option.map _.Fingerprint
 
-    /// The shortest form of the language: what has its default is left out.
+    /// What it is called: its label, or else the shortest form of the language, which leaves out what has its default.
     let label (chosen: Chosen<'value>) =
-        match chosen.Arguments |> List.filter (fun (parameter, value) -> value <> parameter.Default) with
-        | [] -> chosen.Name
-        | changed -> $"{chosen.Name} ({text changed})"
+        match chosen.Label, chosen.Arguments |> List.filter (fun (parameter, value) -> value <> parameter.Default) with
+        | Some label, _ -> label
+        | None, [] -> chosen.Name
+        | None, changed -> $"{chosen.Name} ({text changed})"

@@ -212,6 +212,7 @@ module Models =
         let written = layers |> List.map Chosen.canonical |> String.concat ", "
 
         { Name = $"[{written}]"
+          Label = None
           Code = None
           Arguments = []
           Value = { Layers = fun classes -> layers |> List.map (fun layer -> layer.Value classes) } }

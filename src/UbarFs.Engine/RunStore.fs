@@ -118,16 +118,18 @@ module RunStore =
         let header =
             identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds"; "diverged" ]
 
+        let names = rows |> List.map (fun (run, _, _) -> run) |> RunNames.among
+
         let row (run: Run, status: Status, record: RunRecord option) =
             let optional format value = record |> Option.bind value |> Option.map format |> Option.defaultValue ""
 
             [ id run
               string status
               string run.Seed
-              Chosen.label run.Dataset
-              Chosen.label run.Model
-              Chosen.label run.Rule
-              Run.attackLabel run ]
+              names.Dataset run
+              names.Model run
+              names.Rule run
+              names.Attack run ]
             @ (paths
                |> List.map (fun path ->
                    List.tryFind (fst >> (=) path) run.Swept |> Option.map snd |> Option.defaultValue ""))

@@ -28,31 +28,15 @@ module Baseline =
     /// Whether a baseline may differ in a setting: in rule and attack, their code, and the seed.
     let isFree (path: string) = isOf "rule" path || isOf "attack" path || path = "seed"
 
-    /// The settings in which a group and its baseline agree.
+    /// What a group and its baseline agree in: every other setting, and the code that computed.
     let settings (group: Group) : Map<string, string> =
-        let resolved =
-            group.Runs
-            |> List.tryPick (fun run ->
-                if run.Outcome.Settings.IsEmpty then
-                    None
-                else
-                    Some run.Outcome.Settings)
-
-        match resolved with
-        | Some settings -> settings |> Map.filter (fun path _ -> not (isFree path))
-        | None ->
-            let identity = group.Runs.Head.Identity
-
-            ("data.dataset", identity.Dataset) :: ("model", identity.Model) :: group.Settings
-            |> List.filter (fst >> isFree >> not)
-            |> Map.ofList
-
-    // A label begins with the name.
-    let private nameOf (label: string) = (label.Split " (")[0]
+        group.Resolved
+        |> Map.filter (fun path _ -> not (isFree path))
+        |> Map.add Columns.code group.Runs.Head.Code
 
     /// The labels of the rules that the baseline can be, among those of a study.
     let rules (groups: Group list) : string list =
-        let known = groups |> List.map (fun group -> group.Rule, nameOf group.Rule) |> List.distinct
+        let known = groups |> List.map (fun group -> group.Rule, group.RuleName) |> List.distinct
 
         groups
         |> List.collect _.Baselines
@@ -62,7 +46,7 @@ module Baseline =
 
     // Leaving the Byzantine nodes out is the fair baseline; next are those that behave.
     let private preference (group: Group) =
-        match group.Attack with
+        match group.AttackName with
         | "absent" -> 0
         | "none" -> 1
         | _ -> 2

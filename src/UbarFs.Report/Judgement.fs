@@ -39,12 +39,6 @@ module Judgement =
             |> Option.map (fun reference -> { Seed = seed; Accuracy = worst; Baseline = reference }))
         |> List.sortBy _.Seed
 
-    /// The test images of an evaluation.
-    let images (group: Group) : int option =
-        match group.Runs.Head.Identity.TestImages with
-        | 0 -> None
-        | images -> Some images
-
     let private compared (group: Group) (baseline: Group) : Judgement =
         match pairs group baseline with
         | _ when baseline.Worst.IsNone -> Judgement.NotCompared NoBaseline.Incomplete
@@ -52,8 +46,9 @@ module Judgement =
         | pairs ->
             match pairs |> List.filter (Comparison.isComparable group.Chance >> not) with
             | [] ->
-                let comparison = Comparison.ofPairs group.Chance (images group) pairs
-                Judgement.Compared(baseline, comparison, Verdict.ofComparison (images group) comparison)
+                let images = group.Runs.Head.Identity.TestImages
+                let comparison = Comparison.ofPairs group.Chance images pairs
+                Judgement.Compared(baseline, comparison, Verdict.ofComparison images comparison)
             | weak -> Judgement.NotCompared(NoBaseline.LearnedTooLittle(weak |> List.map _.Seed))
 
     /// The groups of a study, each with the judgement on it.

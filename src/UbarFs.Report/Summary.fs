@@ -11,13 +11,24 @@ type Spread =
     }
 
 /// An evaluation over repetitions.
-type CurvePoint = { Epoch: float; Iteration: int; Mean: float; Lowest: float; Highest: float }
+type CurvePoint =
+    {
+        Epoch: float
+        Iteration: int
+        Mean: float
+        Lowest: float
+        Highest: float
+        /// How many have got there: the figures are over these.
+        Seeds: int
+    }
 
-/// The runs of a study that differ in nothing but their seed, taken together.
+/// The runs of a study that differ in nothing but their seed, taken together. Groups that differ have other settings,
+/// another rule or another attack, in words, too.
 type Group =
     {
-        /// What sets the group apart beside its rule: the other swept settings.
+        /// What sets the group apart beside its rule: the paths in which runs differ, and their values in words.
         Settings: (string * string) list
+        /// What the rule and the attack are called: different ones of a study have different names.
         Rule: string
         Attack: string
         /// What the study calls the rule that the others are compared with.
@@ -40,7 +51,14 @@ type Group =
     member group.Chance = group.Runs.Head.Identity.Chance
 
     /// Whether nobody lies.
-    member group.IsAttackFree = group.Attack = "absent" || group.Attack = "none"
+    member group.IsAttackFree = group.Runs.Head.Identity.IsAttackFree
+
+    /// The names of its rule and its attack in the catalogue, or those of code.
+    member group.RuleName = group.Runs.Head.Identity.RuleName
+    member group.AttackName = group.Runs.Head.Identity.AttackName
+
+    /// Every resolved setting but the seed, by path: those of all of its runs.
+    member group.Resolved = group.Runs.Head.Resolved
 
 [<RequireQualifiedAccess>]
 module Spread =
@@ -80,18 +98,19 @@ module Summary =
           Iteration = points.Head.Iteration
           Mean = points |> List.averageBy _.Worst
           Lowest = points |> List.map _.Worst |> List.min
-          Highest = points |> List.map _.Worst |> List.max }
+          Highest = points |> List.map _.Worst |> List.max
+          Seeds = points.Length }
 
     let private curve (runs: StudyRun list) =
         runs |> List.collect _.Points |> List.groupBy _.Iteration |> List.sortBy fst |> List.map curvePoint
 
-    let private group baselines ((settings, rule, attack), runs: StudyRun list) =
+    let private group baselines (runs: StudyRun list) =
         let complete =
             runs |> List.map _.Outcome |> List.filter (fun outcome -> outcome.Status = Status.Complete)
 
-        { Settings = settings
-          Rule = rule
-          Attack = attack
+        { Settings = settings runs.Head
+          Rule = runs.Head.Identity.Rule
+          Attack = runs.Head.Identity.Attack
           Baselines = baselines
           Runs = runs
           Complete = complete.Length
@@ -102,11 +121,9 @@ module Summary =
           Seconds = complete |> List.choose _.Seconds |> List.sum
           Curve = curve runs }
 
-    /// One group for each combination of settings and rule, in the order of the runs.
+    /// One group for all runs that differ in nothing but their seed, in the order of the runs.
     let groups (study: Study) : Group list =
-        study.Runs
-        |> List.groupBy (fun run -> settings run, run.Identity.Rule, run.Identity.Attack)
-        |> List.map (group study.Baselines)
+        study.Runs |> List.groupBy (fun run -> run.Resolved, run.Code) |> List.map (snd >> group study.Baselines)
 
     /// The paths as headings: the last key says enough unless two paths end alike.
     let headings (paths: string list) =

@@ -288,12 +288,12 @@ let private runs header (variants: Variant list) =
 
 /// A baseline that is no rule of the scenario.
 let private baselineErrors header (variants: Variant list) =
-    let rule (variant: Variant) =
-        let rule = variant.Draft.Run.Rule
-        Chosen.label rule, rule.Name
-
     match header.BaselinePlace with
-    | Some place -> BaselineRule.errors (variants |> List.map rule |> List.distinct) header.Baseline place
+    | Some place ->
+        let runs = variants |> List.map _.Draft.Run
+        let names = RunNames.among runs
+        let rules = runs |> List.map (fun run -> names.Rule run, run.Rule.Name) |> List.distinct
+        BaselineRule.errors rules header.Baseline place
     | None -> []
 
 /// All runs of a sweep whose single values are right.

@@ -174,10 +174,30 @@ module Run =
           for print in Option.toList (Chosen.fingerprint run.Rule) do
               "rule.code", print
           "attack", listed Chosen.canonical run.Attacks
-          for print in List.choose Chosen.fingerprint run.Attacks do
-              "attack.code", print
+          match List.choose Chosen.fingerprint run.Attacks with
+          | [] -> ()
+          | prints -> "attack.code", String.concat ", " prints
           "measure.every", string run.Every
           "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
+
+    /// The same without the seed: runs that share it are repetitions of each other.
+    let settings (run: Run) = canonical run |> List.filter (fun (path, _) -> path <> "seed")
+
+    /// The rule and the attack as a scenario would write them, with their labels, by their paths.
+    let written (run: Run) =
+        [ "rule", Chosen.written run.Rule; "attack", listed Chosen.written run.Attacks ]
+
+    /// The attack's name in the catalogue, or that of its code; several as a list in brackets.
+    let attackName (run: Run) = listed _.Name run.Attacks
+
+    // 'none' behaves as a benign node does, and says so by its name alone.
+    let private isHarmless (attack: Chosen<Attack>) =
+        match attack.Value with
+        | Attack.Absent -> true
+        | Attack.Present _ -> attack.Code.IsNone && attack.Name = "none"
+
+    /// Whether nobody lies: the Byzantine nodes are left out or behave, or there are none.
+    let isAttackFree (run: Run) = run.Network.Byzantine = 0 || List.forall isHarmless run.Attacks
 
     /// How many images an evaluation takes.
     let testImages (run: Run) =

@@ -25,9 +25,10 @@ let private examples =
         inFolderWith [] (fun folder ->
             let scenario = beside "scenarios/rules/own-code.yaml"
             let smaller = [ "--set"; "network.benign=4"; "--set"; "training.epochs=1" ]
-            succeeds folder (scenario :: smaller) |> ignore
+            let output = succeeds folder (scenario :: smaller)
+            Expect.isFalse (output.Contains "No baseline") "each rule has one"
             let rows = File.ReadAllLines(Path.Combine(folder, "runs/own-code/results.csv")) |> Array.tail
-            Expect.equal rows.Length 8 "two attacks, four rules"
+            Expect.equal rows.Length 12 "nobody or one of two attacks, four rules"
 
             for row in rows do
                 Expect.stringContains row ",complete," "each is trained")

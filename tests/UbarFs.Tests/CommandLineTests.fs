@@ -43,7 +43,7 @@ let private quickstart =
     testCase "the quickstart shows averaging destroyed and UBAR as good as without Byzantine nodes"
     <| fun () ->
         inFolderWith [] (fun folder ->
-            let arguments = [ beside "scenarios/quickstart.yaml"; "--json"; "--set"; "training.epochs=10" ]
+            let arguments = [ beside "scenarios/quickstart.yaml"; "--json"; "--set"; "training.epochs=5" ]
 
             let first = ubarfs folder arguments
             Expect.equal first.Code 0 first.Errors
@@ -51,10 +51,10 @@ let private quickstart =
             Expect.isLessThan worst["bit-flip, average"] 0.2 "averaging under attack"
             Expect.isGreaterThan worst["absent, average"] 0.75 "the baseline"
             Expect.isGreaterThan worst["bit-flip, ubar"] (worst["absent, average"] - 0.05) "UBAR under attack"
-            Expect.stringContains first.Errors "[4/4]" "progress is on the other stream"
+            Expect.stringContains first.Errors "[20/20]" "progress is on the other stream"
 
             let store = Path.Combine(folder, "runs", "quickstart")
-            Expect.equal (rows folder "quickstart") (Array.replicate 4 "complete") "results.csv"
+            Expect.equal (rows folder "quickstart") (Array.replicate 20 "complete") "results.csv"
 
             for run in Directory.GetDirectories store do
                 let files = Directory.GetFiles run |> Array.map Path.GetFileName |> Array.sort

@@ -147,6 +147,7 @@ let private files =
                 { Name = "sweep"
                   Description = "text"
                   File = "sweep.yaml"
+                  Baseline = "average"
                   Runs = [ run ]
                   Places = []
                   Definition = Node.scalar (Span.at (Source.create Origin.CommandLine "") 0) "" }

@@ -103,16 +103,17 @@ let private pointing =
             Expect.stringContains shown "ubar 49." "half way to 88.5 %")
 
 let private sorting =
-    testCase "a heading sorts the verdicts, best first, and once more the other way"
+    testCase "a heading sorts the rules of every setting, best first, and once more the other way"
     <| fun () ->
         opened 1200 Studies.usual (fun seen ->
-            let attacks () = texts seen "#verdicts tbody th"
-            let average = "#verdicts th button:has-text('average')"
-            Expect.equal (attacks ()) [ "absent"; "bit-flip" ] "in the order of the sweep"
-            click seen average
-            Expect.equal (attacks ()) [ "absent"; "bit-flip" ] "best first"
-            click seen average
-            Expect.equal (attacks ()) [ "bit-flip"; "absent" ] "worst first")
+            let rules () = texts seen "#verdicts tbody th.rule"
+            let accuracy = "#verdicts th button:has-text('worst accuracy')"
+            Expect.equal (rules ()) [ "average"; "ubar"; "average"; "ubar" ] "in the order of the sweep"
+            click seen accuracy
+            Expect.equal (rules ()) [ "average"; "ubar"; "ubar"; "average" ] "best first"
+            Expect.equal (texts seen "#verdicts tr.setting") [ "absent"; "bit-flip" ] "below the settings' titles"
+            click seen accuracy
+            Expect.equal (rules ()) [ "ubar"; "average"; "average"; "ubar" ] "worst first")
 
 let private narrow =
     testCase "a narrow screen scrolls the table, not the page"

@@ -7,56 +7,14 @@ open System.Text
 open System.Xml.Linq
 open Expecto
 open FsCheck.FSharp
-open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Testing.Generators
 
 let private share = Gen.choose (0, 1000) |> Gen.map (fun thousandths -> float thousandths / 1000.0)
 
-let private rank standing =
-    match standing with
-    | Standing.Destroyed -> 0
-    | Standing.Degraded -> 1
-    | Standing.AsGood -> 2
-    | Standing.Unknown -> -1
-
-let private standing groups rule attack =
-    groups
-    |> List.find (fun group -> group.Rule = rule && group.Attack = attack)
-    |> Standing.ofGroup groups
-
-let private standings =
-    [ testProperty "a better worst node never has a worse verdict"
-      <| forAll (Gen.zip3 share share share) (fun (one, other, reference) ->
-          let low, high = min one other, max one other
-          rank (Standing.judge 0.1 reference low) <= rank (Standing.judge 0.1 reference high))
-
-      testProperty "guessing is destroyed, and the reference is as good as itself"
-      <| forAll share (fun reference ->
-          reference < 0.16
-          || Standing.judge 0.1 reference 0.1 = Standing.Destroyed
-             && Standing.judge 0.1 reference reference = Standing.AsGood)
-
-      testCase "rules are compared with averaging without an attack"
-      <| fun () ->
-          let groups = Summary.groups Studies.usual
-          Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
-          Expect.equal (standing groups "ubar" "bit-flip") Standing.AsGood "UBAR"
-          let reference = (Standing.reference groups groups[3]).Value
-          Expect.equal (reference.Group.Rule, reference.Group.Attack) ("average", "absent") "the paper's baseline"
-
-      testCase "without attack-free runs the best rule at the same settings is the measure"
-      <| fun () ->
-          let attacked = Studies.usual.Runs |> List.filter (fun run -> run.Identity.Attack = "bit-flip")
-          let groups = Summary.groups { Studies.usual with Study.Runs = attacked }
-          Expect.equal (standing groups "average" "bit-flip") Standing.Destroyed "averaging"
-          Expect.isFalse (Standing.reference groups groups.Head).Value.IsBaseline "no baseline"
-          Expect.stringContains (Standing.definition groups).Head "best rule" "and the report says so"
-          let alone = groups |> List.filter (fun group -> group.Rule = "ubar")
-          Expect.equal (standing alone "ubar" "bit-flip") Standing.Unknown "a rule alone is not compared with itself"
-
-      testCase "seeds are taken together: mean, standard deviation, lowest and highest"
+let private seeds =
+    [ testCase "seeds are taken together: mean, standard deviation, lowest and highest"
       <| fun () ->
           let group = Summary.groups Studies.usual |> List.head
           let spread = group.Worst.Value
@@ -108,20 +66,7 @@ let private tables =
       <| forAll (Gen.listOf share) (fun values ->
           let sorted = List.sort values
           let blocks = Sparkline.create 7 sorted
-          blocks.Length <= 7 && Seq.toList blocks = List.sort (Seq.toList blocks))
-
-      testCase "the terminal's table fits 80 columns"
-      <| fun () ->
-          use writer = new StringWriter()
-
-          let console =
-              AnsiConsole.Create(AnsiConsoleSettings(Ansi = AnsiSupport.No, Out = AnsiConsoleOutput writer))
-
-          console.Profile.Width <- 200
-          console.Write(ResultsTable.create Studies.usual)
-          let widest = writer.ToString().Split('\n') |> Array.map (_.TrimEnd() >> _.Length) |> Array.max
-          Expect.isLessThanOrEqual widest 80 "columns"
-          Expect.stringContains (writer.ToString()) "destroyed" "with its verdicts" ]
+          blocks.Length <= 7 && Seq.toList blocks = List.sort (Seq.toList blocks)) ]
 
 let private text =
     Gen.elements [ "<"; ">"; "&"; "\""; "'"; "</script>"; "<!--"; "]]>"; "a"; "\u0001"; "é" ]
@@ -224,7 +169,7 @@ let private events =
 let tests =
     testList
         "report"
-        [ testList "verdict" standings
+        [ testList "seeds" seeds
           testList "merging" merging
           testList "tables" tables
           testList "markup" markup

@@ -24,6 +24,7 @@ let private sweep: Scenario =
     { Name = "sweep"
       Description = ""
       File = "sweep.yaml"
+      Baseline = "average"
       Runs = List.map ruled [ "average"; "ubar"; "dmedian" ]
       Places = []
       Definition = Node.scalar (Span.at (Source.create Origin.CommandLine "") 0) "" }

@@ -33,9 +33,16 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Model = "mlp"
           Rule = rule
           Attack = attack
+          RuleName = rule
+          AttackName = attack
+          IsAttackFree = List.contains attack [ "absent"; "none" ]
+          Settings = Map.empty
           Swept = [| [| "attack"; attack |]; [| "rule"; rule |] |]
           Chance = 0.1
+          TestImages = Some 10_000
           Stages = if rule = "ubar" then [| "stage 1"; "stage 2" |] else [||] }
+      Resolved = Map [ "rule", rule; "attack", attack; "data.dataset", "digits"; "model", "mlp" ]
+      Code = "0123456789ab"
       Settings = [ "attack", attack; "rule", rule ]
       Outcome =
         { Status = Status.Complete
@@ -53,8 +60,10 @@ let private ofRuns name description runs : Study =
     { Name = name
       Description = description
       Scenarios = [ name, "rule: ubar\n" ]
+      Baselines = [ "average" ]
       Runs = runs
-      Folders = [ "runs/" + name ] }
+      Folders = [ "runs/" + name ]
+      Others = [] }
 
 /// Averaging and UBAR without and with an attack, with two seeds.
 let usual =

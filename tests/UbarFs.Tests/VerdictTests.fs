@@ -18,10 +18,11 @@ let private at (settings: (string * string) list) rule attack seed worst : Study
         StudyRun.Identity =
             { run.Identity with
                 Id = $"{run.Identity.Id}-{code}"
-                TestImages = 359 }
+                RuleName = (rule.Split " (")[0]
+                TestImages = Some 359 }
         StudyRun.Settings = settings @ run.Settings
-        StudyRun.Outcome.Settings =
-            Map.ofList (settings @ [ "rule", rule; "attack", attack; "seed", string seed; "model", "mlp" ]) }
+        StudyRun.Resolved =
+            List.fold (fun resolved (path, value) -> Map.add path value resolved) run.Resolved settings }
 
 let private study runs = { Studies.usual with Study.Runs = runs }
 
