@@ -96,8 +96,69 @@ let private warn (applied: (Case * Verdict) list) =
     if List.exists lacksLosses applied then
         Exit.complain "the rule goes by losses, and none are given: each counts as NaN"
 
-let private printJson (json: JsonNode | null) =
-    printfn "%s" (JsonSerializer.Serialize(json, JsonSerializerOptions(WriteIndented = true)))
+/// On a terminal nobody reads more numbers of a list than these.
+let private mostShown = 12
+
+/// The JSON with long lists of numbers cut short, and whether any was.
+let private shortened (json: JsonNode | null) : (JsonNode | null) * bool =
+    let mutable isCut = false
+
+    let rec cut (node: JsonNode | null) : JsonNode | null =
+        match node with
+        | :? JsonArray as items when items.Count > mostShown && not (items[0] :? JsonObject) ->
+            isCut <- true
+            let ends = mostShown / 2
+            let part start = [ for place in start .. start + ends - 1 -> items[place] |> copy ]
+            let left: JsonNode | null = JsonValue.Create $"… {items.Count - 2 * ends} more …"
+            JsonArray(Array.ofList (part 0 @ [ left ] @ part (items.Count - ends)))
+        | :? JsonArray as items -> JsonArray(items |> Seq.map cut |> Array.ofSeq)
+        | :? JsonObject as fields ->
+            let json = JsonObject()
+
+            for field in fields do
+                json.Add(field.Key, cut field.Value)
+
+            json
+        | other -> copy other
+
+    and copy (node: JsonNode | null) : JsonNode | null = node |> Option.ofObj |> Option.map _.DeepClone() |> Option.toObj
+
+    cut json, isCut
+
+let private json =
+    JsonSerializerOptions(WriteIndented = true, Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
+
+/// Whoever reads a file or a pipe gets every number; a terminal, the ends of long lists unless all are asked for.
+let private printJson (arguments: ParseResults<ApplyArguments>) (verdicts: JsonNode | null) =
+    let shown, isCut =
+        if arguments.Contains ApplyArguments.Json || Console.IsOutputRedirected then
+            verdicts, false
+        else
+            shortened verdicts
+
+    printfn "%s" (JsonSerializer.Serialize(shown, json))
+
+    if isCut then
+        Exit.complain "long lists are cut short on a terminal: --json prints them in full"
+
+/// What was written, for one who has the numbers in a file.
+let private summary (file: string) (result: NpyArray) (case: Case) (found: Verdict) =
+    let numbers = if result.IsSingle then "float32" else "float64"
+    let shape = result.Shape |> List.map string |> String.concat ", "
+    printfn "result: [%s] of %s in %s" shape numbers file
+
+    for stage in found.Stages do
+        let kept = stage.Kept |> Array.map string
+        let ends = mostShown / 2
+
+        let places =
+            if kept.Length <= mostShown then
+                kept
+            else
+                Array.concat [ Array.truncate ends kept; [| "…" |]; kept[kept.Length - ends ..] ]
+
+        let list = if kept.Length = 0 then "" else ": " + String.concat ", " places
+        printfn "%s kept %d of %d%s" stage.Name kept.Length case.Neighbours.Length list
 
 let private save (file: string) (content: byte[]) : Result<unit, string> =
     try
@@ -118,15 +179,21 @@ let private applyArrays (arguments: ParseResults<ApplyArguments>) access =
         let! found = verdict case
         warn [ case, found ]
 
-        match arguments.TryGetResult ApplyArguments.Out with
-        | Some file -> do! save file (Npy.write { own with Values = found.Result })
-        | None -> ()
+        let result = { own with Values = found.Result }
 
-        if arguments.TryGetResult ApplyArguments.Out <> Some "-" then
-            printJson (Case.toJson case found)
+        match arguments.TryGetResult ApplyArguments.Out with
+        | None -> printJson arguments (Case.toJson case found)
+        | Some "-" -> do! save "-" (Npy.write result)
+        | Some file ->
+            do! save file (Npy.write result)
+
+            if arguments.Contains ApplyArguments.Json then
+                printJson arguments (Case.toJson case found)
+            else
+                summary file result case found
     }
 
-let private applyCases file access =
+let private applyCases (arguments: ParseResults<ApplyArguments>) file access =
     result {
         let! bytes = bytes file
         let text = Text.UTF8Encoding(false).GetString(bytes).TrimStart '\uFEFF'
@@ -143,8 +210,8 @@ let private applyCases file access =
         let found = [| for case, verdict in applied -> Case.toJson case verdict :> JsonNode | null |]
 
         match cases with
-        | One _ -> printJson found[0]
-        | Many _ -> printJson (JsonArray found)
+        | One _ -> printJson arguments found[0]
+        | Many _ -> printJson arguments (JsonArray found)
     }
 
 let run (arguments: ParseResults<ApplyArguments>) : int =
@@ -163,7 +230,7 @@ let run (arguments: ParseResults<ApplyArguments>) : int =
         | Error reason, _ -> Error reason
         | Ok _, Some _ when arrays ->
             Error "a case is a JSON file or NumPy's arrays (--rule, --own, --received), not both"
-        | Ok _, Some file -> applyCases file access
+        | Ok _, Some file -> applyCases arguments file access
         | Ok _, None when arrays -> applyArrays arguments access
         | Ok _, None -> Error "expected a JSON file with cases, or --rule, --own and --received: 'ubarfs apply --help'"
 

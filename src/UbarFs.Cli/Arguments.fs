@@ -212,6 +212,7 @@ type ApplyArguments =
     | [<Unique; CustomCommandLine "--own-loss">] OwnLoss of number: float
     | [<Unique>] Rho of number: float
     | [<Unique>] Out of npy: string
+    | [<Unique>] Json
     | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
     | [<Unique>] Libtorch of dir: string
 
@@ -219,20 +220,24 @@ type ApplyArguments =
         member argument.Usage =
             match argument with
             | Case _ -> "JSON file with one case or a list of cases, or - for standard input"
-            | Rule _ -> "without a case: a rule as scenarios write it, such as ubar, '{ ubar: 0.3 }' or a script (.fsx)"
+            | Rule _ ->
+                "without a case: a rule as scenarios write it, such as ubar, '{ ubar: 0.3 }', a script (.fsx) or '{ script: \
+                 mine.fsx, with: { share: 0.7 } }'"
             | Own _ -> "the own estimate, [d], as a NumPy file (.npy; float32 or float64), or - for standard input"
             | Received _ -> "the received estimates, [m, d], likewise"
             | Losses _ -> "their losses, [m], likewise (default: NaN)"
             | OwnLoss _ -> "the loss of the own estimate (default: NaN)"
             | Rho _ -> "ρ, the assumed share of benign neighbours (default: 0.4)"
             | Out _ ->
-                "a NumPy file for the result, of the type of the own estimate; - is standard output, without JSON"
+                "a NumPy file for the result, of the type of the own estimate, with a summary in place of the numbers; - is \
+                 standard output, without any text"
+            | Json -> "print everything as JSON: beside --out, and with no list cut short on a terminal"
             | NoScripts -> noScripts
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type ExportArguments =
     | [<MainCommand; ExactlyOnce>] Run of folder: string
-    | [<Unique>] Node of node: int
+    | [<Unique>] Node of nodes: string
     | [<Unique>] Out of file: string
     | [<Unique>] Libtorch of dir: string
 
@@ -240,8 +245,8 @@ type ExportArguments =
         member argument.Usage =
             match argument with
             | Run _ -> "folder of a complete run, such as runs/NAME/ID"
-            | Node _ -> "the node whose model it is (default: the first benign one)"
-            | Out _ -> "file to write (default: node-N.safetensors)"
+            | Node _ -> "whose models: a node's number, several with commas, benign or all (default: the first benign one)"
+            | Out _ -> "file to write, or folder for those of several nodes (default: node-N.safetensors here)"
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 
 type Command =
@@ -275,7 +280,7 @@ type Command =
             | Reference -> "print the keys of scenarios and all components as Markdown"
             | Data _ -> "list, get and import datasets"
             | TestRule _ -> "test a rule against its laws; print the smallest counterexamples"
-            | Export _ -> "write a node's trained model as safetensors, with the names of PyTorch's state_dict"
-            | Apply _ -> "apply a rule to given vectors and print what it does, as JSON"
+            | Export _ -> "write trained models of nodes as safetensors, with the names of PyTorch's state_dict"
+            | Apply _ -> "apply a rule to given vectors and print what it does"
             | Doctor _ -> "show what was found on this machine, and what to do about anything missing"
             | Version -> "print the version"

@@ -21,8 +21,7 @@ let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, pag
 
 /// Writes the event files of a study's runs into its own folder.
 let writeTensorBoard (study: Study) =
-    let now = float (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()) / 1000.0
-    TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) now study
+    TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) study
 
 /// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =

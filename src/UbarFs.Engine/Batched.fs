@@ -93,12 +93,12 @@ module Batched =
         let gradients = torch.autograd.grad ([| losses.sum () |], [| rows |])
         losses.detach (), gradients[0]
 
-    /// How many of each model's answers, `[m]`, are right on images and labels that all share.
-    let correct architecture (rows: torch.Tensor) (batch: Batch) : torch.Tensor =
+    /// How many of each model's answers are right on images and labels that all share, and the sum of its losses, in
+    /// float64: `[2, m]`.
+    let judged loss architecture (rows: torch.Tensor) (batch: Batch) : torch.Tensor =
         let models = rows.shape[0]
         let images = batch.Images.unsqueeze(0L).expand(Array.append [| models |] batch.Images.shape)
-        let predicted = (logits architecture rows images).argmax 2L
-        predicted.eq(batch.Labels.unsqueeze 0L).sum 1L
+        Objective.judged loss (logits architecture rows images) batch.Labels
 
     /// Bytes that as many models may take at a time.
     let private most = 4.0 * 1024.0 ** 3.0

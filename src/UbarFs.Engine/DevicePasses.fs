@@ -110,8 +110,9 @@ module DevicePasses =
 
         none.index_copy_(0L, places, losses).view_as table
 
-    /// How many test images each of some nodes' rows of `[n, d]` gets right, `[nodes]`.
-    let correct (experiment: Experiment) (chunks: Batch list) (estimates: torch.Tensor) (nodes: int[]) : torch.Tensor =
+    /// How many test images each of some nodes' rows of `[n, d]` gets right, and the sum of its losses on them, in
+    /// float64: `[2, nodes]`.
+    let judged (experiment: Experiment) (chunks: Batch list) (estimates: torch.Tensor) (nodes: int[]) : torch.Tensor =
         let largest = chunks |> List.map (fun chunk -> chunk.Labels.shape[0]) |> List.max |> int
 
         let ofNodes nodes =
@@ -120,10 +121,14 @@ module DevicePasses =
             chunks
             |> List.map (fun chunk ->
                 use inner = torch.NewDisposeScope()
-                (Batched.correct experiment.Architecture rows chunk).MoveToOuterDisposeScope())
+
+                (Batched.judged experiment.Run.Training.Loss experiment.Architecture rows chunk)
+                    .MoveToOuterDisposeScope())
             |> List.reduce Native.sum
 
-        nodes
-        |> Array.chunkBySize (Batched.together experiment.Architecture largest)
-        |> Array.map ofNodes
-        |> torch.cat
+        torch.cat (
+            nodes
+            |> Array.chunkBySize (Batched.together experiment.Architecture largest)
+            |> Array.map ofNodes,
+            1L
+        )

@@ -51,9 +51,10 @@ module Execution =
 
     let private failed reason = { Status = Status.Failed; Reason = Some reason; Breach = None; Last = None }
 
-    let private sitting session from : Sitting =
+    let private sitting session (from: Checkpoint option) : Sitting =
         { Started = DateTimeOffset.UtcNow
-          FromIteration = from
+          FromIteration = from |> Option.map _.Midway.State.Iteration |> Option.defaultValue 0
+          FromSeconds = from |> Option.map _.Midway.Elapsed |> Option.defaultValue 0.0
           Host = Environment.MachineName
           Device = Device.name session.Device
           Threads = Workers.Count }
@@ -68,10 +69,12 @@ module Execution =
           Status = string Status.Interrupted
           Reason = None
           Breach = None
-          Settings = Map.ofList (Run.canonical run)
+          Canonical = Map.ofList (Run.canonical run)
           WorstAccuracy = None
           MeanAccuracy = None
           BestAccuracy = None
+          TestLoss = None
+          ConsensusError = None
           Diverged = None
           Seconds = None
           CpuSeconds = None
@@ -93,6 +96,8 @@ module Execution =
             WorstAccuracy = outcome.Last |> Option.map _.Worst
             MeanAccuracy = outcome.Last |> Option.map _.Mean
             BestAccuracy = outcome.Last |> Option.map _.Best
+            TestLoss = outcome.Last |> Option.map _.TestLoss
+            ConsensusError = outcome.Last |> Option.map _.ConsensusError
             Diverged = outcome.Last |> Option.map _.Diverged
             Seconds = Some meter.Seconds
             CpuSeconds = Some meter.CpuSeconds
@@ -213,7 +218,7 @@ module Execution =
         let checkpoint = Checkpoint.latest tell folder id experiment
         let from = checkpoint |> Option.map _.Midway.State.Iteration |> Option.defaultValue 0
         let earlier = if from = 0 then [] else before.Value.Sittings
-        let now = sitting session from
+        let now = sitting session checkpoint
         let record = begun session run checksum earlier now
         RunStore.save store run record
         NetworkFile.write folder experiment
@@ -235,7 +240,7 @@ module Execution =
         ended meter (train session store held run meter checkpoint experiment) record
 
     let private without session run checksum outcome =
-        ended (Meter(0.0, 0.0)) outcome (begun session run checksum [] (sitting session 0))
+        ended (Meter(0.0, 0.0)) outcome (begun session run checksum [] (sitting session None))
 
     /// Whether the folder of a complete run has files that only runs under way need.
     let isUntidy (folder: string) =

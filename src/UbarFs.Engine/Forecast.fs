@@ -49,7 +49,9 @@ module Forecast =
         let samples =
             { Images = batch.Images
               Labels = Array.init dataset.TrainingSize (fun image -> image % dataset.Classes)
-              Test = [ batch ] }
+              Test = [ batch ]
+              Mean = [||]
+              Deviation = [||] }
 
         Experiment.create samples run
         |> Result.map (fun experiment ->

@@ -38,6 +38,8 @@ module MetricsFile =
           "mean_accuracy"
           "best_accuracy"
           "loss"
+          "test_loss"
+          "consensus_error"
           "training_seconds"
           "attack_seconds"
           "aggregation_seconds"
@@ -47,7 +49,7 @@ module MetricsFile =
           "elapsed_seconds" ]
         @ stageColumns stages
 
-    let private optional value = value |> Option.map Csv.number |> Option.defaultValue ""
+    let private optional = Csv.optional Csv.number
 
     let private stageCells (selections: Selections) =
         if selections.Kept.IsEmpty then
@@ -69,6 +71,8 @@ module MetricsFile =
           Csv.number evaluation.Mean
           Csv.number evaluation.Best
           optional evaluation.Loss
+          Csv.number evaluation.TestLoss
+          Csv.number evaluation.ConsensusError
           Csv.seconds evaluation.Times.Training
           Csv.seconds evaluation.Times.Attack
           Csv.seconds evaluation.Times.Aggregation

@@ -17,22 +17,41 @@ type ModelNotes =
         Parameters: ModelParameter[]
         /// The benign nodes, ascending.
         Benign: int[]
+        /// The nodes that take part, ascending. Null, as is all that follows, in files of older versions.
+        Participants: int[] | null
+        /// What the images were: `channels, height, width`, their classes, and mean and deviation of each channel with pixels
+        /// scaled to [0, 1].
+        Dataset: string | null
+        Input: int[] | null
+        Classes: int
+        Mean: float[] | null
+        Deviation: float[] | null
     }
+
+/// A node's model in a file of its own.
+type ExportedModel = { Node: int; Notes: ModelNotes }
 
 /// `model.safetensors` of a complete run: the final estimates of all nodes, `[n, d]`, and what they mean.
 [<RequireQualifiedAccess>]
 module ModelFile =
 
-    let private name = "model.safetensors"
+    let name = "model.safetensors"
 
     let private notes (experiment: Experiment) : ModelNotes =
         let dict = StateDict.ofArchitecture experiment.Architecture
+        let shape = experiment.Run.Dataset.Value.Shape
 
         { Module = dict.Module
           Parameters =
             [| for name, block in dict.Parameters ->
                    { Name = name; Shape = Array.ofList block.Shape; Offset = int64 block.Offset } |]
-          Benign = Network.benign experiment.Network }
+          Benign = Network.benign experiment.Network
+          Participants = experiment.Participants
+          Dataset = Chosen.label experiment.Run.Dataset
+          Input = [| shape.Channels; shape.Height; shape.Width |]
+          Classes = experiment.Run.Dataset.Value.Classes
+          Mean = experiment.Samples.Mean
+          Deviation = experiment.Samples.Deviation }
 
     /// Writes the final estimates into a run's folder.
     let write (run: string) (experiment: Experiment) (estimates: torch.Tensor) =
@@ -63,10 +82,34 @@ module ModelFile =
         else
             Ok(parameter.Name, row.narrow(0L, parameter.Offset, length).reshape parameter.Shape)
 
-    /// A node's trained model out of a run's folder, written as a safetensors file with the names of PyTorch's
-    /// `state_dict`: of this node, or of the first benign one. Gives the node and the expression of the module; the error
-    /// says what to do.
-    let export (run: string) (node: int option) (target: string) : Result<int * string, string> =
+    /// What a node's file says beside the parameters: texts, lists of numbers as JSON.
+    let private metadata (notes: ModelNotes) node =
+        let numbers name (values: 'number[] | null) =
+            values
+            |> Option.ofObj
+            |> Option.map (fun values -> name, JsonSerializer.Serialize values)
+            |> Option.toList
+
+        [ "format", "pt"
+          "module", notes.Module
+          "node", string node
+          "byzantine", (if Array.contains node notes.Benign then "false" else "true")
+          yield! notes.Dataset |> Option.ofObj |> Option.map (fun name -> "dataset", name) |> Option.toList
+          yield! numbers "input" notes.Input
+          yield! numbers "mean" notes.Mean
+          yield! numbers "deviation" notes.Deviation ]
+
+    let private parameters (notes: ModelNotes) (estimates: torch.Tensor) (node: int) =
+        notes.Parameters |> List.ofArray |> List.traverseResultM (part estimates[int64 node])
+
+    /// Trained models out of a run's folder, each written as a safetensors file with the names of PyTorch's `state_dict`,
+    /// what the images were, and how they were normalised. `choose` makes the nodes of what the file says of itself and how
+    /// many there are, and `target` the file of a node. Gives the nodes in order; the error says what to do.
+    let export
+        (run: string)
+        (choose: ModelNotes -> int -> Result<int list, string>)
+        (target: int -> string)
+        : Result<ExportedModel list, string> =
         use _ = torch.NewDisposeScope()
         let file = Path.Combine(run, name)
         let prefixed result = result |> Result.mapError (fun reason -> $"'{file}' cannot be used: {reason}")
@@ -80,15 +123,13 @@ module ModelFile =
 
             let! saved = Safetensors.read file |> prefixed
             let! notes, estimates = parse saved |> prefixed
-            let nodes = int estimates.shape[0]
-            let node = node |> Option.orElse (Array.tryHead notes.Benign) |> Option.defaultValue 0
+            let! nodes = choose notes (int estimates.shape[0])
 
-            if node < 0 || node >= nodes then
-                return! Error $"there is no node {node}: the run has the nodes 0 to {nodes - 1}"
+            for node in nodes do
+                let! parameters = parameters notes estimates node |> prefixed
 
-            let row = estimates[int64 node]
-            let! parameters = notes.Parameters |> List.ofArray |> List.traverseResultM (part row) |> prefixed
-            let metadata = [ "format", "pt"; "module", notes.Module; "node", string node ]
-            Durable.write target (fun stream -> Safetensors.write stream metadata parameters)
-            return node, notes.Module
+                Durable.write (target node) (fun stream ->
+                    Safetensors.write stream (metadata notes node) parameters)
+
+            return [ for node in nodes -> { Node = node; Notes = notes } ]
         }

@@ -1,7 +1,6 @@
 namespace UbarFs.Engine
 
 open System
-open System.Globalization
 open System.IO
 open Parquet
 open Parquet.Schema
@@ -15,6 +14,8 @@ type NodeMeasurement =
         Node: int
         /// Test accuracy, as a fraction.
         Accuracy: float
+        /// Mean loss on the test images; none in files of older versions.
+        TestLoss: float option
         /// Training loss in the last iteration; none before the first.
         Loss: float option
     }
@@ -30,17 +31,18 @@ module NodesFile =
 
     let private csv folder = Path.Combine(folder, name)
     let private parquet folder = Path.Combine(folder, "nodes.parquet")
-    let private header = "epoch,iteration,node,accuracy,loss"
+    let private header = [ "epoch"; "iteration"; "node"; "accuracy"; "test_loss"; "loss" ]
 
     let private write (writer: TextWriter) (nodes: int[]) (evaluation: Evaluation) =
-        nodes
-        |> Array.iteri (fun index node ->
-            let loss = evaluation.Losses |> Array.tryItem index |> Option.map Csv.number |> Option.defaultValue ""
-
-            writer.WriteLine(
-                $"{Csv.number evaluation.Epochs},{evaluation.Iterations},{node},"
-                + $"{Csv.number evaluation.Accuracies[index]},{loss}"
-            ))
+        for node, tested, index in Array.zip3 nodes evaluation.Tested [| 0 .. nodes.Length - 1 |] do
+            [ Csv.number evaluation.Epochs
+              string evaluation.Iterations
+              string node
+              Csv.number tested.Accuracy
+              Csv.number tested.Loss
+              evaluation.Losses |> Array.tryItem index |> Csv.optional Csv.number ]
+            |> Csv.line
+            |> writer.WriteLine
 
         writer.Flush()
 
@@ -51,40 +53,29 @@ module NodesFile =
         let writer = new StreamWriter(csv folder, goOn, NewLine = "\n")
 
         if not goOn then
-            writer.WriteLine header
+            writer.WriteLine(Csv.line header)
 
         writer, write writer (Network.benign network)
 
-    let private number (text: string) = Double.Parse(text, CultureInfo.InvariantCulture)
+    let private measurement (row: CsvRow) =
+        { Epoch = row.Number "epoch"
+          Iteration = row.Whole "iteration"
+          Node = row.Whole "node"
+          Accuracy = row.Number "accuracy"
+          TestLoss = row.TryNumber "test_loss"
+          Loss = row.TryNumber "loss" }
 
-    let private measurement (line: string) =
-        match line.Split ',' with
-        | [| epoch; iteration; node; accuracy; loss |] ->
-            { Epoch = number epoch
-              Iteration = int iteration
-              Node = int node
-              Accuracy = number accuracy
-              Loss = if loss = "" then None else Some(number loss) }
-        | _ -> raise (InvalidDataException $"'{line}' is no line of nodes.csv")
-
-    // A line without its end is of an evaluation that was being written.
-    let private readCsv (file: string) =
-        use stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite)
-        use reader = new StreamReader(stream)
-        let text = reader.ReadToEnd()
-        let whole = text.Substring(0, text.LastIndexOf '\n' + 1)
-        let lines = whole.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-        // Not even the head may have been written yet.
-        lines |> Array.skip (min 1 lines.Length) |> Array.map measurement
+    let private readCsv (file: string) = Csv.read file |> Seq.map measurement |> Array.ofSeq
 
     let private epochs = DataField("epoch", typeof<float>)
     let private iterations = DataField("iteration", typeof<int>)
     let private nodes = DataField("node", typeof<int>)
     let private accuracies = DataField("accuracy", typeof<float>)
+    let private testLosses = DataField("test_loss", typeof<Nullable<float>>)
     let private losses = DataField("loss", typeof<Nullable<float>>)
 
     // A field can be written and read once a schema has it.
-    let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, losses)
+    let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, testLosses, losses)
 
     let private writeParquet (stream: Stream) (rows: NodeMeasurement[]) =
         task {
@@ -95,6 +86,7 @@ module NodesFile =
             do! group.WriteAsync<int>(iterations, ReadOnlyMemory(rows |> Array.map _.Iteration))
             do! group.WriteAsync<int>(nodes, ReadOnlyMemory(rows |> Array.map _.Node))
             do! group.WriteAsync<float>(accuracies, ReadOnlyMemory(rows |> Array.map _.Accuracy))
+            do! group.WriteAsync<float>(testLosses, ReadOnlyMemory(rows |> Array.map (_.TestLoss >> Option.toNullable)))
             do! group.WriteAsync<float>(losses, ReadOnlyMemory(rows |> Array.map (_.Loss >> Option.toNullable)))
         }
 
@@ -112,12 +104,15 @@ module NodesFile =
             let count = int group.RowCount
             let epoch, accuracy = Array.zeroCreate<float> count, Array.zeroCreate<float> count
             let iteration, node = Array.zeroCreate<int> count, Array.zeroCreate<int> count
-            let loss = Array.zeroCreate<Nullable<float>> count
+            let testLoss, loss = Array.zeroCreate<Nullable<float>> count, Array.zeroCreate<Nullable<float>> count
             do! group.ReadAsync<float>(epochs, System.Memory epoch)
             do! group.ReadAsync<int>(iterations, System.Memory iteration)
             do! group.ReadAsync<int>(nodes, System.Memory node)
             do! group.ReadAsync<float>(accuracies, System.Memory accuracy)
             do! group.ReadAsync<float>(losses, System.Memory loss)
+
+            if reader.Schema.DataFields |> Array.exists (fun field -> field.Name = testLosses.Name) then
+                do! group.ReadAsync<float>(testLosses, System.Memory testLoss)
 
             return
                 Array.init count (fun row ->
@@ -125,6 +120,7 @@ module NodesFile =
                       Iteration = iteration[row]
                       Node = node[row]
                       Accuracy = accuracy[row]
+                      TestLoss = Option.ofNullable testLoss[row]
                       Loss = Option.ofNullable loss[row] })
         }
 

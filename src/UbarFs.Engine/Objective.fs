@@ -2,10 +2,20 @@ namespace UbarFs.Engine
 
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Scenario
 
 /// Images `[b, channels, height, width]` with their labels `[b]`.
 type Batch = { Images: torch.Tensor; Labels: torch.Tensor }
+
+/// What an estimate achieves on the test images.
+type Tested =
+    {
+        /// The share of the images for which the largest logit is the label's.
+        Accuracy: float
+        /// The mean of the scenario's loss over the images.
+        Loss: float
+    }
 
 /// The loss l(x, ξ) of a row `[d]` on a batch, and what follows from it.
 [<RequireQualifiedAccess>]
@@ -48,15 +58,25 @@ module Objective =
 
         Native.read (value.detach ())
 
-    /// The share of images for which the largest logit is the label's, with the images taken a chunk at a time.
-    let accuracy architecture (chunks: Batch list) (row: torch.Tensor) : float =
+    /// How many answers of logits `[…, b, classes]` are right, and the sum of the losses of labels `[b]`, both in float64:
+    /// `[2, …]`.
+    let judged loss (logits: torch.Tensor) (labels: torch.Tensor) : torch.Tensor =
+        let right = logits.argmax(-1L).eq(labels).sum (-1L, ``type`` = torch.float64)
+        let each = labels.expand(logits.shape[.. logits.shape.Length - 2]).flatten ()
+        let losses = ofImages loss (logits.flatten (0L, int64 (logits.dim ()) - 2L)) each
+        let lost = losses.view(logits.shape[.. logits.shape.Length - 2]).sum (-1L, ``type`` = torch.float64)
+        torch.stack [| right; lost |]
+
+    /// What a row achieves on images taken a chunk at a time.
+    let tested loss architecture (chunks: Batch list) (row: torch.Tensor) : Tested =
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
         let blocks = Forward.blocks architecture row
 
-        let correct chunk =
+        let ofChunk chunk =
             use inner = torch.NewDisposeScope()
-            let predicted = (Forward.logits architecture blocks chunk.Images).argmax 1L
-            predicted.eq(chunk.Labels).sum() |> Native.read
+            Transfers.Read<float>(judged loss (Forward.logits architecture blocks chunk.Images) chunk.Labels)
 
-        List.sumBy correct chunks / float (chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]))
+        let right, lost = chunks |> List.map ofChunk |> List.map (fun sums -> sums[0], sums[1]) |> List.unzip
+        let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]) |> float
+        { Accuracy = List.sum right / images; Loss = List.sum lost / images }

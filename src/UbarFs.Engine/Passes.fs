@@ -100,8 +100,8 @@ module Passes =
         let starts = rows |> Array.scan (fun start rows -> start + rows.Length) 0
         rows |> Array.mapi (fun index rows -> Array.sub losses starts[index] rows.Length)
 
-    /// The test accuracy of some nodes' rows of `[n, d]`, ascending, as fractions.
-    let accuracies (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : float[] =
+    /// What some nodes' rows of `[n, d]` achieve on the test images.
+    let tested (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : Tested[] =
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
 
@@ -111,10 +111,16 @@ module Passes =
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
 
         if RowKernels.IsOnDevice estimates then
-            let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0])
+            let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]) |> float
+            let sums = Transfers.Read<float>(DevicePasses.judged experiment chunks estimates nodes)
 
-            Transfers.Read<int64>(DevicePasses.correct experiment chunks estimates nodes)
-            |> Array.map (fun correct -> float correct / float images)
+            nodes
+            |> Array.mapi (fun index _ ->
+                { Accuracy = sums[index] / images; Loss = sums[nodes.Length + index] / images })
         else
             ofEach nodes.Length (fun index ->
-                Objective.accuracy experiment.Architecture chunks estimates[int64 nodes[index]])
+                Objective.tested
+                    experiment.Run.Training.Loss
+                    experiment.Architecture
+                    chunks
+                    estimates[int64 nodes[index]])

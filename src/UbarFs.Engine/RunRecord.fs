@@ -3,7 +3,9 @@ namespace UbarFs.Engine
 open System
 open System.Text
 open System.Text.Json
+open System.Text.Json.Nodes
 open System.Text.Json.Serialization
+open UbarFs.Scenario
 
 /// How far a run is, as it is written in the store.
 [<RequireQualifiedAccess>]
@@ -34,6 +36,8 @@ type Sitting =
         Started: DateTimeOffset
         /// Iterations that were done before, and taken from a checkpoint.
         FromIteration: int
+        /// Seconds that these took: what the clock of the measurements said when the sitting began.
+        FromSeconds: float
         Host: string
         Device: string
         /// Threads that computed: they change the time that a run takes, and no number.
@@ -53,10 +57,14 @@ type RunRecord =
         Status: string
         Reason: string option
         Breach: Breach option
-        Settings: Map<string, string>
+        /// The text of every setting, by path: with versions and code, all that the id is derived from.
+        Canonical: Map<string, string>
         WorstAccuracy: float option
         MeanAccuracy: float option
         BestAccuracy: float option
+        /// Mean test loss and consensus error of the benign nodes at the end.
+        TestLoss: float option
+        ConsensusError: float option
         /// Whether no benign estimate was finite at the end.
         Diverged: bool option
         /// Wall and processor time of all sittings, as far as their iterations were kept. The processor time is that of
@@ -89,7 +97,15 @@ module RunRecord =
     /// The longest `run.json` that is read, in bytes.
     let longest = 4 <<< 20
 
-    let write (record: RunRecord) = JsonSerializer.Serialize(record, json) + "\n"
+    /// The record as text. Beside the canonical text of the settings, from which a program reads the record again, it has
+    /// them as JSON values, under `settings`.
+    let write (record: RunRecord) =
+        match JsonSerializer.SerializeToNode(record, json) with
+        | :? JsonObject as text ->
+            let place = text |> Seq.findIndex (fun field -> field.Key = "canonical")
+            text.Insert(place, "settings", SettingsJson.ofCanonical (Map.toSeq record.Canonical))
+            text.ToJsonString json + "\n"
+        | _ -> invalidOp "a record is an object"
 
     // The reader leaves null in the place of what is not there.
     let private isWhole (record: RunRecord) =
@@ -97,7 +113,7 @@ module RunRecord =
           record.Identity
           record.Scenario
           record.Status
-          record.Settings
+          record.Canonical
           record.Device
           record.DataChecksum
           record.Versions

@@ -116,12 +116,20 @@ module RunStore =
             |> List.except identity
 
         let header =
-            identity @ paths @ [ "worst_accuracy"; "mean_accuracy"; "best_accuracy"; "seconds"; "diverged" ]
+            identity
+            @ paths
+            @ [ "worst_accuracy"
+                "mean_accuracy"
+                "best_accuracy"
+                "test_loss"
+                "consensus_error"
+                "seconds"
+                "diverged" ]
 
         let names = rows |> List.map (fun (run, _, _) -> run) |> RunNames.among
 
         let row (run: Run, status: Status, record: RunRecord option) =
-            let optional format value = record |> Option.bind value |> Option.map format |> Option.defaultValue ""
+            let optional format value = record |> Option.bind value |> Csv.optional format
 
             [ id run
               string status
@@ -132,12 +140,13 @@ module RunStore =
               names.Attack run ]
             @ (paths
                |> List.map (fun path ->
-                   List.tryFind (fst >> (=) path) run.Swept |> Option.map snd |> Option.defaultValue ""))
+                   List.tryFind (fst >> (=) path) run.Swept |> Csv.optional (snd >> Csv.setting)))
             @ [ optional Csv.number _.WorstAccuracy
                 optional Csv.number _.MeanAccuracy
                 optional Csv.number _.BestAccuracy
+                optional Csv.number _.TestLoss
+                optional Csv.number _.ConsensusError
                 optional Csv.seconds _.Seconds
-                optional (fun diverged -> if diverged then "yes" else "no") _.Diverged ]
+                optional Csv.truth _.Diverged ]
 
-        let lines = Csv.line header :: List.map (row >> Csv.line) rows
-        Durable.writeText (resultsFile store) (String.concat "\n" lines + "\n")
+        Durable.writeText (resultsFile store) (Csv.table header (List.map row rows))

@@ -13,6 +13,9 @@ type Samples =
         Labels: int[]
         /// The test images in chunks that fit the caches.
         Test: Batch list
+        /// Mean and standard deviation of each channel, with pixels scaled to [0, 1]: the images are (p − mean)/deviation.
+        Mean: float[]
+        Deviation: float[]
     }
 
 [<RequireQualifiedAccess>]
@@ -68,4 +71,6 @@ module Samples =
 
         { Images = (images device loaded.Dataset loaded.Training).DetachFromDisposeScope()
           Labels = Array.map int loaded.Training.Labels
-          Test = [ for first in 0..chunk .. loaded.Test.Count - 1 -> chunkFrom first ] }
+          Test = [ for first in 0..chunk .. loaded.Test.Count - 1 -> chunkFrom first ]
+          Mean = Array.ofList loaded.Dataset.Mean
+          Deviation = Array.ofList loaded.Dataset.Deviation }

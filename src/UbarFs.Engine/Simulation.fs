@@ -297,6 +297,6 @@ module Simulation =
           Times = times
           Told = aggregated.Selected |> Reading.map2 told losses |> Reading.keep }
 
-    /// The test accuracy of every benign node, as fractions, in the order of `Network.benign`.
-    let evaluate (experiment: Experiment) (estimates: torch.Tensor) : float[] =
-        Passes.accuracies experiment estimates (Network.benign experiment.Network)
+    /// What every benign node achieves on the test images, in the order of `Network.benign`.
+    let evaluate (experiment: Experiment) (estimates: torch.Tensor) : Tested[] =
+        Passes.tested experiment estimates (Network.benign experiment.Network)

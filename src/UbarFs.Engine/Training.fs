@@ -13,8 +13,10 @@ type Evaluation =
         Epochs: float
         /// λ of the last iteration, or of the first one before any.
         Rate: float
-        /// Test accuracy of every benign node, as a fraction, in ascending order of the nodes.
-        Accuracies: float[]
+        /// What every benign node achieves on the test images, in ascending order of the nodes.
+        Tested: Tested[]
+        /// The consensus error of the benign nodes.
+        ConsensusError: float
         /// Training loss of every benign node in the last iteration, in the same order; empty before the first.
         Losses: float[]
         /// What the rule selected since the last evaluation.
@@ -28,10 +30,15 @@ type Evaluation =
         Elapsed: float
     }
 
+    /// Test accuracies, as fractions.
+    member evaluation.Accuracies = evaluation.Tested |> Array.map _.Accuracy
     member evaluation.Worst = Array.min evaluation.Accuracies
     /// Rounded to what 10¹² images could tell apart, so that equal accuracies have just that mean.
     member evaluation.Mean = System.Math.Round(Array.average evaluation.Accuracies, 12)
     member evaluation.Best = Array.max evaluation.Accuracies
+
+    /// Mean test loss of the benign nodes.
+    member evaluation.TestLoss = evaluation.Tested |> Array.averageBy _.Loss
 
     /// Mean training loss of the benign nodes; none before the first iteration.
     member evaluation.Loss =
@@ -84,13 +91,15 @@ module Training =
     let private evaluated (experiment: Experiment) (elapsed: unit -> float) (midway: Midway) selections losses =
         let schedule, iterations = experiment.Schedule, midway.State.Iteration
         let before = elapsed ()
-        let accuracies = Simulation.evaluate experiment midway.State.Estimates
+        let tested = Simulation.evaluate experiment midway.State.Estimates
+        let consensusError = Consensus.error midway.State.Estimates (Network.benign experiment.Network)
         let after = elapsed ()
 
         { Iterations = iterations
           Epochs = float iterations / float schedule.PerEpoch
           Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
-          Accuracies = accuracies
+          Tested = tested
+          ConsensusError = consensusError
           Losses = losses
           Selections = selections
           Diverged = diverged experiment midway.State.Estimates

@@ -15,6 +15,11 @@ type Point =
         Mean: float
         Best: float
         Loss: float option
+        /// None in stores of older versions.
+        TestLoss: float option
+        ConsensusError: float option
+        /// Seconds since the run began.
+        Elapsed: float
         /// Seconds since the evaluation before.
         Times: PhaseTimes
         /// What a node received in an iteration on average, for a rule that selects.
@@ -31,7 +36,12 @@ type Outcome =
         Worst: float option
         Mean: float option
         Best: float option
+        TestLoss: float option
+        ConsensusError: float option
         Seconds: float option
+        /// When each sitting began, after how many iterations, and what the run's clock said then, where that is known.
+        Sittings: (DateTimeOffset * int * float option) list
+        /// The canonical text of each setting.
         Settings: Map<string, string>
         /// Device, versions and the like.
         Provenance: (string * string) list
@@ -41,15 +51,8 @@ type Outcome =
 [<RequireQualifiedAccess>]
 module Measured =
 
-    let private number (text: string) = Double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture)
-
-    let private point (stages: string[]) (header: string[]) (cells: string[]) : Point =
-        let optional name =
-            match Array.IndexOf(header, name) with
-            | -1 -> None
-            | column when cells[column] = "" -> None
-            | column -> Some(number cells[column])
-
+    let private point (stages: string[]) (row: CsvRow) : Point =
+        let optional name = row.TryNumber name
         let value name = optional name |> Option.defaultValue 0.0
 
         let stage name =
@@ -62,6 +65,9 @@ module Measured =
           Mean = value "mean_accuracy"
           Best = value "best_accuracy"
           Loss = optional "loss"
+          TestLoss = optional "test_loss"
+          ConsensusError = optional "consensus_error"
+          Elapsed = value "elapsed_seconds"
           Times =
             { Training = value "training_seconds"
               Attack = value "attack_seconds"
@@ -71,26 +77,8 @@ module Measured =
           Received = optional "received"
           Stages = Array.map stage stages }
 
-    // Somebody may be writing the last line.
-    let points (stages: string[]) (file: string) : Point list =
-        if not (File.Exists file) then
-            []
-        else
-            use stream =
-                new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
-
-            use reader = new StreamReader(stream)
-            let text = reader.ReadToEnd()
-
-            match text.Substring(0, text.LastIndexOf '\n' + 1).Split('\n') |> List.ofArray with
-            | header :: lines ->
-                let header = header.Split ','
-
-                lines
-                |> List.map _.Split(',')
-                |> List.filter (fun cells -> cells.Length = header.Length && cells.Length > 1)
-                |> List.map (point stages header)
-            | [] -> []
+    /// The evaluations that a `metrics.csv` has.
+    let points (stages: string[]) (file: string) : Point list = Csv.read file |> List.map (point stages)
 
     /// What is known of a run that was never begun.
     let pending =
@@ -99,7 +87,10 @@ module Measured =
           Worst = None
           Mean = None
           Best = None
+          TestLoss = None
+          ConsensusError = None
           Seconds = None
+          Sittings = []
           Settings = Map.empty
           Provenance = [] }
 
@@ -114,6 +105,25 @@ module Measured =
             [ for field in value.EnumerateObject() -> field.Name, text field.Value ]
         | _ -> []
 
+    // Older versions had the text of the settings in the place of their values.
+    let private canonical (record: JsonElement) =
+        match fields "canonical" record with
+        | [] -> fields "settings" record
+        | texts -> texts
+
+    let private sittings (record: JsonElement) =
+        match record.TryGetProperty "sittings" with
+        | true, sittings when sittings.ValueKind = JsonValueKind.Array ->
+            [ for sitting in sittings.EnumerateArray() ->
+                  let seconds =
+                      match sitting.TryGetProperty "from_seconds" with
+                      | true, seconds -> Some(seconds.GetDouble())
+                      | false, _ -> None
+
+                  let iteration = (sitting.GetProperty "from_iteration").GetInt32()
+                  (sitting.GetProperty "started").GetDateTimeOffset(), iteration, seconds ]
+        | _ -> []
+
     // Records of other versions have other fields: what is asked for is looked up by name.
     let private outcomeOf (record: JsonElement) =
         let found (name: string) =
@@ -121,7 +131,7 @@ module Measured =
             | true, value when value.ValueKind <> JsonValueKind.Null -> Some(text value)
             | _ -> None
 
-        let real name = found name |> Option.map number
+        let real name = found name |> Option.map (fun text -> Double.Parse(text, CultureInfo.InvariantCulture))
 
         let plain =
             [ "device"; "threads"; "jobs"; "deterministic"; "data_checksum" ]
@@ -132,8 +142,11 @@ module Measured =
           Worst = real "worst_accuracy"
           Mean = real "mean_accuracy"
           Best = real "best_accuracy"
+          TestLoss = real "test_loss"
+          ConsensusError = real "consensus_error"
           Seconds = real "seconds"
-          Settings = fields "settings" record |> Map.ofList
+          Sittings = sittings record
+          Settings = canonical record |> Map.ofList
           Provenance = plain @ fields "versions" record }
 
     /// What a `run.json` says.
@@ -146,4 +159,5 @@ module Measured =
         | :? DirectoryNotFoundException
         | :? JsonException
         | :? FormatException
+        | :? Collections.Generic.KeyNotFoundException
         | :? InvalidOperationException -> pending

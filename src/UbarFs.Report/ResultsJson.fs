@@ -43,6 +43,8 @@ module ResultsJson =
               "worst_accuracy", real outcome.Worst
               "mean_accuracy", real outcome.Mean
               "best_accuracy", real outcome.Best
+              "test_loss", real outcome.TestLoss
+              "consensus_error", real outcome.ConsensusError
               "seconds", real outcome.Seconds ]
 
     let private point (point: CurvePoint) : JsonNode =

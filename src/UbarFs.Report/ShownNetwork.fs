@@ -4,6 +4,7 @@ namespace UbarFs.Report
 type ShownNetwork =
     {
         Rule: string
+        Run: StudyRun
         Drawn: DrawnNetwork
         Positions: Map<int, float * float>
         /// Networks with the same edges have the same key.
@@ -47,14 +48,20 @@ module ShownNetwork =
         let positions = System.Collections.Generic.Dictionary<string, Map<int, float * float>>()
 
         let shown (group: Group) =
-            Networks.tryLoad (run group)
+            let run = run group
+
+            Networks.tryLoad run
             |> Option.map (fun drawn ->
                 let key = edgeKey drawn
 
                 if not (positions.ContainsKey key) then
                     positions[key] <- Networks.positions drawn.Network
 
-                { Rule = group.Rule; Drawn = drawn; Positions = positions[key]; EdgeKey = key })
+                { Rule = group.Rule
+                  Run = run
+                  Drawn = drawn
+                  Positions = positions[key]
+                  EdgeKey = key })
 
         settings
         |> List.filter (fun shown -> List.contains shown.Head worthy)

@@ -5,7 +5,8 @@ open System.IO
 open System.Text
 
 /// TensorBoard's event files: records of the TFRecord format, each an `Event` in the wire format of Protocol Buffers
-/// (tensorflow/core/util/event.proto).
+/// (tensorflow/core/util/event.proto). TorchSharp's own `SummaryWriter` is no substitute: it gives each scalar an event of its
+/// own with the time at which it is written, or whole seconds, and a report is made without loading libtorch.
 [<RequireQualifiedAccess>]
 module TensorBoard =
 
@@ -70,25 +71,59 @@ module TensorBoard =
         [ "accuracy/worst", Some point.Worst
           "accuracy/mean", Some point.Mean
           "accuracy/best", Some point.Best
-          "loss", point.Loss
+          "loss/training", point.Loss
+          "loss/test", point.TestLoss
+          "consensus error", point.ConsensusError
           for stage, (size, share) in Array.zip stages point.Stages do
               $"{stage}/size", size
               $"{stage}/byzantine share", share ]
         |> List.choose (fun (tag, value) -> value |> Option.map (fun value -> tag, value))
 
-    /// Writes the events of a run into a folder, as TensorBoard looks for them. `time` is when the run ended, in
-    /// seconds since 1970.
-    let write (folder: string) (time: float) (run: StudyRun) =
+    let private seconds (time: DateTimeOffset) = float (time.ToUnixTimeMilliseconds()) / 1000.0
+
+    /// When each evaluation of a run was made, in seconds since 1970: the beginning of its sitting, and what the run's clock
+    /// said from there on. Times never go back, whatever the clocks of several machines say.
+    let times (run: StudyRun) : float list =
+        let clockAt iteration =
+            run.Points
+            |> List.filter (fun point -> point.Iteration <= iteration)
+            |> List.tryLast
+            |> Option.map _.Elapsed
+            |> Option.defaultValue 0.0
+
+        let sittings =
+            run.Outcome.Sittings
+            |> List.map (fun (started, iteration, clock) ->
+                iteration, seconds started - (clock |> Option.defaultWith (fun () -> clockAt iteration)))
+
+        let beginning (point: Point) =
+            sittings
+            |> List.filter (fun (iteration, _) -> iteration = 0 || iteration < point.Iteration)
+            |> List.tryLast
+            |> Option.map snd
+            |> Option.defaultValue 0.0
+
+        run.Points
+        |> List.map (fun point -> beginning point + point.Elapsed)
+        |> List.scan max 0.0
+        |> List.tail
+
+    /// Writes the events of a run into a folder, as TensorBoard looks for them: the same bytes for the same run.
+    let write (folder: string) (run: StudyRun) =
         Directory.CreateDirectory folder |> ignore
 
         for old in Directory.GetFiles(folder, "events.out.tfevents.*") do
             File.Delete old
 
-        let events =
-            version time
-            :: [ for point in run.Points -> scalars time point.Iteration (ofPoint run.Identity.Stages point) ]
+        let times = times run
+        let first = times |> List.tryHead |> Option.defaultValue 0.0
 
-        let name = FormattableString.Invariant $"events.out.tfevents.{int64 time}.ubarfs"
+        let events =
+            version first
+            :: [ for time, point in List.zip times run.Points ->
+                     scalars time point.Iteration (ofPoint run.Identity.Stages point) ]
+
+        let name = FormattableString.Invariant $"events.out.tfevents.{int64 first}.ubarfs"
         File.WriteAllBytes(Path.Combine(folder, name), events |> List.map record |> Array.concat)
 
     // A folder's name is what TensorBoard shows.
@@ -106,7 +141,7 @@ module TensorBoard =
         plain.Substring(0, min 120 plain.Length) + "," + run.Identity.Id
 
     /// Writes the events of all runs that have any, a folder for each.
-    let ofStudy (folder: string) (time: float) (study: Study) =
+    let ofStudy (folder: string) (study: Study) =
         for run in study.Runs do
             if not run.Points.IsEmpty then
-                write (Path.Combine(folder, folderName run)) time run
+                write (Path.Combine(folder, folderName run)) run

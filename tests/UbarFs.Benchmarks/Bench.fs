@@ -55,7 +55,9 @@ let experiment images (run: Run) : Experiment =
     let samples =
         { Images = gaussian [ int64 images; int64 shape.Channels; int64 shape.Height; int64 shape.Width ]
           Labels = Array.init images (fun image -> image % 10)
-          Test = [] }
+          Test = []
+          Mean = [| 0.0 |]
+          Deviation = [| 1.0 |] }
 
     match Experiment.create samples run with
     | Ok experiment -> experiment

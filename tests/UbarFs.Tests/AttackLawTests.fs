@@ -138,7 +138,9 @@ let samples =
 
         { Images = torch.tensor(images).view(240L, 1L, 8L, 8L).DetachFromDisposeScope()
           Labels = Array.init 240 (fun image -> image % 10)
-          Test = [] }
+          Test = []
+          Mean = [| 0.0 |]
+          Deviation = [| 1.0 |] }
 
 /// A small run on them with a rate, a rule and some attacks.
 let run rate rule attacks : Run =

@@ -134,7 +134,17 @@ let private arrays =
             let losses = [ "--losses"; "losses.npy"; "--own-loss"; "1"; "--rho"; "0.7" ]
             let applied = apply "ubar" (losses @ [ "--out"; "result.npy" ])
             Expect.equal applied.Code 0 applied.Errors
-            use verdict = JsonDocument.Parse applied.Output
+            let lines = applied.Output.TrimEnd().Split '\n'
+
+            Expect.sequenceEqual
+                lines
+                [ "result: [2] of float32 in result.npy"
+                  "stage 1 kept 2 of 3: 0, 1"
+                  "stage 2 kept 1 of 3: 0" ]
+                "a summary"
+
+            let whole = apply "ubar" (losses @ [ "--out"; "result.npy"; "--json" ])
+            use verdict = JsonDocument.Parse whole.Output
             let selected = verdict.RootElement.GetProperty("selected").EnumerateArray()
             Expect.equal [ for row in selected -> row.GetInt32() ] [ 0 ] "the near ones, less the one with more loss"
 

@@ -107,7 +107,14 @@ let private laws shape name =
               Objective.gradient Loss.CrossEntropy architecture batch row gradient |> ignore
               row.sub_ (Native.scaled 0.2 gradient) |> ignore
 
-          Expect.equal (Objective.accuracy architecture [ batch; batch ] row) 1.0 "all labels" ]
+          let tested = Objective.tested Loss.CrossEntropy architecture [ batch; batch ] row
+          Expect.equal tested.Accuracy 1.0 "all labels"
+
+          Expect.floatClose
+              Accuracy.high
+              tested.Loss
+              (Objective.loss Loss.CrossEntropy architecture batch row)
+              "the mean over chunks" ]
 
 /// A layer's definition, with nothing left out.
 let private plainly (flow: torch.Tensor, blocks: torch.Tensor list) layer =

@@ -86,7 +86,11 @@ let private evaluation node iteration : Evaluation =
     { Iterations = iteration
       Epochs = float iteration / 3.0
       Rate = 0.1
-      Accuracies = [| 0.1; 1.0 / float (node + 2); 0.3 |]
+      Tested =
+        [| { Accuracy = 0.1; Loss = 1e-300 }
+           { Accuracy = 1.0 / float (node + 2); Loss = infinity }
+           { Accuracy = 0.3; Loss = nan } |]
+      ConsensusError = 0.25
       Losses = if iteration = 0 then [||] else [| 1.5; nan; 1e-7 |]
       Selections = Selections.none []
       Diverged = false
@@ -100,7 +104,8 @@ let private expected evaluations =
                { Epoch = evaluation.Epochs
                  Iteration = evaluation.Iterations
                  Node = node
-                 Accuracy = evaluation.Accuracies[node]
+                 Accuracy = evaluation.Tested[node].Accuracy
+                 TestLoss = Some evaluation.Tested[node].Loss
                  Loss = Array.tryItem node evaluation.Losses } |]
 
 // NaN differs from itself.
@@ -122,7 +127,7 @@ let private nodes =
       testCase "of a file without even its head nothing is known yet"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
-              for beginning in [ ""; "epoch,it"; "epoch,iteration,node,accuracy,loss\n" ] do
+              for beginning in [ ""; "epoch,it"; "epoch,iteration,node,accuracy,test_loss,loss\n" ] do
                   File.WriteAllText(Path.Combine(folder, "nodes.csv"), beginning)
                   Expect.isEmpty (NodesFile.read folder) $"'{beginning}'")
 
@@ -182,6 +187,8 @@ let private documented =
             MetricsFile.header [ "STAGE" ]
             |> List.map (fun column -> column.Replace("stage_", "STAGE_"))
             |> List.append [ "node"; "accuracy" ]
+            |> List.append [ "run"; "status"; "seed"; "dataset"; "model"; "rule"; "attack"; "seconds"; "diverged" ]
+            |> List.append [ "byzantine"; "stage"; "size"; "byzantine_share"; "stretches"; "runs"; "seeds" ]
 
         for column in columns do
             Expect.stringContains page $"`{column}`" column

@@ -142,7 +142,7 @@ let private runs =
                           Attacks = [ choose "bit-flip" Catalogue.attacks ]
                           TestImages = Some 200 }
 
-                  let (expected, accuracies), (estimates, others) = final run, onDevice (fun () -> final run)
+                  let (expected, tested), (estimates, others) = final run, onDevice (fun () -> final run)
 
                   for parameter in 0 .. expected.Length - 1 do
                       Expect.floatClose
@@ -151,8 +151,13 @@ let private runs =
                           (float expected[parameter])
                           $"parameter {parameter}"
 
-                  for one, other in Array.zip accuracies others do
-                      Expect.isLessThanOrEqual (abs (one - other)) 0.01 "an image or two near a boundary" ]
+                  for one, other in Array.zip tested others do
+                      Expect.isLessThanOrEqual
+                          (abs (one.Accuracy - other.Accuracy))
+                          0.01
+                          "an image or two near a boundary"
+
+                      Expect.floatClose { absolute = 1e-4; relative = 1e-3 } one.Loss other.Loss "test loss" ]
 
 let private under rule attack =
     { digits with
@@ -239,6 +244,12 @@ let private training =
                   Expect.equal (List.map told evaluations) (List.map told expected) "selections"
 
                   for one, other in List.zip evaluations expected do
+                      Expect.floatClose
+                          { absolute = 1e-4; relative = 1e-3 }
+                          one.ConsensusError
+                          other.ConsensusError
+                          "consensus error"
+
                       for one, other in Array.zip one.Losses other.Losses do
                           Expect.floatClose { absolute = 1e-4; relative = 1e-4 } one other "loss"
 

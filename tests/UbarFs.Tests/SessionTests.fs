@@ -264,7 +264,12 @@ let private contents =
               Expect.equal epochs [| "0"; "1"; "2"; "3" |] "the start and every epoch"
               let lines = resultLines store
 
-              for name in [ "worst_accuracy"; "mean_accuracy"; "best_accuracy" ] do
+              for name in
+                  [ "worst_accuracy"
+                    "mean_accuracy"
+                    "best_accuracy"
+                    "test_loss"
+                    "consensus_error" ] do
                   let result = (cellsOf lines[2])[Array.IndexOf(cellsOf lines[0], name)]
                   Expect.equal (column name metrics[4]) result name
 
@@ -276,14 +281,14 @@ let private contents =
           TinyDataset.inFolder (fun folder ->
               let store = opened folder
 
-              let run = { ruled "ubar" with Swept = [ "rule", "ubar"; "network.byzantine", "0.25" ] }
+              let run = { ruled "ubar" with Swept = [ "rule", "ubar"; "network.byzantine", "25%" ] }
 
               RunStore.saveResults store [ run, Status.Pending, None ]
 
               let expected =
                   [ "run,status,seed,dataset,model,rule,attack,network.byzantine,worst_accuracy,mean_accuracy,\
-                      best_accuracy,seconds,diverged"
-                    $"{RunStore.id run},pending,1,digits,softmax,ubar,none,0.25,,,,," ]
+                      best_accuracy,test_loss,consensus_error,seconds,diverged"
+                    $"{RunStore.id run},pending,1,digits,softmax,ubar,none,0.25,,,,,,," ]
 
               Expect.sequenceEqual (resultLines store) expected "a header and a row")
 

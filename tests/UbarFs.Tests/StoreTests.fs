@@ -273,10 +273,13 @@ let private exports =
             ModelFile.write folder experiment estimates
             let file = Path.Combine(folder, "out.safetensors")
 
-            Expect.equal
-                (ModelFile.export folder (Some 5) file)
-                (Ok(5, "nn.Sequential(nn.Flatten(), nn.Linear(64, 10))"))
-                "node 5"
+            let export node = ModelFile.export folder (fun _ _ -> node) (fun _ -> file)
+
+            match export (Ok [ 5 ]) with
+            | Error reason -> failtest reason
+            | Ok models ->
+                let notes = (List.exactlyOne models).Notes
+                Expect.equal notes.Module "nn.Sequential(nn.Flatten(), nn.Linear(64, 10))" "node 5"
 
             match Safetensors.read file with
             | Error reason -> failtest reason
@@ -286,8 +289,12 @@ let private exports =
                 let row = values estimates[5L]
                 Expect.equal (values (saved.Tensors["1.weight"].flatten())) row[..639] "the weights"
                 Expect.equal (values saved.Tensors["1.bias"]) row[640..] "the biases"
+                let dataset = experiment.Run.Dataset.Value
+                Expect.equal saved.Metadata["input"] "[1,8,8]" "what the images are"
+                Expect.equal saved.Metadata["mean"] $"[{Csv.number dataset.Mean.Head}]" "as they are normalised"
+                Expect.equal saved.Metadata["deviation"] $"[{Csv.number dataset.Deviation.Head}]" "likewise"
 
-            Expect.isError (ModelFile.export folder (Some 8) file) "there is no ninth node")
+            Expect.equal (export (Error "no such node")) (Error "no such node") "who chooses may refuse")
 
 [<Tests>]
 let tests =

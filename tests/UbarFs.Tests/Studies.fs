@@ -1,6 +1,7 @@
 /// Studies that nobody trained, for tests of what is made of them.
 module UbarFs.Tests.Studies
 
+open System
 open System.IO
 open System.Text.Json
 open UbarFs.Core
@@ -18,6 +19,9 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Mean = worst
           Best = worst
           Loss = Some 1.0
+          TestLoss = Some 1.25
+          ConsensusError = Some 0.5
+          Elapsed = 2.0 * float index
           Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
           Received = if rule = "ubar" then Some 7.5 else None
           Stages =
@@ -50,7 +54,10 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Worst = Some worst
           Mean = Some worst
           Best = Some worst
+          TestLoss = Some 1.25
+          ConsensusError = Some 0.5
           Seconds = Some 2.0
+          Sittings = [ DateTimeOffset.UnixEpoch.AddSeconds 1.7e9, 0, Some 0.0 ]
           Settings = Map.empty
           Provenance = [ "device", "cpu" ] }
       Points = List.map point [ 0..4 ]

@@ -1,0 +1,138 @@
+namespace UbarFs.Report
+
+open UbarFs.Engine
+
+/// The measurements behind figures, as tables for programs. Every row says whose it is in the columns, and the words, with
+/// which `results.csv` begins: `run`, `seed`, `dataset`, `model`, `rule`, `attack` and the swept paths.
+[<RequireQualifiedAccess>]
+module FigureData =
+
+    let private identity = [ "run"; "seed"; "dataset"; "model"; "rule"; "attack" ]
+
+    /// The paths in which the runs of a study differ, without those that have a column anyway.
+    let private paths (runs: StudyRun list) =
+        // Paths of the dataset have a column of their own name.
+        runs |> List.collect (_.Settings >> List.map fst) |> List.distinct |> List.except identity
+
+    let private whose paths (run: StudyRun) =
+        let settings = Map.ofList run.Settings
+
+        [ run.Identity.Id
+          string run.Identity.Seed
+          run.Identity.Dataset
+          run.Identity.Model
+          run.Identity.Rule
+          run.Identity.Attack ]
+        @ (paths |> List.map (fun path -> Map.tryFind path settings |> Csv.optional Csv.setting))
+
+    /// A table with the rows that each run has, behind the columns that say whose they are.
+    let private ofRuns (columns: string list) (rows: StudyRun -> string list list) (runs: StudyRun list) =
+        let paths = paths runs
+
+        identity @ paths @ columns,
+        [ for run in runs do
+              for row in rows run -> whose paths run @ row ]
+
+    let private number = Csv.optional Csv.number
+    let private time (point: Point) = [ Csv.number point.Epoch; string point.Iteration ]
+
+    /// Every evaluation of every run.
+    let evaluations (runs: StudyRun list) : string list * string list list =
+        let row (point: Point) =
+            time point
+            @ [ Csv.number point.Worst
+                Csv.number point.Mean
+                Csv.number point.Best
+                number point.Loss
+                number point.TestLoss
+                number point.ConsensusError ]
+
+        runs
+        |> ofRuns
+            [ "epoch"
+              "iteration"
+              "worst_accuracy"
+              "mean_accuracy"
+              "best_accuracy"
+              "loss"
+              "test_loss"
+              "consensus_error" ]
+            (fun run -> List.map row run.Points)
+
+    /// How many estimates the runs of a selecting rule received and each of its stages kept, and the share of the
+    /// Byzantine ones among them, by evaluation.
+    let stages (names: string[]) (runs: StudyRun list) : string list * string list list =
+        let rows (point: Point) =
+            if point.Received.IsNone then
+                []
+            else
+                [ for stage, (size, share) in Seq.zip names point.Stages ->
+                      time point @ [ number point.Received; stage; number size; number share ] ]
+
+        runs
+        |> ofRuns [ "epoch"; "iteration"; "received"; "stage"; "size"; "byzantine_share" ] (fun run ->
+            List.collect rows run.Points)
+
+    /// The nodes of the networks that are shown, with the accuracy of those that were tested.
+    let nodes (networks: ShownNetwork list) : string list * string list list =
+        let drawn =
+            networks |> List.map (fun shown -> shown.Run.Identity.Id, shown.Drawn) |> Map.ofList
+
+        let rows (run: StudyRun) =
+            let drawn = drawn[run.Identity.Id]
+
+            let row isByzantine node =
+                [ string node
+                  Csv.truth isByzantine
+                  Map.tryFind node drawn.Accuracies |> number ]
+
+            [ for node in drawn.Network.Benign -> row false node
+              for node in drawn.Network.Byzantine -> row true node ]
+
+        networks |> List.map _.Run |> ofRuns [ "node"; "byzantine"; "accuracy" ] rows
+
+    let private median (values: float list) =
+        let sorted = List.sort values |> Array.ofList
+        let middle = sorted.Length / 2
+
+        if sorted.Length % 2 = 1 then
+            sorted[middle]
+        else
+            (sorted[middle - 1] + sorted[middle]) / 2.0
+
+    /// The time of an iteration of each run by phase, as `metrics.csv` divides it: the median over the stretches between
+    /// its evaluations, and how many these are.
+    let times (runs: StudyRun list) : string list * string list list =
+        let rows (run: StudyRun) =
+            match List.pairwise run.Points with
+            | [] -> []
+            | stretches ->
+                let time (phase: PhaseTimes -> float) =
+                    stretches
+                    |> List.map (fun (before, after) ->
+                        phase after.Times / float (max 1 (after.Iteration - before.Iteration)))
+                    |> median
+                    |> Csv.number
+
+                [ [ time _.Training
+                    time _.Attack
+                    time _.Aggregation
+                    time _.Losses
+                    time _.Update
+                    string stretches.Length ] ]
+
+        runs
+        |> ofRuns
+            [ "training_seconds"
+              "attack_seconds"
+              "aggregation_seconds"
+              "losses_seconds"
+              "update_seconds"
+              "stretches" ]
+            rows
+
+    /// A table with a row for each group, with the runs that it is over: their ids, with spaces between them.
+    let withRuns (groups: Group list) (headings: string list, rows: string list list) =
+        let runs (group: Group) = group.Runs |> List.map _.Identity.Id |> String.concat " "
+
+        headings @ [ "run_ids" ], List.map2 (fun row group -> row @ [ runs group ]) rows groups
