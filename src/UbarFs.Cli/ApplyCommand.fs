@@ -121,12 +121,16 @@ let private shortened (json: JsonNode | null) : (JsonNode | null) * bool =
             json
         | other -> copy other
 
-    and copy (node: JsonNode | null) : JsonNode | null = node |> Option.ofObj |> Option.map _.DeepClone() |> Option.toObj
+    and copy (node: JsonNode | null) : JsonNode | null =
+        node |> Option.ofObj |> Option.map _.DeepClone() |> Option.toObj
 
     cut json, isCut
 
 let private json =
-    JsonSerializerOptions(WriteIndented = true, Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
+    JsonSerializerOptions(
+        WriteIndented = true,
+        Encoder = Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    )
 
 /// Whoever reads a file or a pipe gets every number; a terminal, the ends of long lists unless all are asked for.
 let private printJson (arguments: ParseResults<ApplyArguments>) (verdicts: JsonNode | null) =
@@ -157,7 +161,12 @@ let private summary (file: string) (result: NpyArray) (case: Case) (found: Verdi
             else
                 Array.concat [ Array.truncate ends kept; [| "…" |]; kept[kept.Length - ends ..] ]
 
-        let list = if kept.Length = 0 then "" else ": " + String.concat ", " places
+        let list =
+            if kept.Length = 0 then
+                ""
+            else
+                ": " + String.concat ", " places
+
         printfn "%s kept %d of %d%s" stage.Name kept.Length case.Neighbours.Length list
 
 let private save (file: string) (content: byte[]) : Result<unit, string> =

@@ -140,7 +140,7 @@ let private python (file: string) (notes: ModelNotes) =
         plain
         @ [ $"mean, deviation = {tensor mean}, {tensor deviation}"
             $"logits = model((images - mean) / deviation)  # images: [b, {sides}], pixels from 0 to 1" ]
-    | _ -> plain
+    | _ -> plain @ [ "# how the images were normalised is not known: an older version of ubarfs did the run" ]
 
 let private report target (models: ExportedModel list) =
     for model in models do

@@ -125,7 +125,15 @@ module TableText =
     let latex (table: PaperTable) : string =
         let columns = table.Headings |> List.mapi (fun column _ -> if isRight table.Rows column then "r" else "l")
         let line cells = cells |> List.map latexCell |> String.concat " & " |> sprintf "%s \\\\\n"
-        let caption = table.Caption |> List.map latexCell |> String.concat " "
+
+        // One sentence after the other, on one line.
+        let ended (sentence: string) = if Seq.contains (Seq.last sentence) ".;:" then sentence else sentence + "."
+
+        let caption =
+            table.Caption
+            |> List.filter ((<>) "")
+            |> List.map (ended >> latexCell)
+            |> String.concat " "
 
         String.concat
             ""
