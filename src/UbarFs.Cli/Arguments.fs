@@ -4,7 +4,7 @@ module UbarFs.Cli.Arguments
 open Argu
 
 let private noScripts =
-    "refuse F# scripts and assemblies: do not run code that scenarios are or bring along"
+    "run no code: refuse scenarios that are F# scripts or that name scripts or assemblies"
 
 type RunArguments =
     | [<MainCommand; ExactlyOnce>] Files of file: string list
@@ -35,8 +35,9 @@ type RunArguments =
             | Libtorch _ -> "folder of an existing libtorch, such as that of a PyTorch (default: UBARFS_LIBTORCH)"
             | Set _ -> "path=value: overrides one key of every scenario; may be repeated"
             | Jobs _ -> "runs side by side, as far as their memory allows (default: 1)"
-            | Shard _ -> "I/N: only part I of the runs, of N that any machine divides them into alike"
-            | CheckpointEvery _ -> "save runs every so many iterations (50), time (30s, 2min) or never (default: 1min)"
+            | Shard _ -> "I/N: only part I of N; all machines divide the runs in the same way"
+            | CheckpointEvery _ ->
+                "how often runs are saved: iterations (50), a time (30s, 2min) or never (default: 1min)"
             | Fresh -> "run again what is already complete"
             | Retry -> "run again what has failed"
             | NoModels -> "do not keep the trained models that 'ubarfs export' writes"
@@ -197,7 +198,7 @@ type TestRuleArguments =
             | Tests _ -> "tests of each law (default: 100, or fewer where the rule is slow)"
             | Seed _ -> "everything random follows from it (default: 1)"
             | Dimension _ -> "numbers in an estimate (default: 1 to 5)"
-            | Byzantine _ -> "liars among the neighbours when the worst ratio is searched for (default: 1)"
+            | Byzantine _ -> "Byzantine neighbours in the search for the worst ratio (default: 1)"
             | Set _ -> "parameter=value: sets a parameter of the rule; may be repeated"
             | Out _ -> "folder for counterexamples: a case for 'ubarfs apply' and a test of each"
             | Json -> "print the results as JSON"
@@ -221,7 +222,7 @@ type ApplyArguments =
             match argument with
             | Case _ -> "JSON file with one case or a list of cases, or - for standard input"
             | Rule _ ->
-                "without a case: a rule as scenarios write it, such as ubar, '{ ubar: 0.3 }', a script (.fsx) or '{ script: \
+                "without a case: a rule as in a scenario, such as ubar, '{ ubar: 0.3 }', a script (.fsx) or '{ script: \
                  mine.fsx, with: { share: 0.7 } }'"
             | Own _ -> "the own estimate, [d], as a NumPy file (.npy; float32 or float64), or - for standard input"
             | Received _ -> "the received estimates, [m, d], likewise"

@@ -12,7 +12,8 @@ open UbarFs.Cli.Arguments
 
 let private print (scenario: Scenario, forecasts: Forecast list) =
     let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-    console.Write(ForecastTable.create scenario forecasts)
+    console.Write(ForecastTable.networks scenario forecasts)
+    console.Write(ForecastTable.costs forecasts)
 
     for path, value in ForecastTable.common forecasts do
         printfn "  %s: %s" path value

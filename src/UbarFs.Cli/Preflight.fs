@@ -33,7 +33,7 @@ let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
         Seq.zip scenario.Runs scenario.Places
         |> Seq.choose (fun (run, place) ->
             obstacle tried run
-            |> Option.map (fun reason -> Diagnostic.error place $"{reason} ({Run.label run})", (place, reason)))
+            |> Option.map (fun reason -> Diagnostic.error place.Size $"{reason} ({Run.label run})", (place, reason)))
         |> Seq.distinctBy snd
         |> Seq.map fst
         |> Seq.truncate Diagnostic.most
@@ -41,7 +41,7 @@ let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
 
     if refused.IsEmpty then Ok() else Error refused
 
-/// Does so for several scenarios, prints what is refused, and gives the exit code.
+/// Does so for several scenarios, prints what is refused or odd, and gives the exit code.
 let all (scenarios: Scenario list) : Result<unit, int> =
     let refused =
         scenarios
@@ -50,5 +50,9 @@ let all (scenarios: Scenario list) : Result<unit, int> =
             | Ok() -> []
             | Error refused -> refused)
 
-    Scenarios.print refused
-    if refused.IsEmpty then Ok() else Error Exit.badUsage
+    if refused.IsEmpty then
+        scenarios |> List.collect NetworkChecks.warnings |> Scenarios.print
+        Ok()
+    else
+        Scenarios.print refused
+        Error Exit.badUsage

@@ -13,6 +13,7 @@ let private colour style =
     | Style.Severity Severity.Error
     | Style.Caret -> Spectre.Console.Style(Color.Red, decoration = Decoration.Bold)
     | Style.Severity Severity.Warning -> Spectre.Console.Style(Color.Yellow, decoration = Decoration.Bold)
+    | Style.Severity Severity.Note -> Spectre.Console.Style(Color.Aqua, decoration = Decoration.Bold)
     | Style.Margin -> Spectre.Console.Style(Color.Blue)
     | Style.Hint -> Spectre.Console.Style(Color.Aqua)
     | Style.Note

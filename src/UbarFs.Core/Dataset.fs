@@ -48,6 +48,14 @@ type RecordFiles =
         ClassNames: string list
     }
 
+/// What the images of a folder are made to be; none: what the first of them is.
+type ImageForm =
+    {
+        Channels: int option
+        /// Height and width.
+        Size: int option
+    }
+
 /// Where a dataset comes from.
 [<RequireQualifiedAccess>]
 type Storage =
@@ -57,10 +65,10 @@ type Storage =
     | Records of RecordFiles
     /// A folder of images that is still to be looked at: all that is said about them is zero or empty. Loading a
     /// scenario makes it `Images`.
-    | Unread of path: string
+    | Unread of path: string * form: ImageForm
     /// A folder of images, by its full path, with the names of the classes in the order of their labels. Mean and
-    /// deviation are computed when the images are read.
-    | Images of folder: string * classNames: string list
+    /// deviation are computed when the images are read. `isSized`: images of any size are brought to one.
+    | Images of folder: string * classNames: string list * isSized: bool
 
 /// A labelled set of images with a fixed division into a training and a test part.
 type Dataset =

@@ -129,6 +129,26 @@ let private folder =
     settings {
         let! path = Setting.text "path" "images" "the folder, relative to the scenario"
 
+        and! channels =
+            Setting.choice
+                "channels"
+                [ "first"; "1"; "3" ]
+                "first"
+                "1: all images are made grey; 3: all are made coloured; first: as the first image is"
+
+        and! size =
+            Setting.wholeOrWord
+                "size"
+                1
+                Picture.widest
+                [ "first" ]
+                "first"
+                "height and width that all images are scaled to; first: all have the size of the first image"
+
+        let form =
+            { Channels = if channels = "first" then None else Some(int channels)
+              Size = Result.toOption size }
+
         return
             { Shape = { Channels = 0; Height = 0; Width = 0 }
               Classes = 0
@@ -137,15 +157,19 @@ let private folder =
               MaxPixel = 255
               Mean = []
               Deviation = []
-              Storage = Storage.Unread path
+              Storage = Storage.Unread(path, form)
               Licence = "" }
     }
     |> Component.define "folder"
     |> Component.describedBy
         "your own images, in a folder train|test/<class>/*"
-        "PNG and JPEG files of one size, all grey or all coloured, without transparency. The classes are the folders' \
-         names in alphabetical order, at most 256. Each channel is normalised by its mean and deviation over the \
-         training images. The images are decoded once and kept in the data folder until a file changes."
+        "PNG and JPEG files. The classes are the folders' names in alphabetical order, at most 256.\n\n\
+         All images are brought to the form of the first one, or to what `channels` and `size` say: grey images \
+         become coloured ones with three equal channels, coloured ones grey by 0.299 R + 0.587 G + 0.114 B, and \
+         transparency is left out, as torchvision's loader does. Without `size`, all images must have one size. A \
+         run says how many images were converted.\n\n\
+         Each channel is normalised by its mean and deviation over the training images. The images are decoded once \
+         and kept in the data folder until a file changes."
         "the layout of torchvision's ImageFolder"
 
 let all: Component<Dataset> list = [ digits; mnist; fashionMnist; cifar10; folder ]

@@ -1,14 +1,18 @@
 namespace UbarFs.Core
 
+/// How many neighbours some nodes have, Byzantine ones included.
+type Degrees = { Least: int; Mean: float; Most: int }
+
 /// What there is to know about a network before anything trains on it.
 type GraphFigures =
     {
-        Nodes: int
         Benign: int
+        Byzantine: int
         Edges: int64
-        LeastDegree: int
-        MeanDegree: float
-        MostDegree: int
+        /// Neighbours of the benign nodes.
+        BenignDegrees: Degrees
+        /// Neighbours of the Byzantine nodes; none if there are no such nodes.
+        ByzantineDegrees: Degrees option
         /// Connected parts of the benign subgraph; assumption 1 asks for one.
         BenignParts: int
         /// τ of assumption 1: edges on the longest of the shortest paths between two benign nodes over benign ones.
@@ -23,19 +27,31 @@ type GraphFigures =
 [<RequireQualifiedAccess>]
 module GraphFigures =
 
-    let ofNetwork (network: Network) =
-        let benign = Network.benign network
+    let private degrees (network: Network) (nodes: int[]) =
+        let degrees = nodes |> Array.map (fun node -> network.Neighbours[node].Length)
+
+        { Least = Array.min degrees
+          Mean = Array.averageBy float degrees
+          Most = Array.max degrees }
+
+    /// The figures of the nodes that take part: with the attack `absent`, Byzantine nodes do not.
+    let ofParticipants (participants: int[]) (network: Network) =
+        let byzantine, benign = participants |> Array.partition (fun node -> network.Byzantine[node])
         let subgraph = Graph.induced benign network.Neighbours
         let parts = (Network.benignParts network).Length
-        let degrees = network.Neighbours |> Array.map _.Length
 
-        { Nodes = Network.size network
-          Benign = benign.Length
+        { Benign = benign.Length
+          Byzantine = byzantine.Length
           Edges = Graph.edgeCount network.Neighbours
-          LeastDegree = Array.min degrees
-          MeanDegree = Array.averageBy float degrees
-          MostDegree = Array.max degrees
+          BenignDegrees = degrees network benign
+          ByzantineDegrees =
+            if byzantine.Length = 0 then
+                None
+            else
+                Some(degrees network byzantine)
           BenignParts = parts
           Tau = if parts <= 1 then Some(Diameter.ofGraph subgraph) else None
           LargestByzantineShare = benign |> Seq.map (Network.byzantineShare network) |> Seq.fold max 0.0
           SpectralGap = if parts <= 1 then Spectrum.spectralGap subgraph else 0.0 }
+
+    let ofNetwork (network: Network) = ofParticipants [| 0 .. Network.size network - 1 |] network

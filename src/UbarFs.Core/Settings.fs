@@ -73,7 +73,8 @@ module Kind =
         match kind with
         | Kind.Real interval -> Interval.describe interval
         | Kind.RealOrWord(interval, words) -> $"{Interval.describe interval}, or {quoted words}"
-        | Kind.Whole(low, high) when high >= int64 Int32.MaxValue -> $"a whole number, at least {low}"
+        | Kind.Whole(low, high) when high = int64 Int32.MaxValue || high = Int64.MaxValue ->
+            $"a whole number, at least {low}"
         | Kind.Whole(low, high) -> $"a whole number from {low} to {high}"
         | Kind.WholeOrWord(low, high, words) -> $"{describe (Kind.Whole(low, high))}, or {quoted words}"
         | Kind.Truth -> "true or false"

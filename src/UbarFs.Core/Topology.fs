@@ -23,7 +23,7 @@ type GraphFamily =
 [<RequireQualifiedAccess>]
 type Topology =
     | Family of GraphFamily
-    /// The graph in a file that is still to be read: `Topology.load` makes it `Listed`.
+    /// The graph in a file that is still to be read: loading a scenario makes it `Listed`.
     | File of path: string
     | Listed of Graph
 
@@ -168,28 +168,15 @@ module Topology =
         |> Result.bind unbounded
         |> Result.map bound
 
-    /// The topology with its file read, by a function from the path to the text. All that is wrong with the file comes
-    /// back at once.
-    let load (read: string -> Result<string, string>) topology =
-        match topology with
-        | Topology.File path ->
-            match read path with
-            | Error reason -> Error [ reason ]
-            | Ok text ->
-                match GraphFile.parse text with
-                | Ok graph -> Ok(Topology.Listed graph)
-                | Error flaws -> Error [ for flaw in flaws -> $"{path}, line {flaw.Line}: {flaw.Reason}" ]
-        | Topology.Family _
-        | Topology.Listed _ -> Ok topology
-
     /// What identifies the graph of a file that was read: its edges, whatever the file's format or comments.
     let fingerprint topology =
         match topology with
         | Topology.Listed graph ->
-            EdgeList.write graph
-            |> Encoding.UTF8.GetBytes
-            |> SHA256.HashData
-            |> Convert.ToHexStringLower
-            |> Some
+            use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+
+            for line in EdgeList.lines graph do
+                hash.AppendData(Encoding.UTF8.GetBytes(line + "\n"))
+
+            Some(Convert.ToHexStringLower(hash.GetHashAndReset()))
         | Topology.Family _
         | Topology.File _ -> None

@@ -103,7 +103,7 @@ module Forecast =
                   Schedule = schedule
                   Dimension = experiment.Architecture.Dimension
                   Bytes = Memory.needed run experiment.Architecture
-                  Figures = GraphFigures.ofNetwork experiment.Network
+                  Figures = GraphFigures.ofParticipants experiment.Participants experiment.Network
                   Seconds = float schedule.Iterations * iteration + float (evaluations schedule) * evaluation })
 
     /// Foretells runs in order, or gives the reason why one of them cannot be. The figures of a network are those of

@@ -2,6 +2,7 @@ namespace UbarFs.Report
 
 open System
 open Spectre.Console
+open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
 
@@ -19,24 +20,27 @@ module ForecastTable =
 
     let private mebibytes (bytes: float) = $"%.0f{bytes / 1024.0 ** 2.0}"
 
-    let private tau (forecast: Forecast) =
-        match forecast.Figures.Tau with
+    let private tau (figures: GraphFigures) =
+        match figures.Tau with
         | Some tau -> string tau
-        | None -> $"{forecast.Figures.BenignParts} parts"
+        | None -> $"{figures.BenignParts} parts"
 
-    let private figures (forecast: Forecast) =
+    let private range (degrees: Degrees) =
+        if degrees.Least = degrees.Most then
+            string degrees.Least
+        else
+            $"{degrees.Least}–{degrees.Most}"
+
+    let private network (forecast: Forecast) =
         let figures = forecast.Figures
 
-        [ $"{figures.Nodes - figures.Benign}/{figures.Nodes}"
+        [ $"{figures.Benign} + {figures.Byzantine}"
           string figures.Edges
-          $"{figures.LeastDegree}–{figures.MostDegree}"
-          tau forecast
+          range figures.BenignDegrees
+          figures.ByzantineDegrees |> Option.map range |> Option.defaultValue "–"
+          tau figures
           $"%.2f{figures.SpectralGap}"
-          $"%.0f{100.0 * figures.LargestByzantineShare} %%"
-          string forecast.Dimension
-          mebibytes forecast.Bytes ]
-
-    let private headers = [ "liars"; "edges"; "degree"; "τ"; "gap"; "share"; "d"; "MiB" ]
+          $"%.0f{100.0 * figures.LargestByzantineShare} %%" ]
 
     /// The settings that all runs share, one a line; a sweep's and the seeds' are in the table.
     let common (forecasts: Forecast list) : (string * string) list =
@@ -44,22 +48,103 @@ module ForecastTable =
         let shared = Set.intersectMany texts
         Run.canonical forecasts.Head.Run |> List.filter shared.Contains
 
-    /// One row for each distinct network, with how many runs have it and what they take together.
-    let create (scenario: Scenario) (forecasts: Forecast list) : Table =
-        let table = Table(Title = TableTitle(Markup.Escape scenario.Name), Border = TableBorder.Rounded)
+    let private isAbsent (forecast: Forecast) =
+        forecast.Run.Attacks |> List.exists (fun attack -> attack.Value.IsAbsent)
 
-        for header in headers @ [ "runs"; "time" ] do
-            table.AddColumn(TableColumn(header).RightAligned()) |> ignore
+    /// A setting of a run as the sweep writes it, or else in the language's own form.
+    let private written (short: Run -> string) path (forecast: Forecast) =
+        forecast.Run.Swept
+        |> List.tryPick (fun (swept, value) -> if swept = path then Some value else None)
+        |> Option.defaultWith (fun () -> short forecast.Run)
 
-        for cells, alike in forecasts |> List.groupBy figures do
-            let time = alike |> List.sumBy _.Seconds |> duration
-            let row = cells @ [ string alike.Length; time ]
+    let private canonical path (run: Run) = Run.canonical run |> List.find (fst >> (=) path) |> snd
+
+    // What a network depends on, with the headers of its columns.
+    let private networkSettings: (string * (Forecast -> string)) list =
+        [ "topology", written (fun run -> Chosen.label run.Network.Topology) "network.topology"
+          "benign", written (canonical "network.benign") "network.benign"
+          "byzantine", written (canonical "network.byzantine") "network.byzantine"
+          "benign-ratio", written (canonical "network.benign-ratio") "network.benign-ratio"
+          "enforced", written (canonical "network.enforce-benign-ratio") "network.enforce-benign-ratio"
+          "placement", written (canonical "network.placement") "network.placement"
+          "attack", (fun forecast -> if isAbsent forecast then "absent" else "others") ]
+
+    // What the cost of a run depends on most.
+    let private costSettings: (string * (Forecast -> string)) list =
+        [ "dataset", written (fun run -> Chosen.label run.Dataset) "data.dataset"
+          "model", written (fun run -> Chosen.label run.Model) "model"
+          "rule", written (fun run -> Chosen.label run.Rule) "rule" ]
+
+    /// The settings in which some runs differ.
+    let private telling settings (forecasts: Forecast list) =
+        settings |> List.filter (fun (_, value) -> (forecasts |> List.distinctBy value).Length > 1)
+
+    let private table (title: string) (settings: string list) (figures: string list) (rows: string list list) =
+        let table = Table(Title = TableTitle(Markup.Escape title), Border = TableBorder.Rounded)
+
+        for setting in settings do
+            table.AddColumn(TableColumn(Markup.Escape setting)) |> ignore
+
+        for figure in figures do
+            table.AddColumn(TableColumn(Markup.Escape figure, NoWrap = true).RightAligned()) |> ignore
+
+        for row in rows do
             table.AddRow(row |> List.map Markup.Escape |> Array.ofList) |> ignore
 
         table
 
-    /// What the columns of the table mean.
+    let private mostRows = 40
+
+    let private bounded (rows: string list list) =
+        if rows.Length <= mostRows then
+            rows
+        else
+            let more = $"… {rows.Length - mostRows} more"
+            List.truncate mostRows rows @ [ more :: List.replicate (rows.Head.Length - 1) "" ]
+
+    /// The networks, one a row with the settings that set it apart: those of the first seed.
+    let networks (scenario: Scenario) (forecasts: Forecast list) : Table =
+        let settings = telling networkSettings forecasts
+
+        let rows =
+            forecasts
+            |> List.groupBy (fun forecast -> settings |> List.map (fun (_, value) -> value forecast))
+            |> List.map (fun (texts, alike) -> texts @ network alike.Head @ [ string alike.Length ])
+
+        table
+            scenario.Name
+            (List.map fst settings)
+            [ "nodes"
+              "edges"
+              "degrees:\nbenign"
+              "degrees:\nliars"
+              "τ"
+              "gap"
+              "share"
+              "runs" ]
+            (bounded rows)
+
+    /// What the runs take, one a row for each combination of settings that costs depend on.
+    let costs (forecasts: Forecast list) : Table =
+        let settings = telling costSettings forecasts
+
+        let rows =
+            forecasts
+            |> List.groupBy (fun forecast -> settings |> List.map (fun (_, value) -> value forecast))
+            |> List.map (fun (texts, alike) ->
+                texts
+                @ [ string alike.Head.Dimension
+                    alike |> List.map _.Bytes |> List.max |> mebibytes
+                    string alike.Length
+                    alike |> List.sumBy _.Seconds |> duration ])
+
+        table "" (List.map fst settings) [ "d"; "MiB"; "runs"; "time" ] (bounded rows)
+
+    /// What the columns of the tables mean.
     let legend =
-        "liars: Byzantine nodes of all; τ: longest path between benign nodes; gap: 1 − |λ₂| of averaging among benign nodes;"
-        + Environment.NewLine
-        + "share: largest share of Byzantine neighbours of a benign node; d: parameters; time: from a short trial"
+        [ "nodes: benign + Byzantine ones (liars) that take part; degrees: least–most"
+          "neighbours of benign nodes, and of liars; τ: edges on the longest path between"
+          "benign nodes; gap: 1 − |λ₂| of averaging among them; share: the largest share"
+          "of liars among a benign node's neighbours; networks: of the first seed;"
+          "d: parameters; MiB: memory of the largest run; time: of all runs, from a trial" ]
+        |> String.concat Environment.NewLine

@@ -83,7 +83,7 @@ module Timing =
         @ [ "rule"
             "training"
             "aggregation"
-            "losses in it"
+            "of that, losses"
             "attack"
             "aggregation / training" ],
         List.map cells rows

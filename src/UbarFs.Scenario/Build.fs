@@ -22,7 +22,11 @@ type Term internal (node: Node) =
 
     /// The value of the language for a value of F#: lists become lists.
     static member Of(value: obj) : Term =
-        let place = { Source = Source.create Origin.CommandLine ""; Offset = 0; Length = 0 }
+        let place =
+            { Source = Source.create Origin.CommandLine ""
+              Offset = 0
+              Length = 0
+              Extent = 0 }
 
         let scalar text = Term { Span = place; Content = Content.Scalar(text, true) }
 

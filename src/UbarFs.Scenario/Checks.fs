@@ -88,17 +88,21 @@ let private idle draft =
     match draft.Run.Attacks with
     | attacks when List.forall isBaseline attacks -> None
     | _ when network.ByzantineRatio = 0.0 ->
-        Some("no node is Byzantine", "set network.byzantine, such as 0.3, or take the attack out")
+        Some(
+            "no node is Byzantine",
+            ("set network.byzantine, such as 0.3, or take the attack out", Some("network.byzantine", "0.3"))
+        )
     | _ when network.Byzantine = 0 ->
         Some(
             $"the Byzantine ratio {Value.Real network.ByzantineRatio} of {network.Benign} benign nodes rounds to no \
               Byzantine node",
-            "raise network.byzantine or network.benign"
+            ("raise network.byzantine or network.benign", None)
         )
     | _ when network.EnforceBenignRatio && network.BenignRatio = 1.0 ->
         Some(
             "with network.benign-ratio 1, benign nodes drop all edges to Byzantine ones",
-            "lower network.benign-ratio, or set network.enforce-benign-ratio to false"
+            ("lower network.benign-ratio, or set network.enforce-benign-ratio to false",
+             Some("network.enforce-benign-ratio", "false"))
         )
     | _ -> None
 
@@ -107,8 +111,11 @@ let private idle draft =
 let warnings (drafts: Draft list) : Diagnostic list =
     let warn (span: Span option, drafts: Draft list) =
         match span, List.map idle drafts with
-        | Some span, (Some(reason, hint) :: _ as idle) when List.forall Option.isSome idle ->
-            [ Diagnostic.warning span $"the attack has no effect: {reason}" |> Diagnostic.hinted hint ]
+        | Some span, (Some(reason, (hint, value)) :: _ as idle) when List.forall Option.isSome idle ->
+            [ Diagnostic.warning span $"the attack has no effect: {reason}"
+              |> Diagnostic.fixedBy
+                  (value |> Option.map (fun (path, value) -> [ Change.Set(path, value) ]) |> Option.toList)
+                  hint ]
         | _ -> []
 
     drafts |> List.groupBy _.Attack |> List.collect warn

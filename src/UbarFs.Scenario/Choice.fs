@@ -10,22 +10,54 @@ let private parameterValue context (key: Located<string>) (parameter: Parameter)
     (Decode.value parameter.Kind).Read (Context.enter key context) node
     |> Result.map (fun value -> parameter.Name, value)
 
-/// The arguments in the node behind a component's name.
-let private arguments family members (owner: Member) context (node: Node) : Validation<Arguments, Diagnostic> =
+// `ubar: [rho: 0.3]`, also with the '-' of a list on a line of its own: the parameters are a mapping.
+let private listedParameters family (owner: Member) (node: Node) =
+    let path = $"{family} '{owner.Name}'"
+
+    let diagnostic =
+        Diagnostic.error node.Span $"the parameters of the {path} are a list: expected a mapping"
+
+    let joined = Node.joined node
+
+    if Node.hasDistinctKeys joined then
+        diagnostic
+        |> Diagnostic.meant node.Span [ Node.flow joined ] "take the '-' before the parameters away"
+    else
+        diagnostic
+
+let private isMapping (node: Node) =
+    match node.Content with
+    | Content.Mapping _ -> true
+    | _ -> false
+
+/// The arguments in the node behind a component's name; `whole` is the node that chooses the component.
+let private arguments
+    family
+    members
+    (owner: Member)
+    context
+    (whole: Node option)
+    (node: Node)
+    : Validation<Arguments, Diagnostic> =
     let named (entry: Entry) =
         match owner.Parameters |> List.tryFind (fun parameter -> parameter.Name = entry.Key.Value) with
         | Some parameter -> parameterValue context entry.Key parameter entry.Value
-        | None -> Validation.error (Unknown.parameter family members owner entry.Key)
+        | None -> Validation.error (Unknown.parameter family members owner whole entry.Key)
 
     match node, node.Content, owner.Parameters with
     | Node.Nothing, _, _ -> Ok Map.empty
     | _, Content.Mapping entries, _ -> entries |> List.traverseValidationA named |> Result.map Map.ofList
+    | _, Content.Sequence(_ :: _ as items), _ :: _ when List.forall isMapping items ->
+        Validation.error (listedParameters family owner node)
     | _, _, first :: _ ->
         parameterValue context { Value = first.Name; Span = node.Span } first node
         |> Result.map (List.singleton >> Map.ofList)
     | _, _, [] ->
+        let instead =
+            whole |> Option.map (fun whole -> Diagnostic.replaced whole.Span owner.Name) |> Option.toList
+
         Diagnostic.error node.Span $"the {family} '{owner.Name}' has no parameters"
-        |> Diagnostic.hinted $"write only '{owner.Name}'"
+        |> Diagnostic.fixedBy instead $"write only '{owner.Name}'"
         |> Validation.error
 
 // `rule: { ubar: …, rho: 0.3 }`: the parameters stand beside the name instead of inside.
@@ -34,15 +66,46 @@ let private severalKeys family (members: Member list) (node: Node) (entries: Ent
         entries
         |> List.tryFind (fun entry -> members |> List.exists (fun known -> known.Name = entry.Key.Value))
 
-    let hint =
-        match named with
-        | Some name -> $"parameters belong inside: {{ {name.Key.Value}: {{ parameter: value }} }}"
-        | None -> $"write the name of a {family}, or {{ name: {{ parameter: value }} }}"
-
     let second = entries |> List.tryItem 1 |> Option.map _.Key.Span |> Option.defaultValue node.Span
+    let diagnostic = Diagnostic.error second $"expected one {family}, found {entries.Length} keys"
 
-    Diagnostic.error second $"expected one {family}, found {entries.Length} keys"
-    |> Diagnostic.hinted hint
+    let isOwn (owner: Member) (entry: Entry) =
+        owner.Parameters |> List.exists (fun parameter -> parameter.Name = entry.Key.Value)
+
+    let known (entry: Entry) = members |> List.tryFind (fun known -> known.Name = entry.Key.Value)
+
+    match named, named |> Option.bind known with
+    | Some name, Some owner ->
+        let others = entries |> List.filter (fun entry -> not (obj.ReferenceEquals(entry, name)))
+        let inside = Node.mapping node.Span [ { name with Value = Node.mapping node.Span others } ]
+
+        if Node.isNothing name.Value && List.forall (isOwn owner) others then
+            diagnostic
+            |> Diagnostic.meant node.Span [ Node.flow inside ] $"parameters belong inside: {Node.flow inside}"
+        else
+            diagnostic |> Diagnostic.hinted $"the parameters of '{owner.Name}' belong inside of it"
+    | _ ->
+        // `{ name: ubar, rho: 0.3 }`, as other programs have it.
+        let naming =
+            entries
+            |> List.tryPick (fun entry ->
+                match entry.Value.Content with
+                | Content.Scalar(name, _) ->
+                    members |> List.tryFind (fun known -> known.Name = name) |> Option.map (fun owner -> entry, owner)
+                | _ -> None)
+
+        match naming with
+        | Some(naming, owner) when
+            entries |> List.forall (fun entry -> obj.ReferenceEquals(entry, naming) || isOwn owner entry)
+            ->
+            let others = entries |> List.filter (fun entry -> not (obj.ReferenceEquals(entry, naming)))
+            let key = { naming.Key with Value = owner.Name }
+
+            let written =
+                Node.mapping node.Span [ { Key = key; Value = Node.mapping node.Span others } ] |> Node.flow
+
+            diagnostic |> Diagnostic.meant node.Span [ written ] $"write {written}"
+        | _ -> diagnostic |> Diagnostic.hinted $"a {family} is a name, or a name with its parameters"
 
 /// The code that some entries name, and the place of each part of its name.
 let private codeFile
@@ -114,7 +177,7 @@ let private ofCode family (load: CodeFile -> Result<Loaded<'value>, Diagnostic l
             { Name = loaded.Component.Name
               Parameters = loaded.Component.Settings.Parameters }
 
-        let! arguments = arguments family [ owner ] owner (fst given) (snd given)
+        let! arguments = arguments family [ owner ] owner (fst given) None (snd given)
 
         return!
             try
@@ -133,25 +196,33 @@ let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>>
     let members = List.map memberOf catalogue
     let byName = catalogue |> List.map (fun component' -> component'.Name, component') |> Map.ofList
 
-    let find (name: Located<string>) =
+    let find context (name: Located<string>) node =
         match byName.TryFind name.Value with
         | Some found -> Ok found
-        | None -> Validation.error (Unknown.component' family members name)
+        | None ->
+            let initial =
+                match Shape.initial (Context.names context) context.Grammar with
+                | Some(Default.Written initial) -> Some initial
+                | _ -> None
 
-    let read context (node: Node) =
+            Validation.error (Unknown.component' family initial members name node)
+
+    let rec read context (node: Node) =
+        let isValid (item: Node) = not (Node.isNothing item) && Result.isOk (read context item)
+
         match node, node.Content with
         | Node.Nothing, _ ->
             let names = members |> List.map _.Name |> String.concat ", "
-            Validation.error (Decode.mismatch context $"a {family} ({names})" node)
+            Validation.error (Decode.mismatch context $"a {family} ({names})" isValid node)
         | _, Content.Scalar(name, _) ->
-            find { Value = name; Span = node.Span } |> Result.map (Component.choose Map.empty)
+            find context { Value = name; Span = node.Span } None |> Result.map (Component.choose Map.empty)
         | _, Content.Mapping [ entry ] ->
-            find entry.Key
+            find context entry.Key (Some node)
             |> Result.bind (fun found ->
-                arguments family members (memberOf found) (Context.enter entry.Key context) entry.Value
+                arguments family members (memberOf found) (Context.enter entry.Key context) (Some node) entry.Value
                 |> Result.map (fun arguments -> Component.choose arguments found))
         | _, Content.Mapping entries -> Validation.error (severalKeys family members node entries)
-        | _, Content.Sequence _ -> Validation.error (Decode.mismatch context $"one {family}" node)
+        | _, Content.Sequence _ -> Validation.error (Decode.mismatch context $"one {family}" isValid node)
 
     { Shape = Shape.Component(family, members, false); Read = read }
 
@@ -170,7 +241,7 @@ let orCode
 
     let refuse (node: Node) text correct =
         Diagnostic.error node.Span $"'{text}' is a file, not the name of a {family}"
-        |> Diagnostic.hinted $"write {correct}"
+        |> Diagnostic.meant node.Span [ correct ] $"write {correct}"
         |> Validation.error
 
     let read (context: Context) (node: Node) =

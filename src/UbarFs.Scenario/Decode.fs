@@ -32,6 +32,70 @@ module Context =
 /// A way to read nodes of a known shape. It reports everything that is wrong, not only the first thing.
 type Decoder<'value> = { Shape: Shape; Read: Context -> Node -> Validation<'value, Diagnostic> }
 
+/// What a wrong text should have been: in words, and as texts that could stand in its place.
+type Correction =
+    {
+        Text: string
+        Values: string list
+        /// The key that they belong to, if it is another one.
+        Key: string option
+        /// What has to stand at other paths as well.
+        Also: (string * string) list
+    }
+
+[<RequireQualifiedAccess>]
+module Correction =
+
+    let private either (texts: string list) = String.concat " or " texts
+
+    let says text = { Text = text; Values = []; Key = None; Also = [] }
+
+    /// Texts that need no quotes, such as numbers.
+    let values texts = { says $"did you mean {either texts}?" with Values = texts }
+
+    let words (texts: string list) =
+        let quoted = texts |> List.map (fun text -> $"'{text}'")
+        { says $"did you mean {either quoted}?" with Values = texts }
+
+    /// Another key with a value.
+    let entry key value =
+        { says $"write '{key}: {value}' instead" with
+            Values = [ value ]
+            Key = Some key }
+
+    let private bounds =
+        Text.RegularExpressions.Regex @"^\s*(\d{1,9})\s*(?:-|–|\.\.\.?|:|to)\s*(\d{1,9})\s*$"
+
+    /// The first and the last number of a range such as `1-5`.
+    let ends (text: string) =
+        let found = bounds.Match text
+
+        if found.Success then
+            let first, last = int found.Groups[1].Value, int found.Groups[2].Value
+            if first <= last then Some(first, last) else None
+        else
+            None
+
+    /// The numbers of a short range, with commas between them.
+    let range text =
+        match ends text with
+        | Some(first, last) when last - first < 20 -> [ first..last ] |> List.map string |> String.concat ", " |> Some
+        | _ -> None
+
+    /// The diagnostic of a node with a correction as its hint. `key` is the key that the node belongs to.
+    let apply (key: Span option) (node: Node) correction diagnostic =
+        let fix value : Fix =
+            [ match correction.Key, key with
+              | Some other, Some key -> Change.Replace(key, other)
+              | _ -> ()
+
+              Change.Replace(node.Span, value)
+
+              for path, value in correction.Also do
+                  Change.Set(path, value) ]
+
+        diagnostic |> Diagnostic.fixedBy (List.map fix correction.Values) correction.Text
+
 /// Scalars.
 [<RequireQualifiedAccess>]
 module Decode =
@@ -52,8 +116,8 @@ module Decode =
             fun context node ->
                 decoder.Read context node |> Result.map (fun value -> { Value = value; Span = node.Span }) }
 
-    /// The diagnostic for a node that is not what its key wants.
-    let mismatch context expected (node: Node) =
+    /// The diagnostic for a node that is not what its key wants; `isValid` tells what is.
+    let mismatch context expected isValid (node: Node) =
         let path = Context.path context
         let diagnostic = Diagnostic.error node.Span $"'{path}' {Node.describe node}: expected {expected}"
 
@@ -63,9 +127,17 @@ module Decode =
             |> Option.forall (fun key -> Shape.isFixed key context.Grammar)
 
         match node.Content with
-        | Content.Sequence(_ :: _) when not isFixed ->
-            let values = Node.flow node |> Node.shortened
-            diagnostic |> Diagnostic.hinted $"to try several values, write '{path}: {values}' under 'sweep'"
+        | Content.Sequence [ { Content = Content.Scalar(text, _) } as only ] when isValid only ->
+            diagnostic
+            |> Diagnostic.meant node.Span [ Node.flow only ] $"one value stands without brackets: {text}"
+        | Content.Sequence(first :: _ as items) when not isFixed && List.forall isValid items ->
+            let values = Node.flow node
+
+            diagnostic
+            |> Diagnostic.fixedBy
+                [ [ Change.Replace(node.Span, Node.flow first)
+                    Change.Set($"sweep.{path}", values) ] ]
+                $"to try several values, write '{path}: {Node.shortened values}' under 'sweep'"
         | _ -> diagnostic
 
     let private numberIn interval text =
@@ -79,7 +151,8 @@ module Decode =
             if interval.High <= 1.0 then
                 numberIn (Interval.closed 2.0 100.0) text
                 |> Option.filter (fun number -> Interval.contains interval (number / 100.0))
-                |> Option.map (fun number -> $"did you mean {Value.Real number}%% or {Value.Real(number / 100.0)}?")
+                |> Option.map (fun number ->
+                    Correction.values [ $"{Value.Real number}%%"; string (Value.Real(number / 100.0)) ])
             else
                 None
 
@@ -87,16 +160,25 @@ module Decode =
             let pointed = text.Replace(',', '.')
 
             if pointed <> text && (Kind.read kind pointed).IsSome then
-                Some $"did you mean {pointed}?"
+                Some(Correction.values [ pointed ])
             else
                 None
 
-        let nearest words = Nearest.find words text |> Option.map (fun word -> $"did you mean '{word}'?")
+        // What people put into numbers: `30percent`, `1 000`, `10_000`, `~0.3`, `32 images`.
+        let plain () =
+            let percent = text.Replace("percent", "%").Replace("per cent", "%").Replace("pct", "%")
+            let bare = percent |> String.filter (fun letter -> not (Seq.contains letter " _'~≈=+"))
+
+            [ bare; text.Trim().Split(' ')[0] ]
+            |> List.tryFind (fun tried -> tried <> text && (Kind.read kind tried).IsSome)
+            |> Option.map (fun plain -> Correction.values [ plain ])
+
+        let number interval = percent interval |> Option.orElseWith point |> Option.orElseWith plain
+        let nearest words = Nearest.find words text |> Option.map (fun word -> Correction.words [ word ])
 
         match kind with
-        | Kind.Real interval -> percent interval |> Option.orElseWith point
-        | Kind.RealOrWord(interval, words) ->
-            percent interval |> Option.orElseWith point |> Option.orElseWith (fun () -> nearest words)
+        | Kind.Real interval -> number interval
+        | Kind.RealOrWord(interval, words) -> number interval |> Option.orElseWith (fun () -> nearest words)
         | Kind.WholeOrWord(low, high, words) ->
             meant (Kind.Whole(low, high)) text |> Option.orElseWith (fun () -> nearest words)
         | Kind.Choice words -> nearest words
@@ -107,30 +189,52 @@ module Decode =
             | "yes"
             | "on"
             | "y"
-            | "1" -> Some "did you mean 'true'?"
+            | "1" -> Some(Correction.words [ "true" ])
             | "false"
             | "no"
             | "off"
             | "n"
-            | "0" -> Some "did you mean 'false'?"
+            | "0" -> Some(Correction.words [ "false" ])
             | _ -> nearest [ "true"; "false" ]
         | Kind.Whole(low, high) ->
             match numberIn Interval.unbounded text with
-            | Some number when number = Math.Floor number && float low <= number && number <= float high ->
-                Some $"did you mean {Value.Whole(int64 number)}?"
-            | _ -> None
+            // Beyond 2^53, a floating-point number is not the one that was written.
+            | Some number when
+                number = Math.Floor number
+                && abs number < 9007199254740992.0
+                && float low <= number
+                && number <= float high
+                && string (int64 number) <> text
+                ->
+                Some(Correction.values [ string (Value.Whole(int64 number)) ])
+            | Some number when number > float high && Seq.forall Char.IsAsciiDigit text ->
+                Some(Correction.says $"the largest is {high}")
+            | _ -> plain ()
 
-    /// A text that `read` understands; an error of `read` is a hint.
-    let text expected (read: string -> Result<'value, string option>) : Decoder<'value> =
+    let private corrected context node correction diagnostic =
+        match correction with
+        | Some correction ->
+            Correction.apply (context.Trail |> List.tryHead |> Option.map _.Span) node correction diagnostic
+        | None -> diagnostic
+
+    /// A text that `read` understands, or else may correct.
+    let text expected (read: string -> Result<'value, Correction option>) : Decoder<'value> =
+        let isValid (node: Node) =
+            match node, node.Content with
+            | Node.Nothing, _ -> false
+            | _, Content.Scalar(text, _) -> Result.isOk (read text)
+            | _ -> false
+
         { Shape = Shape.Text expected
           Read =
             fun context node ->
                 match node, node.Content with
-                | Node.Nothing, _ -> Validation.error (mismatch context expected node)
+                | Node.Nothing, _ -> Validation.error (mismatch context expected isValid node)
                 | _, Content.Scalar(text, _) ->
                     read text
-                    |> Result.mapError (fun hint -> [ mismatch context expected node |> Diagnostic.withHint hint ])
-                | _ -> Validation.error (mismatch context expected node) }
+                    |> Result.mapError (fun correction ->
+                        [ mismatch context expected isValid node |> corrected context node correction ])
+                | _ -> Validation.error (mismatch context expected isValid node) }
 
     /// A value of a kind.
     let value (kind: Kind) : Decoder<Value> =
@@ -138,15 +242,14 @@ module Decode =
         { text (Kind.describe kind) read with Shape = Shape.Scalar kind }
 
     /// Adds a better hint for some wrong texts.
-    let explaining (explain: string -> string option) (decoder: Decoder<'a>) : Decoder<'a> =
-        let explained (node: Node) (diagnostic: Diagnostic) =
+    let explaining (explain: string -> Correction option) (decoder: Decoder<'a>) : Decoder<'a> =
+        let explained context (node: Node) (diagnostic: Diagnostic) =
             match node.Content with
-            | Content.Scalar(text, _) ->
-                diagnostic |> Diagnostic.withHint (explain text |> Option.orElse diagnostic.Hint)
+            | Content.Scalar(text, _) -> corrected context node (explain text) diagnostic
             | _ -> diagnostic
 
         { Shape = decoder.Shape
-          Read = fun context node -> decoder.Read context node |> Result.mapError (List.map (explained node)) }
+          Read = fun context node -> decoder.Read context node |> Result.mapError (List.map (explained context node)) }
 
     let private typed kind (project: Value -> 'a option) =
         value kind
@@ -209,4 +312,20 @@ module Decode =
             fun context node ->
                 match node.Content with
                 | Content.Sequence(_ :: _ as items) -> items |> List.traverseValidationA (item.Read context)
-                | _ -> Validation.error (mismatch context expected node) }
+                | Content.Scalar(text, false) when (Correction.range text).IsSome ->
+                    let items = (Correction.range text).Value
+
+                    mismatch context expected (fun _ -> false) node
+                    |> Diagnostic.meant node.Span [ $"[{items}]" ] $"write [{items}]"
+                    |> Validation.error
+                | Content.Scalar(text, false) when text.Contains ',' ->
+                    let items = text.Split(',', StringSplitOptions.TrimEntries) |> String.concat ", "
+
+                    mismatch context expected (fun _ -> false) node
+                    |> Diagnostic.meant node.Span [ $"[{items}]" ] $"write [{items}]"
+                    |> Validation.error
+                | Content.Scalar(text, _) when text <> "" && Result.isOk (item.Read context node) ->
+                    mismatch context expected (fun _ -> false) node
+                    |> Diagnostic.meant node.Span [ $"[{text}]" ] $"write [{text}]"
+                    |> Validation.error
+                | _ -> Validation.error (mismatch context expected (fun _ -> false) node) }

@@ -9,6 +9,8 @@ type Severity =
     | Error
     /// It can, but probably not as meant.
     | Warning
+    /// It can, and this is how it is understood.
+    | Note
 
 /// What a diagnostic is about.
 [<RequireQualifiedAccess>]
@@ -16,6 +18,19 @@ type Place =
     | Text of Span
     /// A file as a whole, or one that could not be read.
     | File of path: string
+
+/// A change of a scenario that a hint shows.
+[<RequireQualifiedAccess>]
+type Change =
+    /// This text in the place of that one.
+    | Replace of Span * text: string
+    /// A key and its value taken out.
+    | Remove of key: Span * value: Span
+    /// A value at a path, as `--set` puts it there.
+    | Set of path: string * value: string
+
+/// One way to follow a hint: changes that belong together.
+type Fix = Change list
 
 /// Something to tell the author of a scenario.
 type Diagnostic =
@@ -25,6 +40,10 @@ type Diagnostic =
         Message: string
         /// What to do about it.
         Hint: string option
+        /// The ways that the hint shows. Each of them, applied, must lead to a scenario without this diagnostic.
+        Fixes: Fix list
+        /// The path of the key whose absence it tells.
+        Lacks: string option
         /// Other places that belong to it, with what they have to do with it.
         Notes: (Span * string) list
     }
@@ -40,22 +59,34 @@ module Diagnostic =
           Place = place
           Message = message
           Hint = None
+          Fixes = []
+          Lacks = None
           Notes = [] }
 
     let error span message = define Severity.Error (Place.Text span) message
     let warning span message = define Severity.Warning (Place.Text span) message
+    let note span message = define Severity.Note (Place.Text span) message
     let fileError path message = define Severity.Error (Place.File path) message
-    let withHint hint diagnostic = { diagnostic with Hint = hint }
+    let withHint hint diagnostic = { diagnostic with Hint = hint; Fixes = [] }
     let hinted hint diagnostic = withHint (Some hint) diagnostic
+    /// A hint that shows something to write, and the ways to follow it.
+    let fixedBy fixes hint diagnostic = { diagnostic with Hint = Some hint; Fixes = fixes }
+
+    /// Something else in the place of a text.
+    let replaced (span: Span) text : Fix = [ Change.Replace(span, text) ]
+
+    /// A hint that shows what a text should be.
+    let meant span texts hint diagnostic = fixedBy (texts |> List.map (replaced span)) hint diagnostic
+
     let noting span message diagnostic = { diagnostic with Notes = diagnostic.Notes @ [ span, message ] }
 
     let private order diagnostic =
         match diagnostic.Place with
-        | Place.File _ -> struct (0, "", 0)
+        | Place.File _ -> struct (0, "", 0, 0)
         | Place.Text span ->
             match span.Source.Origin with
-            | Origin.File path -> struct (1, path, span.Offset)
-            | Origin.CommandLine -> struct (2, "", 0)
+            | Origin.File path -> struct (1, path, span.Line, span.Column)
+            | Origin.CommandLine -> struct (2, "", 0, 0)
 
     /// In the order of the text, each once.
     let arrange (diagnostics: Diagnostic list) = diagnostics |> List.distinct |> List.sortBy order
@@ -105,7 +136,7 @@ module Rendering =
 
     /// The text before the marked one, the marked one, and the text after it, together no wider than a screen.
     let private window (span: Span) =
-        let line = Source.line span.Source (span.Line - 1)
+        let line = span.Whole
         let first = min (span.Column - 1) line.Length
         let last = min line.Length (first + min span.Length (widest - 20))
         let from = if last <= widest then 0 else max 0 (first - 20)
@@ -152,6 +183,7 @@ module Rendering =
             match diagnostic.Severity with
             | Severity.Error -> "error"
             | Severity.Warning -> "warning"
+            | Severity.Note -> "note"
 
         [ Style.Location, printable (location diagnostic.Place)
           Style.Severity diagnostic.Severity, $"{severity}: "

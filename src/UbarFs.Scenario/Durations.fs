@@ -25,36 +25,55 @@ let private isIterations unit' = unit' = "iteration" || unit' = "iterations"
 
 let private didYouMean count unit' =
     Nearest.find [ "epochs"; "iterations" ] unit'
-    |> Option.map (fun unit' -> $"did you mean '{count} {unit'}'?")
+    |> Option.map (fun unit' -> Correction.words [ $"{count} {unit'}" ])
+
+/// `50epochs` and `1_000`, as they should be written.
+let private tidied (isRight: string -> bool) (text: string) =
+    let plain = text |> String.filter (fun letter -> letter <> '_')
+    let letter = plain |> Seq.tryFindIndex Char.IsAsciiLetter
+
+    let apart =
+        match letter with
+        | Some index when index > 0 -> plain.Substring(0, index).TrimEnd() + " " + plain.Substring index
+        | _ -> plain
+
+    if apart <> text && isRight apart then
+        Some(Correction.words [ apart ])
+    else
+        None
+
+let rec private readEpochs text =
+    match split text with
+    | Some(count, None) when count <= longestEpochs -> Ok(Duration.Epochs count)
+    | Some(count, Some unit') when isEpochs unit' && count <= longestEpochs -> Ok(Duration.Epochs count)
+    | Some(count, Some unit') when isIterations unit' -> Error(Some(Correction.entry "iterations" (string count)))
+    | Some(count, Some unit') when not (isEpochs unit') -> Error(didYouMean count unit')
+    | _ -> Error(tidied (readEpochs >> Result.isOk) text)
 
 /// A number of epochs, with or without the unit.
-let epochs =
-    Decode.text $"a number of epochs from 1 to {longestEpochs}" (fun text ->
-        match split text with
-        | Some(count, None) when count <= longestEpochs -> Ok(Duration.Epochs count)
-        | Some(count, Some unit') when isEpochs unit' && count <= longestEpochs -> Ok(Duration.Epochs count)
-        | Some(count, Some unit') when isIterations unit' -> Error(Some $"write 'iterations: {count}' instead")
-        | Some(count, Some unit') when not (isEpochs unit') -> Error(didYouMean count unit')
-        | _ -> Error None)
+let epochs = Decode.text $"a number of epochs from 1 to {longestEpochs}" readEpochs
+
+let rec private readIterations text =
+    match split text with
+    | Some(count, None) when count <= longestIterations -> Ok(Duration.Iterations count)
+    | Some(count, Some unit') when isIterations unit' && count <= longestIterations -> Ok(Duration.Iterations count)
+    | Some(count, Some unit') when isEpochs unit' -> Error(Some(Correction.entry "epochs" (string count)))
+    | Some(count, Some unit') when not (isIterations unit') -> Error(didYouMean count unit')
+    | _ -> Error(tidied (readIterations >> Result.isOk) text)
 
 /// A number of iterations, with or without the unit.
-let iterations =
-    Decode.text $"a number of iterations from 1 to {longestIterations}" (fun text ->
-        match split text with
-        | Some(count, None) when count <= longestIterations -> Ok(Duration.Iterations count)
-        | Some(count, Some unit') when isIterations unit' && count <= longestIterations ->
-            Ok(Duration.Iterations count)
-        | Some(count, Some unit') when isEpochs unit' -> Error(Some $"write 'epochs: {count}' instead")
-        | Some(count, Some unit') when not (isIterations unit') -> Error(didYouMean count unit')
-        | _ -> Error None)
+let iterations = Decode.text $"a number of iterations from 1 to {longestIterations}" readIterations
+
+let rec private readEither text =
+    match split text with
+    | Some(count, Some unit') when isEpochs unit' && count <= longestEpochs -> Ok(Duration.Epochs count)
+    | Some(count, Some unit') when isIterations unit' && count <= longestIterations -> Ok(Duration.Iterations count)
+    | Some(count, Some unit') when not (isEpochs unit' || isIterations unit') -> Error(didYouMean count unit')
+    | Some(count, None) ->
+        Error(Some(Correction.words [ string (Duration.Epochs count); string (Duration.Iterations count) ]))
+    | None when isEpochs text || isIterations text -> Error(Some(Correction.words [ $"1 {text.TrimEnd 's'}" ]))
+    | _ -> Error(tidied (readEither >> Result.isOk) text)
 
 /// Either, with the unit that tells which.
 let either =
-    Decode.text "a number of epochs or iterations, such as '2 epochs' or '50 iterations'" (fun text ->
-        match split text with
-        | Some(count, Some unit') when isEpochs unit' && count <= longestEpochs -> Ok(Duration.Epochs count)
-        | Some(count, Some unit') when isIterations unit' && count <= longestIterations ->
-            Ok(Duration.Iterations count)
-        | Some(count, Some unit') when not (isEpochs unit' || isIterations unit') -> Error(didYouMean count unit')
-        | Some(count, None) -> Error(Some $"did you mean '{Duration.Epochs count}' or '{Duration.Iterations count}'?")
-        | _ -> Error None)
+    Decode.text "a number of epochs or iterations, such as '2 epochs' or '50 iterations'" readEither

@@ -118,12 +118,11 @@ let errors (context: Context) (read: Read) (factors: Factor list) (tree: Node) (
                 else
                     String.concat ", " variants
 
-            let hint =
-                Nearest.find variants name
-                |> Option.map (fun name -> $"did you mean '{name}'?")
-                |> Option.defaultValue $"the variants: {known}"
+            let diagnostic = Diagnostic.error value.Span $"unknown variant '{Node.shortened name}'"
 
-            [ Diagnostic.error value.Span $"unknown variant '{Node.shortened name}'" |> Diagnostic.hinted hint ]
+            match Nearest.find variants name with
+            | Some name -> [ diagnostic |> Diagnostic.meant value.Span [ name ] $"did you mean '{name}'?" ]
+            | None -> [ diagnostic |> Diagnostic.hinted $"the variants: {known}" ]
 
     // A parameter of a component that the scenario does not choose is as good as any other.
     let chosen (path: Path) =

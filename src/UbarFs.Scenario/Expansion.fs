@@ -3,7 +3,6 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Scenario.Expansion
 
-open System.Collections.Generic
 open FsToolkit.ErrorHandling
 open UbarFs.Core
 
@@ -12,8 +11,8 @@ type Expanded =
     {
         Header: Header
         Runs: Run list
-        /// Where the size of each run's network is written, in the order of the runs.
-        Places: Span list
+        /// Where each run's network is written, in the order of the runs.
+        Places: NetworkPlaces list
         Warnings: Diagnostic list
     }
 
@@ -98,9 +97,9 @@ let private sweepErrors (context: Context) (factors: Factor list) base' =
     )
 
 /// The draft with what its dataset is like, where only a look at the disk can tell.
-let private surveyed (survey: Dataset -> Result<Dataset, string>) (draft: Draft) =
+let private surveyed (survey: Dataset -> Result<Dataset * string list, string>) (draft: Draft) =
     survey draft.Run.Dataset.Value
-    |> Result.map (fun dataset -> { draft with Draft.Run.Dataset.Value = dataset })
+    |> Result.map (fun (dataset, odd) -> { draft with Draft.Run.Dataset.Value = dataset; Odd = odd })
     |> Result.mapError (fun reason -> [ Diagnostic.error draft.Dataset reason ])
 
 /// Every combination of the levels, the last factor fastest, with what is wrong with its paths.
@@ -248,42 +247,17 @@ let private unusedSeed header root =
           |> Diagnostic.noting seeds.Head.Span "they are listed here" ]
     | _ -> []
 
-/// Levels of the sweep that give runs which other levels gave before.
-let private repeated header (variants: Variant list) =
-    let known = Dictionary<struct (int64 * string), Variant>()
-
-    let warn variant earlier =
-        List.zip variant.Levels earlier.Levels
-        |> List.tryPick (fun (level, other) ->
-            let (place, text), (otherPlace, otherText) = Level.place level, Level.place other
-
-            if place = otherPlace then
-                None
-            else
-                Diagnostic.warning place $"{text} repeats runs of {otherText}"
-                |> Diagnostic.noting
-                    otherPlace
-                    (if level.Name.IsSome then
-                         "the other variant"
-                     else
-                         "the other value")
-                |> Some)
-
-    [ for variant in variants do
-          let text = Run.canonical { variant.Draft.Run with Seed = 0L } |> List.map snd |> String.concat "\n"
-
-          for seed in seeds header variant.Draft do
-              match known.TryGetValue(struct (seed, text)) with
-              | true, earlier -> yield! warn variant earlier |> Option.toList
-              | false, _ -> known[struct (seed, text)] <- variant ]
-    |> List.distinctBy _.Place
-
 let private runs header (variants: Variant list) =
     [ for variant in variants do
           let swept = variant.Levels |> List.collect Level.texts
 
           for seed in seeds header variant.Draft do
-              { variant.Draft.Run with Seed = seed; Swept = swept }, variant.Draft.Benign ]
+              let places =
+                  { Size = variant.Draft.Benign
+                    Ratio = variant.Draft.ByzantineRatio
+                    Topology = variant.Draft.Topology }
+
+              { variant.Draft.Run with Seed = seed; Swept = swept }, places ]
     |> List.unzip
 
 /// A baseline that is no rule of the scenario.
@@ -295,6 +269,15 @@ let private baselineErrors header (variants: Variant list) =
         let rules = runs |> List.map (fun run -> names.Rule run, run.Rule.Name) |> List.distinct
         BaselineRule.errors rules header.Baseline place
     | None -> []
+
+/// Repetitions that count beyond the largest seed.
+let private lastSeeds (runs: Run list) root =
+    match key "repeat" root, runs |> List.tryFind (fun run -> run.Seed > Grammar.largestSeed) with
+    | Some repeat, Some run ->
+        [ Diagnostic.error
+              repeat.Value.Span
+              $"the seeds count up to {run.Seed} and on, but the largest is {Grammar.largestSeed}" ]
+    | _ -> []
 
 /// All runs of a sweep whose single values are right.
 let private combined survey context root (header: Header) =
@@ -311,17 +294,25 @@ let private combined survey context root (header: Header) =
                 @ unusedSeed header root
                 @ Checks.warnings (List.map _.Draft variants)
                 @ Suspicions.ofDrafts (List.map _.Draft variants)
-                @ repeated header variants
+                @ Repeats.warnings (seeds header) [ for variant in variants -> variant.Levels, variant.Draft ]
 
             let runs, places = runs header variants
 
             { Header = header; Runs = runs; Places = places; Warnings = warnings })
+        |> Result.bind (fun expanded ->
+            match lastSeeds expanded.Runs root with
+            | [] -> Ok expanded
+            | errors -> Error errors)
     | errors -> Error errors
 
 /// The runs of a scenario's syntax tree, with everything that is to be known of them. `survey` makes a dataset that is
 /// still unread one whose shape and sizes are known, or leaves it as it is; then nothing is checked that depends on them.
 /// `code` gives access to the code that rules and attacks name.
-let expand code (survey: Dataset -> Result<Dataset, string>) (root: Node) : Validation<Expanded, Diagnostic> =
+let expand
+    code
+    (survey: Dataset -> Result<Dataset * string list, string>)
+    (root: Node)
+    : Validation<Expanded, Diagnostic> =
     let context = { Grammar = Grammar.scenario.Shape; Trail = []; Root = root.Span; Code = code }
 
     let readable =

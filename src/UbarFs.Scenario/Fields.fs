@@ -52,9 +52,12 @@ module Field =
         let message = $"'{path}' is missing: {meaning}"
         let place = Context.span context
 
-        match place.Source.Origin with
-        | Origin.File file when place = context.Root -> Diagnostic.fileError file message
-        | _ -> Diagnostic.error place message
+        let diagnostic =
+            match place.Source.Origin with
+            | Origin.File file when place = context.Root -> Diagnostic.fileError file message
+            | _ -> Diagnostic.error place message
+
+        { diagnostic with Lacks = Some path }
 
     let required key meaning decoder =
         define key meaning Default.Required decoder (missing key meaning >> Validation.error) id
@@ -135,13 +138,33 @@ module Field =
             | Content.Mapping _ -> true
             | _ -> false
 
-        let hint =
-            match node.Content with
-            | Content.Sequence items when List.forall isItemOfKeys items -> Some "take the '-' before the keys away"
-            | _ -> None
+        let diagnostic = Diagnostic.error node.Span $"{subject} {Node.describe node}: expected the keys {keys}"
 
-        Diagnostic.error node.Span $"{subject} {Node.describe node}: expected the keys {keys}"
-        |> Diagnostic.withHint hint
+        match node.Content with
+        | Content.Sequence items when List.forall isItemOfKeys items && Node.hasDistinctKeys (Node.joined node) ->
+            diagnostic
+            |> Diagnostic.meant node.Span [ Node.flow (Node.joined node) ] "take the '-' before the keys away"
+        | Content.Scalar(text, false) when text.Contains ':' && not (text.Contains ": ") ->
+            let spaced = text.Replace(":", ": ")
+
+            diagnostic
+            |> Diagnostic.meant node.Span [ $"{{ {spaced} }}" ] $"a space is missing after ':': {{ {spaced} }}"
+        | Content.Scalar(text, _) when not (Node.isNothing node) ->
+            let takes (field: KeyShape) =
+                match field.Shape, field.Default with
+                | Shape.Scalar kind, Default.Required -> Option.isSome (UbarFs.Core.Kind.read kind text)
+                | shape, _ -> StrayKey.namesAt shape |> List.contains text
+
+            match List.tryFind takes fields with
+            | Some field when Context.path context <> "" ->
+                diagnostic
+                |> Diagnostic.meant
+                    node.Span
+                    [ $"{{ {field.Key}: {text} }}" ]
+                    $"'{text}' is a value of '{field.Key}': write {{ {field.Key}: {text} }}"
+            | _ when text.Contains " = " -> diagnostic |> Diagnostic.hinted "keys and values have ': ' between them"
+            | _ -> diagnostic
+        | _ -> diagnostic
 
     /// A mapping with exactly these keys.
     let mapping (fields: Fields<'a>) : Decoder<'a> =
@@ -152,7 +175,10 @@ module Field =
             | [] -> fields.Read context entries
             | unknown ->
                 let unknown = List.truncate Diagnostic.most unknown
-                let report (entry: Entry) = Unknown.key context.Grammar (Context.names context) fields.Fields entry.Key
+
+                let report (entry: Entry) =
+                    let stray: StrayKey.Stray = { Entry = entry; Beside = entries }
+                    StrayKey.diagnostic context.Grammar (Context.names context) fields.Fields (Some stray) entry.Key
 
                 match fields.Read context (repair fields.Fields unknown entries) with
                 | Ok _ -> Error(List.map report unknown)

@@ -13,12 +13,16 @@ type Draft =
         /// The items of a model that is a list of layers.
         Layers: Span list
         Benign: Span
+        Topology: Span option
         Placement: Span option
         ByzantineRatio: Span option
         BenignRatio: Span option
         Rule: Span option
         Length: Span
+        Batch: Span option
         Attack: Span option
+        /// What is odd about the files of the dataset, in sentences.
+        Odd: string list
     }
 
 /// The seeds of the runs that differ in nothing else.
@@ -52,7 +56,7 @@ module Grammar =
     let mostRuns = 100_000
 
     // The largest whole number that every program which reads a seed understands: 2^53 − 1.
-    let private largestSeed = 9_007_199_254_740_991L
+    let largestSeed = 9_007_199_254_740_991L
 
     let private data =
         fields {
@@ -72,7 +76,7 @@ module Grammar =
     let private byzantineRatio =
         let explain text =
             match Kind.read (Kind.Real Interval.unbounded) text with
-            | Some(Value.Real 1.0) -> Some "a ratio of 1 would take infinitely many Byzantine nodes"
+            | Some(Value.Real 1.0) -> Some(Correction.says "a ratio of 1 would take infinitely many Byzantine nodes")
             | _ -> None
 
         Decode.real (Interval.below 0.0 1.0) |> Decode.explaining explain
@@ -85,7 +89,7 @@ module Grammar =
         fields {
             let! topology =
                 Choice.decoder "topology" Catalogue.topologies
-                |> Field.withDefault "topology" "who is connected to whom" "random"
+                |> Field.placed "topology" "who is connected to whom" "random"
 
             and! benign =
                 Decode.whole 1 mostNodes |> Decode.located |> Field.required "benign" "the number of benign nodes"
@@ -113,7 +117,7 @@ module Grammar =
                     "random"
 
             let plan =
-                { Topology = topology
+                { Topology = fst topology
                   Benign = benign.Value
                   ByzantineRatio = fst byzantine
                   BenignRatio = fst benignRatio
@@ -123,6 +127,7 @@ module Grammar =
             return
                 {| Plan = plan
                    Benign = benign.Span
+                   Topology = snd topology
                    ByzantineRatio = snd byzantine
                    BenignRatio = snd benignRatio
                    Placement = snd placement |}
@@ -144,7 +149,7 @@ module Grammar =
 
     let private training =
         fields {
-            let! batch = Decode.whole 1 1_000_000 |> Field.withDefault "batch" "images in a mini-batch" "32"
+            let! batch = Decode.whole 1 1_000_000 |> Field.placed "batch" "images in a mini-batch" "32"
 
             and! epochs =
                 Durations.epochs |> Decode.located |> Field.optional "epochs" "how often each node sees its images"
@@ -179,13 +184,14 @@ module Grammar =
                     length context epochs iterations
                     |> Result.map (fun length ->
                         {| Plan =
-                            { Batch = batch
+                            { Batch = fst batch
                               Length = length.Value
                               Rate = { Initial = rate; Fading = Result.toOption fading }
                               LastBatch = lastBatch
                               Start = start
                               Loss = loss }
-                           Length = length.Span |})
+                           Length = length.Span
+                           Batch = snd batch |})
         }
         |> Field.mapping
         |> Decode.refine (fun context plan -> plan context)
@@ -212,7 +218,17 @@ module Grammar =
         |> Decode.refine (fun _ attacks ->
             Run.mixed attacks.Value |> Result.mapError (fun reason -> [ Diagnostic.error attacks.Span reason ]))
 
-    let private seed = Decode.wholeLong 0L largestSeed
+    // Several seeds in the place of one.
+    let private severalSeeds text =
+        Correction.ends text
+        |> Option.map (fun (first, last) ->
+            let count = last - first + 1
+
+            { Correction.says $"for {count} seeds from {first} on, write 'seed: {first}' and 'repeat: {count}'" with
+                Values = [ string first ]
+                Also = [ "repeat", string count ] })
+
+    let private seed = Decode.wholeLong 0L largestSeed |> Decode.explaining severalSeeds
 
     /// A model by its name, or as a list of layers with their places.
     let private model =
@@ -263,12 +279,15 @@ module Grammar =
                   Model = model.Span
                   Layers = snd model.Value
                   Benign = network.Benign
+                  Topology = network.Topology
                   ByzantineRatio = network.ByzantineRatio
                   BenignRatio = network.BenignRatio
                   Rule = snd rule
                   Placement = network.Placement
                   Length = training.Length
-                  Attack = snd attacks }
+                  Batch = training.Batch
+                  Attack = snd attacks
+                  Odd = [] }
         }
 
     let private seedList = Decode.list "a list of seeds" (Decode.located seed)

@@ -210,15 +210,19 @@ let private target (world: World) (entry: Entry) : Result<string, Diagnostic lis
         | { Content = Content.Scalar(text, _) }, [] -> Ok text
         | _, problems -> Error problems
 
-let private read (world: World) (entry: Entry) file : Result<Node * Diagnostic list, Diagnostic list> =
+let private read (world: World) (entry: Entry) written file : Result<Node * Diagnostic list, Diagnostic list> =
     match world.Read file with
     | Error(problem: Diagnostic) ->
         match problem.Place with
         | Place.File _ ->
-            Diagnostic.error entry.Value.Span $"cannot read '{plain file}': {problem.Message}"
-            |> Diagnostic.withHint problem.Hint
-            |> List.singleton
-            |> Error
+            let diagnostic = Diagnostic.error entry.Value.Span $"cannot read '{plain file}': {problem.Message}"
+
+            // The path of the file that is meant counts from the scenario's folder, as the one that is written.
+            match problem.Fixes with
+            | [ [ Change.Replace(_, name) ] ] ->
+                let meant = IO.Path.Combine(folderOf written, name).Replace('\\', '/')
+                Error [ diagnostic |> Diagnostic.meant entry.Value.Span [ meant ] $"did you mean '{meant}'?" ]
+            | _ -> Error [ diagnostic ]
         | Place.Text _ -> Error [ problem ]
     | Ok text ->
         match Yaml.parse (Source.create (Origin.File(plain file)) text) 0 with
@@ -245,7 +249,8 @@ let rec private resolved world grammar (chain: string list) (root: Node) : Node 
                 elif chain.Length >= longest then
                     Error [ Diagnostic.error entry.Value.Span $"a chain of more than {longest} scenarios" ]
                 else
-                    read world entry file |> Result.map (fun (parent, problems) -> (written, file), parent, problems))
+                    read world entry written file
+                    |> Result.map (fun (parent, problems) -> (written, file), parent, problems))
 
         match ancestor with
         | Error problems -> heir, problems

@@ -28,7 +28,8 @@ module Path =
         let first, last = (List.head path).Span, (List.last path).Span
 
         if obj.ReferenceEquals(first.Source, last.Source) then
-            { first with Length = last.Offset + last.Length - first.Offset }
+            let length = last.Offset + last.Length - first.Offset
+            { first with Length = length; Extent = length }
         else
             first
 
@@ -39,8 +40,13 @@ module Path =
         let starts = parts |> List.scan (fun start part -> start + part.Length + 1) (max 0 quote)
 
         if List.contains "" parts then
-            Diagnostic.error written.Span $"'{Node.shortened written.Value}' is not a path"
-            |> Diagnostic.hinted "a path is keys with dots between them, such as network.byzantine"
+            let diagnostic = Diagnostic.error written.Span $"'{Node.shortened written.Value}' is not a path"
+
+            match parts |> List.filter ((<>) "") with
+            | [] -> diagnostic |> Diagnostic.hinted "a path is keys with dots between them"
+            | kept ->
+                let meant = String.concat "." kept
+                diagnostic |> Diagnostic.meant written.Span [ meant ] $"did you mean '{meant}'?"
             |> Error
         else
             List.zip parts (List.truncate parts.Length starts)
@@ -64,11 +70,11 @@ module Path =
         | _, Content.Mapping entries -> Some entries
         | _ -> None
 
-    let private insideValue (key: Located<string>) (trail: Path) =
+    let private insideValue (whole: Path) (key: Located<string>) (trail: Path) =
         let path = text (List.rev trail)
 
         Diagnostic.error key.Span $"'{path}' is a single value, so it has no '{Node.shortened key.Value}'"
-        |> Diagnostic.hinted $"the path is '{path}'"
+        |> Diagnostic.meant (span whole) [ path ] $"the path is '{path}'"
 
     /// The component that a node chooses, and the node behind its name; nothing for a node that chooses none.
     let private chosen (node: Node) =
@@ -91,7 +97,7 @@ module Path =
             Some [ { Key = { Value = first.Name; Span = node.Span }; Value = node } ]
         | entries, _, _ -> entries
 
-    let private setParameter family members (owner: Member) path value (node: Node) (trail: Path) =
+    let private setParameter family members (owner: Member) (whole: Path) path value (node: Node) (trail: Path) =
         match path with
         | [] -> value, []
         | [ key: Located<string> ] ->
@@ -100,13 +106,13 @@ module Path =
             match parameterEntries owner node with
             | Some entries when known -> Node.mapping node.Span (replace key value entries), []
             | _ when known -> node, []
-            | _ -> node, [ Unknown.parameter family members owner key ]
-        | key :: next :: _ -> node, [ insideValue next (key :: trail) ]
+            | _ -> node, [ Unknown.parameter family members owner None key ]
+        | key :: next :: _ -> node, [ insideValue whole next (key :: trail) ]
 
     let private notChosen family (name: Located<string>) (other: Located<string>) (path: Path) =
         Diagnostic.error name.Span $"the {family} is '{other.Value}' here, so '{text path}' sets nothing"
         |> Diagnostic.noting other.Span $"the {family} is chosen here"
-        |> Diagnostic.hinted $"choose '{name.Value}' there, or take the path out"
+        |> Diagnostic.meant other.Span [ name.Value ] $"choose '{name.Value}' there, or take the path out"
 
     /// Puts a value at a key of what names code. What cannot stand beside it is taken out.
     let private setCode family (key: Located<string>) rest value (node: Node) (path: Path) : Node * Diagnostic list =
@@ -132,7 +138,7 @@ module Path =
             Node.mapping node.Span (replace key (Node.mapping key.Span (replace parameter value given)) kept), []
         | inner :: _, _ ->
             let trail = path |> List.takeWhile (fun part -> not (obj.ReferenceEquals(part, inner)))
-            node, [ insideValue inner (List.rev trail) ]
+            node, [ insideValue path inner (List.rev trail) ]
 
     /// Puts a value at a path, as if it had been written there; mappings that are missing on the way are added, and
     /// the other spelling of the same choice (`epochs` of `iterations`) is taken out. What is wrong with the path
@@ -150,7 +156,7 @@ module Path =
                 let key: Located<string> = { List.head rest with Value = text rest }
                 let entries = entriesOf node |> Option.defaultValue []
                 Node.mapping node.Span (replace key value entries), []
-            | (Shape.Scalar _ | Shape.Text _ | Shape.List _), key :: _ -> node, [ insideValue key trail ]
+            | (Shape.Scalar _ | Shape.Text _ | Shape.List _), key :: _ -> node, [ insideValue path key trail ]
 
         and field fields (trail: Path) (key: Located<string>) rest node =
             match fields |> List.tryFind (fun field -> field.Key = key.Value), entriesOf node with
@@ -169,7 +175,7 @@ module Path =
                 | changed, wrong -> Node.mapping node.Span (replace key changed entries), wrong
             | None, _ ->
                 let names = trail |> List.rev |> List.map _.Value
-                let wrong = Unknown.key grammar names fields key
+                let wrong = StrayKey.diagnostic grammar names fields None key
 
                 // A value for a whole section would only be wrong again.
                 let isSection meant =
@@ -181,9 +187,26 @@ module Path =
                     node, wrong :: others
                 | _ -> node, [ wrong ]
 
+        and unknownComponent family members (trail: Path) (name: Located<string>) node =
+            let before = List.rev trail
+
+            let initial =
+                match Shape.initial (names before) grammar with
+                | Some(Default.Written initial) -> Some initial
+                | _ -> None
+
+            let inForce =
+                match chosen node with
+                | Some(Some(name, _)) -> Some name.Value
+                | Some None -> initial
+                | None -> None
+
+            Unknown.shortPath family members inForce (text before) name
+            |> Option.defaultWith (fun () -> Unknown.component' family initial members name None)
+
         and componentAt family members trail (name: Located<string>) rest node =
             match members |> List.tryFind (fun candidate -> candidate.Name = name.Value), chosen node with
-            | None, _ -> node, [ Unknown.component' family members name ]
+            | None, _ -> node, [ unknownComponent family members trail name node ]
             | Some _, None -> node, []
             | Some _, Some(Some(other, _)) when other.Value <> name.Value && not (List.isEmpty rest) ->
                 node, [ notChosen family name other path ]
@@ -193,7 +216,7 @@ module Path =
                     | Some(_, arguments) -> arguments
                     | None -> Node.scalar name.Span ""
 
-                let changed, wrong = setParameter family members owner rest value arguments (name :: trail)
+                let changed, wrong = setParameter family members owner path rest value arguments (name :: trail)
                 Node.mapping node.Span [ { Key = name; Value = changed } ], wrong
 
         at grammar [] path root

@@ -23,7 +23,7 @@ let private part (node: Node) (text: string) quoted start length =
 
 let private malformed place =
     Diagnostic.error place "this reference is not complete"
-    |> Diagnostic.hinted "write ${path.to.key} or ${env:NAME:-default}; '$${' stands for '${' itself"
+    |> Diagnostic.hinted "a reference is ${path.to.key} or ${env:NAME:-default}; '$${' stands for '${' itself"
 
 /// Applies a function to every scalar that refers to something.
 let rec private replace (change: Node -> string -> bool -> Node) (node: Node) : Node =
@@ -84,7 +84,10 @@ let variables (variable: string -> string option) (root: Node) : Node * Diagnost
                     Diagnostic.error
                         (part node text quoted start length)
                         $"the environment variable '{name}' is not set"
-                    |> Diagnostic.hinted $"set it, or give a default, as in ${{env:{name}:-default}}"
+                    |> Diagnostic.meant
+                        (part node text quoted start length)
+                        [ $"${{env:{name}:-default}}" ]
+                        $"set it, or give a default, as in ${{env:{name}:-default}}"
                     |> problems.Add
 
                     ""
@@ -113,18 +116,19 @@ let private initial grammar path =
     | _ -> None
 
 let private unknown grammar place (path: string) =
-    let hint =
+    let diagnostic = Diagnostic.error place $"the scenario says no '{Node.shortened path}'"
+
+    let nearest =
         Nearest.find (paths grammar) path
         |> Option.filter (fun meant -> meant <> path && Nearest.distance meant path <= 2)
-        |> Option.map (fun path -> $"did you mean ${{{path}}}?")
-        |> Option.defaultValue (
-            if Shape.hasPath (List.ofArray (path.Split '.')) grammar then
-                "only what is written, or has a default, can be referred to"
-            else
-                "a reference is keys with dots between them, such as ${network.byzantine}"
-        )
 
-    Diagnostic.error place $"the scenario says no '{Node.shortened path}'" |> Diagnostic.hinted hint
+    match nearest with
+    | Some meant -> diagnostic |> Diagnostic.meant place [ $"${{{meant}}}" ] $"did you mean ${{{meant}}}?"
+    | None when Shape.hasPath (List.ofArray (path.Split '.')) grammar ->
+        diagnostic |> Diagnostic.hinted "only what is written, or has a default, can be referred to"
+    | None ->
+        diagnostic
+        |> Diagnostic.hinted "a reference is the keys that lead to a value, with dots between them"
 
 let rec private size (node: Node) =
     match node.Content with
@@ -190,7 +194,7 @@ type private Resolver(grammar: Shape, root: Node, forbidden: string -> string op
         | _ ->
             refuse (
                 Diagnostic.error place $"'{path}' is not a single value, so it cannot be a part of a text"
-                |> Diagnostic.hinted $"write ${{{path}}} alone to repeat it as a whole"
+                |> Diagnostic.hinted "a reference that stands alone repeats it as a whole"
             )
 
     member private resolver.Scalar trail (node: Node) text quoted : Node =

@@ -7,8 +7,21 @@ open UbarFs.Core
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Scenario =
 
+    // A key that stands elsewhere is told there, and not as missing where it belongs.
+    let private withoutEchoes (diagnostics: Diagnostic list) =
+        let moved =
+            [ for diagnostic in diagnostics do
+                  for change in List.concat diagnostic.Fixes do
+                      match change with
+                      | Change.Set(path, _) -> path
+                      | _ -> () ]
+
+        let isEcho (diagnostic: Diagnostic) = diagnostic.Lacks |> Option.exists (fun path -> List.contains path moved)
+
+        diagnostics |> List.filter (isEcho >> not)
+
     let private arranged file diagnostics =
-        let all = Diagnostic.arrange diagnostics
+        let all = diagnostics |> withoutEchoes |> Diagnostic.arrange
 
         if all.Length <= Diagnostic.most then
             all
@@ -27,11 +40,11 @@ module Scenario =
         let root, inherited = Inheritance.resolve world grammar file root
         let root, wrong = Overrides.applyAll grammar overrides root
         let root, unset = References.variables world.Variable root
-        root, inherited @ wrong @ unset
+        root, inherited, wrong @ unset
 
     /// Looks at each folder of images once, however many runs name it.
     let private surveyOnce (world: World) file =
-        let known = System.Collections.Generic.Dictionary<Dataset, Result<Dataset, string>>()
+        let known = System.Collections.Generic.Dictionary<Dataset, Result<Dataset * string list, string>>()
 
         fun (dataset: Dataset) ->
             match known.TryGetValue dataset with
@@ -41,12 +54,26 @@ module Scenario =
                 known[dataset]
 
     let private resolve world file (root: Node) overrides : Validation<Scenario * Diagnostic list, Diagnostic> =
-        let root, wrong = complete world file root overrides
+        let root, inherited, wrong = complete world file root overrides
         let hasName = Path.isGiven [ { Value = "name"; Span = root.Span } ] root
 
+        // What a scenario lacks may be in the one that could not be read.
+        let expanded =
+            Expansion.expand (world.Code file) (surveyOnce world file) root
+            |> Result.mapError (fun errors ->
+                if List.isEmpty inherited then
+                    errors
+                else
+                    errors |> List.filter (fun error -> error.Lacks.IsNone))
+
         validation {
-            let! expanded = Expansion.expand (world.Code file) (surveyOnce world file) root
-            and! () = if List.isEmpty wrong then Ok() else Error wrong
+            let! expanded = expanded
+
+            and! () =
+                if List.isEmpty (inherited @ wrong) then
+                    Ok()
+                else
+                    Error(inherited @ wrong)
 
             and! nameOfFile =
                 if hasName then
@@ -90,39 +117,65 @@ module Scenario =
     /// path, and a folder of images unread.
     let parse file text overrides = parseIn World.none file text overrides
 
-    /// The topology with its graph file read, if it has one; the path counts from the scenario's folder.
-    let private readGraph (scenario: string) (topology: Chosen<Topology>) =
+    /// The topology with its graph file read, if it has one, and what is to be said of the file; the path counts from the
+    /// scenario's folder. `place` is where the scenario names it.
+    let private readGraph (scenario: string) (topology: Chosen<Topology>, place: Span option) =
         let folder = System.IO.Path.GetDirectoryName scenario |> string
 
-        let read file =
-            ScenarioFile.read (System.IO.Path.Combine(folder, file))
-            |> Result.mapError (Rendering.plain >> _.TrimEnd())
+        let named (problem: Diagnostic) =
+            match problem.Place, place with
+            | Place.File path, Some place when not (System.IO.File.Exists path) ->
+                { problem with
+                    Place = Place.Text place
+                    Message = $"cannot read '{path}': {problem.Message}"
+                    Fixes = [] }
+            | _ -> problem
 
-        topology.Value
-        |> Topology.load read
-        |> Result.map (fun loaded -> { topology with Value = loaded })
-        |> Result.mapError (List.map (Diagnostic.fileError scenario))
+        match topology.Value with
+        | Topology.File file ->
+            GraphSource.read (System.IO.Path.Combine(folder, file))
+            |> Result.map (fun (graph, remarks) -> { topology with Value = Topology.Listed graph }, remarks)
+            |> Result.mapError (List.map named)
+        | Topology.Family _
+        | Topology.Listed _ -> Ok(topology, [])
 
     let private readGraphs (scenario: Scenario) =
-        let byText =
-            scenario.Runs
-            |> List.map _.Network.Topology
-            |> List.distinctBy Chosen.canonical
-            |> List.traverseValidationA (fun topology ->
-                readGraph scenario.File topology |> Result.map (fun loaded -> Chosen.canonical topology, loaded))
+        let topologies =
+            List.zip scenario.Runs scenario.Places
+            |> List.map (fun (run, places) -> run.Network.Topology, places.Topology)
+            |> List.distinctBy (fst >> Chosen.canonical)
 
-        byText
-        |> Result.map (fun loaded ->
-            let loaded = Map.ofList loaded
-            let withGraph (run: Run) = { run with Network.Topology = loaded[Chosen.canonical run.Network.Topology] }
-            { scenario with Runs = List.map withGraph scenario.Runs })
+        // One after the other: the errors of all files, in their order.
+        let results =
+            topologies |> List.map (fun named -> Chosen.canonical (fst named), readGraph scenario.File named)
+
+        let errors =
+            results
+            |> List.collect (function
+                | _, Ok _ -> []
+                | _, Error errors -> errors)
+
+        if errors.IsEmpty then
+            let loaded =
+                results
+                |> List.choose (fun (key, result) -> Result.toOption result |> Option.map (fun found -> key, found))
+
+            let graphs = loaded |> List.map (fun (key, (topology, _)) -> key, topology) |> Map.ofList
+            let withGraph (run: Run) = { run with Network.Topology = graphs[Chosen.canonical run.Network.Topology] }
+
+            Ok(
+                { scenario with Runs = List.map withGraph scenario.Runs },
+                loaded |> List.collect (fun (_, (_, remarks)) -> remarks)
+            )
+        else
+            Error errors
 
     /// Reads a scenario from a text, and the files that it names; they count from the folder of `path`. Folders of
     /// images are looked at.
     let loadText world (path: string) text overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
         parseIn world path text overrides
         |> Result.bind (fun (scenario, warnings) ->
-            readGraphs scenario |> Result.map (fun scenario -> scenario, warnings))
+            readGraphs scenario |> Result.map (fun (scenario, remarks) -> scenario, warnings @ remarks))
 
     /// Reads a scenario file, and the files that it names.
     let loadIn world (path: string) overrides : Result<Scenario * Diagnostic list, Diagnostic list> =

@@ -8,15 +8,18 @@ open System.Text
 
 let private strict = UTF8Encoding(false, true)
 
-/// The nearest name among the scenarios, or for a script among the scripts, beside a file that is not there.
+/// The nearest name among the scenarios, or for a script among the scripts, beside a file that is not there; for any
+/// other file, among all files.
 let private sibling (path: string) =
     let folder = Path.GetDirectoryName(Path.GetFullPath path)
 
     let endings =
-        if path.EndsWith(".fsx", StringComparison.OrdinalIgnoreCase) then
-            [ ".fsx" ]
-        else
-            [ ".yaml"; ".yml" ]
+        match (Path.GetExtension path |> string).ToLowerInvariant() with
+        | ".fsx" -> [ ".fsx" ]
+        | ""
+        | ".yaml"
+        | ".yml" -> [ ".yaml"; ".yml" ]
+        | _ -> [ "" ]
 
     let names =
         try
@@ -62,22 +65,34 @@ let decode path (bytes: byte[]) : Result<string, Diagnostic> =
             |> Diagnostic.hinted "save the file with the encoding UTF-8"
             |> Error
 
-/// Reads a file. What can go wrong on the way is a diagnostic.
-let read (path: string) : Result<string, Diagnostic> =
+/// Does something with a file. What can go wrong on the way is a diagnostic.
+let attempt (path: string) (action: unit -> Result<'value, Diagnostic>) : Result<'value, Diagnostic> =
     let failed message = Error(Diagnostic.fileError path message)
 
     try
+        action ()
+    with
+    | :? FileNotFoundException
+    | :? DirectoryNotFoundException ->
+        let missing = Diagnostic.fileError path "no such file"
+
+        match sibling path with
+        | Some name ->
+            let name = name.Replace('\\', '/')
+            let place = Span.at (Source.create (Origin.File path) "") 0
+            let fix = Diagnostic.replaced place (Path.GetFileName name |> string)
+            Error(missing |> Diagnostic.fixedBy [ fix ] $"did you mean '{name}'?")
+        | None -> Error missing
+    | :? UnauthorizedAccessException -> failed "the file may not be read"
+    | :? ArgumentException -> failed "this is not the name of a file"
+    | :? IOException as error -> failed error.Message
+
+/// Reads a file. What can go wrong on the way is a diagnostic.
+let read (path: string) : Result<string, Diagnostic> =
+    attempt path (fun () ->
         if Directory.Exists path then
             Diagnostic.fileError path "this is a folder, not a file"
             |> Diagnostic.hinted $"""name the files in it, as in {Path.Combine(path, "*.yaml")}"""
             |> Error
         else
-            decode path (bytes path)
-    with
-    | :? FileNotFoundException
-    | :? DirectoryNotFoundException ->
-        let hint = sibling path |> Option.map (fun name -> $"did you mean '{name}'?")
-        Error(Diagnostic.fileError path "no such file" |> Diagnostic.withHint hint)
-    | :? UnauthorizedAccessException -> failed "the file may not be read"
-    | :? ArgumentException -> failed "this is not the name of a file"
-    | :? IOException as error -> failed error.Message
+            decode path (bytes path))

@@ -42,7 +42,11 @@ let decoder =
         if isSafe name then
             Ok name
         else
-            Error(safe name |> Option.map (fun safe -> $"did you mean '{safe}'? The name becomes that of a folder")))
+            safe name
+            |> Option.map (fun safe ->
+                { Correction.words [ safe ] with
+                    Text = $"did you mean '{safe}'? The name becomes that of a folder" })
+            |> Error)
 
 /// The name of a scenario that does not say one: that of its file.
 let ofFile (file: string) : Result<string, Diagnostic> =
@@ -54,5 +58,5 @@ let ofFile (file: string) : Result<string, Diagnostic> =
         let example = safe name |> Option.defaultValue "my-scenario"
 
         Diagnostic.fileError file $"'{name}', the name of the file, cannot be the name of the scenario"
-        |> Diagnostic.hinted $"say one in the file, as in 'name: {example}'"
+        |> Diagnostic.fixedBy [ [ Change.Set("name", example) ] ] $"say one in the file, as in 'name: {example}'"
         |> Error

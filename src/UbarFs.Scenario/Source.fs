@@ -15,6 +15,8 @@ type Source =
     {
         Origin: Origin
         Text: string
+        /// The number of the text's first line: 1, unless the text is a piece of a file.
+        FirstLine: int
         /// The offset of the first character of each line, ascending.
         LineStarts: int[]
         /// The offset behind the last visible character of each line.
@@ -30,7 +32,8 @@ module Source =
         | '\r' -> position = text.Length || text[position] <> '\n'
         | _ -> false
 
-    let create origin (text: string) =
+    /// A piece of a text, from the beginning of a line on.
+    let excerpt origin firstLine (text: string) =
         let starts =
             [| yield 0
                for position in 1 .. text.Length do
@@ -41,8 +44,11 @@ module Source =
 
         { Origin = origin
           Text = text
+          FirstLine = firstLine
           LineStarts = starts
           LineEnds = Array.append starts[1..] [| text.Length |] |> Array.map2 visibleEnd starts }
+
+    let create origin text = excerpt origin 1 text
 
     /// The line (from 0) that holds a position of the text.
     let lineOf (source: Source) (offset: int) =
@@ -60,12 +66,20 @@ module Source =
 
 /// A piece of one line of a source. Line and column count from 1, as editors do.
 type Span =
-    { Source: Source
-      Offset: int
-      Length: int }
+    {
+        Source: Source
+        Offset: int
+        /// As far as the end of the first line.
+        Length: int
+        /// The whole length, over line ends.
+        Extent: int
+    }
 
-    member span.Line = Source.lineOf span.Source span.Offset + 1
-    member span.Column = span.Offset - span.Source.LineStarts[span.Line - 1] + 1
+    member span.Line = Source.lineOf span.Source span.Offset + span.Source.FirstLine
+    member span.Column = span.Offset - span.Source.LineStarts[Source.lineOf span.Source span.Offset] + 1
+
+    /// The text of the line.
+    member span.Whole = Source.line span.Source (Source.lineOf span.Source span.Offset)
 
 [<RequireQualifiedAccess>]
 module Span =
@@ -76,7 +90,8 @@ module Span =
 
         { Source = source
           Offset = first
-          Length = max 0 (min last source.LineEnds[Source.lineOf source first] - first) }
+          Length = max 0 (min last source.LineEnds[Source.lineOf source first] - first)
+          Extent = max 0 (min last source.Text.Length - first) }
 
     /// The position, or the last visible character where the position is behind it.
     let at (source: Source) offset =
@@ -86,10 +101,9 @@ module Span =
     /// A part of a span, by its position in the span and its length.
     let part from length (span: Span) =
         let from = min from span.Length
+        let length = min length (span.Length - from)
 
-        { span with
-            Offset = span.Offset + from
-            Length = min length (span.Length - from) }
+        { span with Offset = span.Offset + from; Length = length; Extent = length }
 
 /// Something read from a source, and where it stands there.
 type Located<'value> = { Value: 'value; Span: Span }

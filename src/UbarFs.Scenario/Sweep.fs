@@ -14,11 +14,29 @@ module Sweep =
     let keywords = [ "zip"; "variants"; "exclude" ]
 
     // `network: { byzantine: [0.1, 0.3] }` where `network.byzantine: [0.1, 0.3]` is meant.
-    let rec private dotted path (node: Node) =
+    let rec private dotted path (node: Node) : (string * string) list =
         match node.Content with
-        | Content.Mapping(entry :: _) -> dotted $"{path}.{entry.Key.Value}" entry.Value
-        | Content.Scalar _ -> $"{path}: [{Node.flow node}]"
-        | _ -> $"{path}: {Node.flow node}"
+        | Content.Mapping entries ->
+            entries |> List.collect (fun entry -> dotted $"{path}.{entry.Key.Value}" entry.Value)
+        | Content.Scalar(text, false) ->
+            match Correction.range text with
+            | Some numbers -> [ path, $"[{numbers}]" ]
+            | None -> [ path, $"[{Node.flow node}]" ]
+        | _ -> [ path, Node.flow node ]
+
+    // Several lines for the place of one.
+    let private lines (entry: Entry) (written: (string * string) list) : Fix =
+        let text = written |> List.map (fun (path, value) -> $"{path}: {value}")
+        let before = entry.Key.Span.Whole.Substring(0, entry.Key.Span.Column - 1)
+
+        let separator =
+            if System.String.IsNullOrWhiteSpace before then
+                "\n" + before
+            else
+                ", "
+
+        let length = entry.Value.Span.Offset + entry.Value.Span.Extent - entry.Key.Span.Offset
+        Diagnostic.replaced { entry.Key.Span with Length = length; Extent = length } (String.concat separator text)
 
     let private values (entry: Entry) =
         let expected = $"'{entry.Key.Value}' {Node.describe entry.Value}: expected a list of values"
@@ -31,10 +49,16 @@ module Sweep =
         | _, Content.Sequence values -> Ok values
         | Node.Nothing, _ -> Validation.error (Diagnostic.error entry.Value.Span expected)
         | _, Content.Scalar(text, false) when text.Contains ',' ->
-            Validation.error (Diagnostic.error entry.Value.Span expected |> Diagnostic.hinted $"write [{text}]")
-        | _ ->
             Diagnostic.error entry.Value.Span expected
-            |> Diagnostic.hinted $"write {dotted entry.Key.Value entry.Value}"
+            |> Diagnostic.meant entry.Value.Span [ $"[{text}]" ] $"write [{text}]"
+            |> Validation.error
+        | _ ->
+            let written = dotted entry.Key.Value entry.Value
+
+            let shown = written |> List.map (fun (path, value) -> $"{path}: {value}") |> String.concat ", and "
+
+            Diagnostic.error entry.Value.Span expected
+            |> Diagnostic.fixedBy [ lines entry written ] $"write {shown}"
             |> Validation.error
 
     let private path (context: Context) (key: Located<string>) =
@@ -54,9 +78,12 @@ module Sweep =
             return path, values
         }
 
-    let private expected (node: Node) what example =
+    // The example is a key with a value, which could stand here.
+    let private expected (node: Node) what key example =
+        let shown = if key = "" then example else $"{key}: {example}"
+
         Diagnostic.error node.Span $"{what} {Node.describe node}"
-        |> Diagnostic.hinted $"as in: {example}"
+        |> Diagnostic.meant node.Span [ example ] $"as in: {shown}"
         |> Validation.error
 
     /// Lists of one length: the first value of each makes the first level, and so on.
@@ -93,7 +120,12 @@ module Sweep =
 
                 [ { Place = Path.span (fst lists.Head)
                     Levels = List.init (snd lists.Head).Length (level values) } ])
-        | _ -> expected node "'zip' takes paths with lists, but this" "zip: { data.dataset: [a, b], model: [c, d] }"
+        | _ ->
+            expected
+                node
+                "'zip' takes paths with lists, but this"
+                "zip"
+                "{ training.batch: [16, 32], training.rate: [0.05, 0.1] }"
 
     let private zips context (node: Node) =
         match node.Content with
@@ -114,7 +146,8 @@ module Sweep =
             expected
                 entry.Value
                 $"the variant '{Node.shortened entry.Key.Value}' sets paths, but"
-                $"{entry.Key.Value}: {{ attack: bit-flip, network.byzantine: 0.3 }}"
+                entry.Key.Value
+                "{ attack: bit-flip, network.byzantine: 0.3 }"
 
     let private variants context (place: Span) (node: Node) =
         match node, node.Content with
@@ -125,7 +158,11 @@ module Sweep =
             |> List.traverseValidationA (variant context)
             |> Result.map (fun levels -> [ { Place = place; Levels = levels } ])
         | _ ->
-            expected node "'variants' takes names with what they set, but this" "variants: { mild: { attack: none } }"
+            expected
+                node
+                "'variants' takes names with what they set, but this"
+                "variants"
+                "{ mild: { network.byzantine: 0.1 }, hard: { network.byzantine: 0.4 } }"
 
     let private condition context (entry: Entry) =
         let values =
@@ -150,8 +187,7 @@ module Sweep =
             |> List.traverseValidationA (condition context)
             |> Result.map (fun conditions -> { Place = item.Span; Conditions = conditions })
         | _ ->
-            let example = "exclude: [{ rule: average, network.byzantine: 0.5 }]"
-            expected item "an exclusion is paths with values, but this" example
+            expected item "an exclusion is paths with values, but this" "" "{ rule: average, network.byzantine: 0.5 }"
 
     let private exclusions context (node: Node) =
         match node, node.Content with
@@ -293,7 +329,17 @@ module Sweep =
                     |> List.traverseValidationA (partOf context)
                     |> Result.map joined
                     |> Result.bind (withoutConflicts context)
+                | _, Content.Sequence _ when Node.hasDistinctKeys (Node.joined node) ->
+                    Diagnostic.error node.Span $"'sweep' {Node.describe node}: expected paths with lists of values"
+                    |> Diagnostic.meant
+                        node.Span
+                        [ Node.flow (Node.joined node) ]
+                        "take the '-' before the paths away; what is to be taken side by side stands in 'zip'"
+                    |> Validation.error
                 | _ ->
                     Diagnostic.error node.Span $"'sweep' {Node.describe node}: expected paths with lists of values"
-                    |> Diagnostic.hinted "as in: network.byzantine: [0.1, 0.3]"
+                    |> Diagnostic.meant
+                        node.Span
+                        [ "{ network.byzantine: [0.1, 0.3] }" ]
+                        "as in: network.byzantine: [0.1, 0.3]"
                     |> Validation.error }

@@ -46,6 +46,22 @@ module Node =
         | _, Content.Sequence _ -> "is a list"
         | _, Content.Mapping _ -> "is a mapping"
 
+    /// A list of mappings as one mapping.
+    let joined (node: Node) : Node =
+        let entries (item: Node) =
+            match item.Content with
+            | Content.Mapping entries -> entries
+            | _ -> []
+
+        match node.Content with
+        | Content.Sequence items -> mapping node.Span (List.collect entries items)
+        | _ -> node
+
+    let hasDistinctKeys (node: Node) =
+        match node.Content with
+        | Content.Mapping entries -> (entries |> List.distinctBy _.Key.Value).Length = entries.Length
+        | _ -> false
+
     // Letters that YAML takes for ends of lines, or that no editor shows.
     let private isHidden (letter: char) = Char.IsControl letter || Seq.contains letter "\u2028\u2029\uFEFF"
 

@@ -1,12 +1,13 @@
-/// What to say of names that the language does not have.
+/// What to say of components and parameters that the language does not have.
 [<RequireQualifiedAccess>]
 module UbarFs.Scenario.Unknown
 
 open System
 open UbarFs.Core
 
-let private names = List.map (fun (name: string) -> $"'{name}'") >> String.concat ", "
-let private didYouMean name = $"did you mean '{name}'?"
+/// Names in quotes, with commas between them.
+let names = List.map (fun (name: string) -> $"'{name}'") >> String.concat ", "
+let didYouMean name = $"did you mean '{name}'?"
 
 let private plural (family: string) =
     if family.EndsWith 'y' then
@@ -14,7 +15,8 @@ let private plural (family: string) =
     else
         family + "s"
 
-let private article (family: string) =
+/// A family with its article.
+let article (family: string) =
     if family.StartsWith 'a' then
         $"an {family}"
     else
@@ -24,70 +26,139 @@ let private article (family: string) =
 let private families =
     Family.all |> List.map (fun family -> family.Name, family.Members |> List.map _.Name)
 
-let private belongs key home =
-    match home with
-    | [] -> $"'{key}' belongs at the top level, without indentation"
-    | path ->
-        let path = String.concat "." path
-        $"'{key}' belongs in '{path}'"
+let private hasParameter name (owner: Member) = owner.Parameters |> List.exists (fun parameter -> parameter.Name = name)
 
-/// A key that a mapping does not have. `grammar` is the whole language, where the key may have another place, and
-/// `path` that of the mapping.
-let key (grammar: Shape) (path: string list) (fields: KeyShape list) (key: Located<string>) =
-    let known = fields |> List.map _.Key
+/// A parameter where a component should be: `{ rho: 0.3 }`. `initial` is the component that the language chooses by
+/// itself.
+let private misplacedParameter
+    (initial: string option)
+    (members: Member list)
+    (name: Located<string>)
+    (node: Node option)
+    =
+    let owners = members |> List.filter (hasParameter name.Value)
 
-    let hint =
-        match Nearest.find known key.Value, Shape.homes key.Value grammar with
-        | Some name, _ -> didYouMean name
-        | None, [ home ] -> belongs key.Value home
-        | None, _ when key.Value.Contains '.' && Shape.hasPath (List.ofArray (key.Value.Split '.')) grammar ->
-            let nested = key.Value.Replace(".", ": { ")
-            let closing = key.Value |> Seq.filter ((=) '.') |> Seq.map (fun _ -> " }") |> String.concat ""
-            $"only the sweep takes paths; here it is written {nested}: …{closing}"
-        | None, _ when key.Value |> Seq.forall Char.IsAsciiDigit ->
-            "a comma ends a value: numbers are written with a point, such as 0.05"
-        | None, _ when List.isEmpty path -> $"the keys of a scenario are {names known}"
-        | None, _ -> $"its keys are {names known}"
+    owners
+    |> List.tryFind (fun owner -> Some owner.Name = initial)
+    |> Option.orElse (List.tryHead owners)
+    |> Option.map (fun owner ->
+        let value =
+            match node with
+            | Some { Content = Content.Mapping [ entry ] } -> Some(Node.flow entry.Value)
+            | _ -> None
 
-    let inside =
-        match path with
-        | [] -> ""
-        | path ->
-            let path = String.concat "." path
-            $" in '{path}'"
+        let shown = Option.defaultValue "…" value
+        let written = $"{{ {owner.Name}: {{ {name.Value}: {shown} }} }}"
 
-    Diagnostic.error key.Span $"unknown key '{Node.shortened key.Value}'{inside}"
-    |> Diagnostic.hinted hint
+        let fixes =
+            match node, value with
+            | Some node, Some _ -> [ Diagnostic.replaced node.Span written ]
+            | _ -> []
 
-/// A name that no component of the family has.
-let component' family (members: Member list) (name: Located<string>) =
+        fixes, $"'{name.Value}' is a parameter of {owner.Name}: write {written}")
+
+/// `{ name: softmax }` and `{ type: ubar, rho: 0.3 }`, as other programs have it.
+let private nameAsKey (members: Member list) (node: Node option) =
+    match node with
+    | Some { Content = Content.Mapping [ { Value = { Content = Content.Scalar(name, _) } } ]
+             Span = span } when members |> List.exists (fun candidate -> candidate.Name = name) ->
+        Some([ Diagnostic.replaced span name ], $"write the name alone: {name}")
+    | _ -> None
+
+/// `random 0.4` and `random(0.4)`: a component with its first parameter.
+let private nameAndValue (members: Member list) (name: Located<string>) =
+    let parts = name.Value.Split([| ' '; '('; ')'; '='; ':' |], 2, StringSplitOptions.RemoveEmptyEntries)
+
+    match parts with
+    | [| first; rest |] ->
+        let rest = rest.Trim(' ', ')', '(', '=', ':')
+
+        members
+        |> List.tryFind (fun candidate -> candidate.Name = first)
+        |> Option.bind (fun candidate -> List.tryHead candidate.Parameters)
+        |> Option.filter (fun parameter -> (Kind.read parameter.Kind rest).IsSome)
+        |> Option.map (fun _ ->
+            let written = $"{{ {first}: {rest} }}"
+            [ Diagnostic.replaced name.Span written ], $"write {written}")
+    | _ -> None
+
+/// A name that no component of the family has. `node` is what chooses it, and `initial` the component that the language
+/// chooses by itself.
+let component' family (initial: string option) (members: Member list) (name: Located<string>) (node: Node option) =
     let known = members |> List.map _.Name
 
     let otherFamily =
         families |> List.tryFind (fun (other, names) -> other <> family && List.contains name.Value names)
 
-    let owner =
-        members
-        |> List.tryFind (fun candidate ->
-            candidate.Parameters |> List.exists (fun parameter -> parameter.Name = name.Value))
+    let misplaced =
+        misplacedParameter initial members name node
+        |> Option.orElse (nameAsKey members node)
+        |> Option.orElse (nameAndValue members name)
 
-    let hint =
-        match Nearest.find known name.Value, otherFamily, owner with
-        | _, _, Some owner ->
-            $"'{name.Value}' is a parameter of {owner.Name}: write {{ {owner.Name}: {{ {name.Value}: … }} }}"
+    let fixes, hint =
+        match Nearest.find known name.Value, otherFamily, misplaced with
+        | _, _, Some misplaced -> misplaced
         | _, Some("model", _), _ when family = "layer" ->
-            $"'{name.Value}' is a model: to try several models, list them for 'model' under 'sweep'"
+            [], $"'{name.Value}' is a model: to try several models, list them for 'model' under 'sweep'"
         | _, Some("layer", _), _ when family = "model" ->
+            [ Diagnostic.replaced name.Span $"[{name.Value}, dense]" ],
             $"'{name.Value}' is a layer: a model of layers is a list, as in [{name.Value}, dense]"
-        | _, Some(other, _), _ -> $"'{name.Value}' is {article other}"
-        | Some nearest, _, _ -> didYouMean nearest
-        | None, None, None -> $"the {plural family} are {names known}"
+        | _, Some(other, _), _ -> [], $"'{name.Value}' is {article other}"
+        | Some nearest, _, _ -> [ Diagnostic.replaced name.Span nearest ], didYouMean nearest
+        | None, None, None -> [], $"the {plural family} are {names known}"
 
     Diagnostic.error name.Span $"unknown {family} '{Node.shortened name.Value}'"
-    |> Diagnostic.hinted hint
+    |> Diagnostic.fixedBy fixes hint
 
-/// A parameter that a component does not have.
-let parameter family (members: Member list) (owner: Member) (key: Located<string>) =
+/// A path such as `rule.rho`, which leaves out the component that has the parameter. `chosen` is the component in
+/// force, with the key that names it.
+let shortPath family (members: Member list) (chosen: string option) (before: string) (name: Located<string>) =
+    let inForce = members |> List.tryFind (fun candidate -> Some candidate.Name = chosen)
+
+    let parameter =
+        inForce
+        |> Option.bind (fun owner ->
+            let known = owner.Parameters |> List.map _.Name
+
+            if hasParameter name.Value owner then
+                Some(owner, name.Value)
+            elif members |> List.exists (fun candidate -> candidate.Name = name.Value) then
+                None
+            else
+                Nearest.find known name.Value |> Option.map (fun meant -> owner, meant))
+
+    let isCode = chosen |> Option.exists CodeFile.isKey
+    let nearest = Nearest.find (members |> List.map _.Name) name.Value
+
+    match parameter, nearest with
+    | Some(owner, meant), None ->
+        Diagnostic.error name.Span $"'{before}.{Node.shortened name.Value}' leaves out whose parameter it is"
+        |> Diagnostic.meant
+            name.Span
+            [ $"{owner.Name}.{meant}" ]
+            $"the {family} is {owner.Name}: write {before}.{owner.Name}.{meant}"
+        |> Some
+    | None, None when isCode ->
+        Diagnostic.error name.Span $"'{before}.{Node.shortened name.Value}' is no path"
+        |> Diagnostic.meant
+            name.Span
+            [ $"{CodeFile.arguments}.{name.Value}" ]
+            $"the {family} is code, whose parameters have the path {before}.{CodeFile.arguments}.{name.Value}"
+        |> Some
+    | None, None when members |> List.exists (hasParameter name.Value) ->
+        let owners = members |> List.filter (hasParameter name.Value) |> List.map _.Name |> String.concat ", "
+
+        Diagnostic.error name.Span $"'{before}.{name.Value}' leaves out whose parameter it is"
+        |> Diagnostic.hinted (
+            match inForce with
+            | Some owner -> $"'{name.Value}' is a parameter of {owners}, but the {family} here is {owner.Name}"
+            | None -> $"'{name.Value}' is a parameter of {owners}: the path names one of them before it"
+        )
+        |> Some
+    | _ -> None
+
+/// A parameter that a component does not have; `whole` is what chooses the component.
+let parameter family (members: Member list) (owner: Member) (whole: Node option) (key: Located<string>) =
     let known = owner.Parameters |> List.map _.Name
 
     let others =
@@ -104,11 +175,14 @@ let parameter family (members: Member list) (owner: Member) (key: Located<string
             let owners = String.concat " and " others
             $"'{key.Value}' is a parameter of {owners}, not of {owner.Name}"
 
-    let hint =
-        match Nearest.find known key.Value, known with
-        | Some name, _ -> Some(didYouMean name)
-        | None, [] -> Some $"write only '{owner.Name}'"
-        | None, [ only ] -> Some $"its only parameter is '{only}'"
-        | None, known -> Some $"its parameters are {names known}"
+    let diagnostic = Diagnostic.error key.Span message
 
-    Diagnostic.error key.Span message |> Diagnostic.withHint hint
+    match Nearest.find known key.Value, known with
+    | Some name, _ -> diagnostic |> Diagnostic.meant key.Span [ name ] (didYouMean name)
+    | None, [] ->
+        let fixes =
+            whole |> Option.map (fun (node: Node) -> Diagnostic.replaced node.Span owner.Name) |> Option.toList
+
+        diagnostic |> Diagnostic.fixedBy fixes $"write only '{owner.Name}'"
+    | None, [ only ] -> diagnostic |> Diagnostic.hinted $"its only parameter is '{only}'"
+    | None, known -> diagnostic |> Diagnostic.hinted $"its parameters are {names known}"

@@ -10,8 +10,8 @@ type World =
         /// An environment variable.
         Variable: string -> string option
         /// What the images are like that a scenario's file names: a dataset that is still unread comes back with its
-        /// shape and sizes known, or as it is where nobody may look.
-        Survey: string -> Dataset -> Result<Dataset, string>
+        /// shape and sizes known, or as it is where nobody may look; and what is odd about them.
+        Survey: string -> Dataset -> Result<Dataset * string list, string>
         /// The code that a scenario's file names; paths count from its folder.
         Code: string -> CodeAccess
     }
@@ -23,7 +23,7 @@ module World =
     let none =
         { Read = fun path -> Error(Diagnostic.fileError path "no such file")
           Variable = fun _ -> None
-          Survey = fun _ dataset -> Ok dataset
+          Survey = fun _ dataset -> Ok(dataset, [])
           Code = fun _ -> CodeAccess.none }
 
     /// The files and the environment of this machine, but no code.

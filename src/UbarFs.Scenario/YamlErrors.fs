@@ -24,7 +24,7 @@ let private phrases =
       "cannot start any token", "a value cannot start with this character", Some "put the value in quotes"
       "Block sequence entries are not allowed",
       "a list item cannot start here",
-      Some "start the list on the next line, or write it as [a, b]"
+      Some "start the list on the next line, or put it in brackets"
       "unexpected end of stream", "this quoted text does not end", Some "add the closing quote"
       "unexpected document indicator", "this quoted text does not end", Some "add the closing quote"
       "wrong indentation",
@@ -55,35 +55,130 @@ let private indentingTab (source: Source) number =
     | -1 -> None
     | column -> Some(source.LineStarts[number] + column)
 
-let private missingBlank = Regex(@"^\s*[\w.-]+(:)[^\s]")
+let private missingBlank = Regex @"^\s*[\w.-]+(:)[^\s:/]"
 
 /// The ':' of a line such as `rule:ubar`, which a key's value cannot follow.
 let private tightColon (source: Source) number =
     let found = missingBlank.Match(Source.line source number)
 
     if found.Success then
-        Some(source.LineStarts[number] + found.Groups[1].Index)
+        let colon = Span.at source (source.LineStarts[number] + found.Groups[1].Index)
+
+        Diagnostic.error colon "a space is missing after this ':'"
+        |> Diagnostic.meant colon [ ": " ] "a key is written 'key: value'"
+        |> Some
     else
         None
+
+let private alone = Regex @"^\s*([\w.-]+)\s*$"
+let private beside = Regex @"^\s*([\w.-]+)\s+[^\s:=-][^:]*$"
+
+/// A line that is only a key, or a key and its value, without a ':'.
+let private missingColon (pattern: Regex) (source: Source) number =
+    let found = pattern.Match(Source.line source number)
+
+    if found.Success then
+        let word = found.Groups[1]
+        let start = source.LineStarts[number] + word.Index
+        let span = Span.create source start (start + word.Length)
+
+        Diagnostic.error span $"a ':' is missing after '{word.Value}'"
+        |> Diagnostic.meant span [ word.Value + ":" ] "a key is written 'key: value'"
+        |> Some
+    else
+        None
+
+let private pair = Regex @"^(\s*)([\w.-]+):\s+[^\s|>]"
+let private key = Regex @"^(\s*)[\w.-]+:(\s|$)"
+
+/// A key that is indented deeper than the one before it, which has a value already.
+let private tooDeep (source: Source) number =
+    if number = 0 then
+        None
+    else
+        let before, here = pair.Match(Source.line source (number - 1)), key.Match(Source.line source number)
+
+        if before.Success && here.Success && here.Groups[1].Length > before.Groups[1].Length then
+            let start = source.LineStarts[number]
+            let indent = Span.create source start (start + here.Groups[1].Length)
+            let name = before.Groups[2].Value
+
+            Diagnostic.error (Span.at source (start + here.Groups[1].Length)) "this line is indented too far"
+            |> Diagnostic.meant indent [ before.Groups[1].Value ] $"align it with '{name}' above it"
+            |> Some
+        else
+            None
+
+/// A quote inside of a quoted text, which ends it.
+let private innerQuote (source: Source) offset =
+    let text = source.Text
+
+    if
+        offset > 0
+        && offset < text.Length
+        && Char.IsLetterOrDigit text[offset]
+        && Seq.contains text[offset - 1] "'\""
+    then
+        let quote = Span.at source (offset - 1)
+        let letter = text[offset - 1]
+        let written = if letter = '"' then "\\\"" else "''"
+
+        Diagnostic.error quote "the quoted text ends here, before the rest of the line"
+        |> Diagnostic.meant quote [ written ] $"a {letter} inside of a quoted text is written {written}"
+        |> Some
+    else
+        None
+
+/// What is wrong by the look of the lines, where the library only says that something is.
+let private likely source (lines: int list) first (message: string) =
+    let says (parts: string list) = parts |> List.exists (fun part -> message.Contains part)
+    let head = List.head lines
+    let before = max 0 (head - 1)
+
+    if says [ "found invalid mapping"; "Mapping values are not allowed" ] then
+        (lines @ [ before ])
+        |> List.tryPick (tightColon source)
+        |> Option.orElse (tooDeep source head)
+        |> Option.orElse (missingColon alone source before)
+        |> Option.orElse (missingColon beside source before)
+    elif says [ "did not find expected key"; "could not find expected ':'" ] then
+        innerQuote source first
+        |> Option.orElse (tightColon source head)
+        |> Option.orElse (missingColon beside source head)
+        |> Option.orElse (missingColon alone source head)
+        |> Option.orElse (tooDeep source head)
+    else
+        None
+
+/// The first tab that indents a line, from a line on.
+let private firstTab (source: Source) number =
+    seq { number .. source.LineStarts.Length - 1 } |> Seq.tryPick (indentingTab source)
+
+let private closing what =
+    if what = "list" then
+        "its ']' is missing"
+    else
+        "its '}' is missing"
 
 /// A message, where it belongs, and the brackets that are open there (innermost first).
 let diagnose (source: Source) first last (opened: (Span * string) list) (message: string) =
     let lines = [ Source.lineOf source first .. Source.lineOf source last ]
+    let near = lines @ [ min (List.last lines + 1) (source.LineStarts.Length - 1) ]
 
-    let colon =
-        if message.Contains "found invalid mapping" then
-            lines @ [ max 0 (List.head lines - 1) ] |> List.tryPick (tightColon source)
-        else
-            None
+    // The library places some complaints of tabs at the beginning of the text.
+    let tab =
+        match List.tryPick (indentingTab source) near with
+        | Some tab when message.Contains "tab" || List.exists (fun line -> indentingTab source line = Some tab) lines ->
+            Some tab
+        | _ when message.Contains "tab" -> firstTab source lines.Head
+        | _ -> None
 
-    match List.tryPick (indentingTab source) (lines @ [ min (List.last lines + 1) (source.LineStarts.Length - 1) ]) with
-    | Some tab when message.Contains "tab" || List.exists (fun line -> indentingTab source line = Some tab) lines ->
+    match tab, likely source lines first message with
+    | Some tab, _ ->
         Diagnostic.error (Span.at source tab) "a tab in the indentation"
         |> Diagnostic.hinted "YAML is indented with spaces only"
-    | _ when colon.IsSome ->
-        Diagnostic.error (Span.at source colon.Value) "a space is missing after this ':'"
-        |> Diagnostic.hinted "a key is written 'key: value'"
-    | _ ->
+    | None, Some likely -> likely
+    | None, None ->
         let text, hint =
             phrases
             |> List.tryPick (fun (part, text, hint) ->
@@ -102,7 +197,10 @@ let diagnose (source: Source) first last (opened: (Span * string) list) (message
         let diagnostic = Diagnostic.error (Span.at source first) text |> Diagnostic.withHint hint
 
         match opened with
-        | (span, what) :: _ when hint.IsNone -> Diagnostic.noting span $"this {what} is not closed" diagnostic
+        | (span, what) :: _ when hint.IsNone ->
+            diagnostic
+            |> Diagnostic.noting span $"this {what} is not closed"
+            |> Diagnostic.hinted (closing what)
         | _ -> diagnostic
 
 /// The diagnostic for an exception of the library; `from` is where in the source it began to read.
@@ -113,5 +211,5 @@ let ofException source from opened (error: YamlException) =
 /// The diagnostic for a text on which the library itself fails; `place` is where it stood.
 let failure source place (opened: (Span * string) list) =
     match opened with
-    | (span, what) :: _ -> Diagnostic.error span $"this {what} is not closed"
+    | (span, what) :: _ -> Diagnostic.error span $"this {what} is not closed" |> Diagnostic.hinted (closing what)
     | [] -> Diagnostic.error (Span.at source place) "what follows is not valid YAML"

@@ -5,7 +5,14 @@ module UbarFs.Scenario.YamlText
 let private widest = 100
 
 let private quotedKey (key: string) =
-    Node.flow (Node.scalar { Source = Source.create Origin.CommandLine ""; Offset = 0; Length = 0 } key)
+    Node.flow (
+        Node.scalar
+            { Source = Source.create Origin.CommandLine ""
+              Offset = 0
+              Length = 0
+              Extent = 0 }
+            key
+    )
 
 let rec private lines indent isOpen (entry: Entry) : string list =
     let start = $"{indent}{quotedKey entry.Key.Value}:"

@@ -55,7 +55,7 @@ let tests =
               ring.Tau = Some(nodes / 2)
               && isAbout (1.0 - (1.0 + 2.0 * cos (2.0 * Math.PI / float nodes)) / 3.0) ring.SpectralGap
               && ring.Edges = int64 nodes
-              && (ring.LeastDegree, ring.MeanDegree, ring.MostDegree) = (2, 2.0, 2))
+              && ring.BenignDegrees = { Least = 2; Mean = 2.0; Most = 2 })
 
           testProperty "a complete graph has τ = 1 and the gap 1"
           <| forAll (Gen.choose (2, 100)) (fun nodes ->
@@ -69,7 +69,7 @@ let tests =
 
               star.Tau = Some 2
               && isAbout 0.5 star.SpectralGap
-              && (star.LeastDegree, star.MostDegree) = (1, nodes - 1))
+              && (star.BenignDegrees.Least, star.BenignDegrees.Most) = (1, nodes - 1))
 
           testProperty "τ is the longest of the shortest paths"
           <| forAll (Gen.zip (Gen.choose (2, 90)) (Gen.choose64 (0L, 10000L))) (fun (nodes, seed) ->
@@ -93,12 +93,11 @@ let tests =
 
               Expect.equal
                   figures
-                  { Nodes = 4
-                    Benign = 3
+                  { Benign = 3
+                    Byzantine = 1
                     Edges = 5L
-                    LeastDegree = 2
-                    MeanDegree = 2.5
-                    MostDegree = 3
+                    BenignDegrees = { Least = 2; Mean = 8.0 / 3.0; Most = 3 }
+                    ByzantineDegrees = Some { Least = 2; Mean = 2.0; Most = 2 }
                     BenignParts = 1
                     Tau = Some 1
                     LargestByzantineShare = 1.0 / 3.0
@@ -106,6 +105,15 @@ let tests =
                   "figures"
 
               Expect.isTrue (isAbout 1.0 figures.SpectralGap) "three benign nodes, all connected"
+
+          testCase "Byzantine nodes that take no part have no degrees"
+          <| fun () ->
+              let edges = [ 0, 1; 1, 2; 2, 0; 3, 0; 3, 1 ]
+              let network = Network.withoutByzantine (Network.ofEdges [| false; false; false; true |] edges)
+              let figures = GraphFigures.ofParticipants (Network.benign network) network
+              Expect.equal (figures.Benign, figures.Byzantine, figures.Edges) (3, 0, 3L) "who takes part"
+              Expect.equal figures.BenignDegrees { Least = 2; Mean = 2.0; Most = 2 } "of the benign nodes"
+              Expect.isNone figures.ByzantineDegrees "of nobody"
 
           testCase "a benign subgraph in parts has no τ and no gap"
           <| fun () ->

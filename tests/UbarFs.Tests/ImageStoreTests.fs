@@ -106,7 +106,7 @@ let private sources =
           for name, files, expected in
               [ "an image of another size",
                 ("train/bee/x.png", png { shape with Height = 2 } (pixels { shape with Height = 2 } 1)) :: treeFiles,
-                "holds 'train/bee/x.png', which is 3×2×5; expected 3×4×5"
+                "holds 'train/bee/x.png', which is 2×5 pixels; expected 4×5"
                 "an image that is none", ("test/cat/0003.png", "x"B) :: List.tail treeFiles, "has 9 training"
                 "too few images", List.tail treeFiles, "has 9 training and 4 test images; expected 10 and 4"
                 "another class",
@@ -199,7 +199,12 @@ let private folders =
                   Expect.equal dataset.Value.Shape shape "shape"
                   Expect.equal dataset.Value.Classes 3 "classes"
                   Expect.equal (dataset.Value.TrainingSize, dataset.Value.TestSize) (10, 4) "sizes"
-                  Expect.equal (Chosen.canonical dataset) "{ folder: { path: photos/ } }" "what is written"
+
+                  Expect.equal
+                      (Chosen.canonical dataset)
+                      "{ folder: { path: photos/, channels: first, size: first } }"
+                      "what is written"
+
                   let places = onlyIn (Path.Combine(root, "data"))
                   let loaded = Store.load places dataset |> expectOk
                   expectSet loaded
@@ -225,6 +230,66 @@ let private folders =
           <| besidePhotos treeFiles ((scenario "photos").Replace("benign: 4", "benign: 11")) (fun _ loaded ->
               expectError "'folder' has only 10 training images" loaded)
 
+          testCase "images of other colours are brought to the form of the first, with one notice"
+          <| besidePhotos
+              ([ "train/bee/x.png", png { shape with Channels = 1 } (pixels { shape with Channels = 1 } 1)
+                 "train/bee/y.png", transparentPng shape (pixels shape 2) 100uy
+                 "test/bee/z.png", png { shape with Channels = 1 } (pixels { shape with Channels = 1 } 3) ]
+               @ treeFiles)
+              (scenario "photos")
+              (fun root loaded ->
+                  match loaded with
+                  | Error diagnostics -> failtest (diagnostics |> List.map Rendering.plain |> String.concat "")
+                  | Ok(scenario, _) ->
+                      let places = onlyIn (Path.Combine(root, "data"))
+                      let loaded = Store.load places scenario.Runs.Head.Dataset |> expectOk
+                      Expect.equal (loaded.Training.Count, loaded.Test.Count) (12, 5) "all of them"
+
+                      Expect.hasLength
+                          (loaded.Notices |> List.filter (fun notice -> notice.Contains "converted"))
+                          1
+                          "one notice"
+
+                      Expect.stringContains
+                          (String.concat "\n" loaded.Notices)
+                          "converted to 3×4×5 (channels×height×width): 2 grey ones to colour, 1 transparent ones"
+                          "what was done")
+
+          testCase "a form that the scenario gives holds for all images"
+          <| besidePhotos
+              treeFiles
+              ((scenario "photos, channels: 1, size: 6").Replace("kernel: 3", "kernel: 2"))
+              (fun root loaded ->
+                  match loaded with
+                  | Error diagnostics -> failtest (diagnostics |> List.map Rendering.plain |> String.concat "")
+                  | Ok(scenario, _) ->
+                      let dataset = scenario.Runs.Head.Dataset
+                      Expect.equal dataset.Value.Shape { Channels = 1; Height = 6; Width = 6 } "the shape"
+                      let loaded = Store.load (onlyIn (Path.Combine(root, "data"))) dataset |> expectOk
+                      Expect.equal loaded.Training.Pixels.Length (10 * 36) "the pixels"
+                      Expect.stringContains (String.concat "\n" loaded.Notices) "14 ones of another size" "the notice")
+
+          testCase "classes without test images and folders without images are warned of"
+          <| fun () ->
+              inFolder (fun root ->
+                  let photos = Path.Combine(root, "photos")
+                  saveAll photos (treeFiles |> List.filter (fun (path, _) -> not (path.StartsWith "test/cat")))
+                  Directory.CreateDirectory(Path.Combine(photos, "train", "dog")) |> ignore
+                  let file = Path.Combine(root, "photos.yaml")
+                  File.WriteAllText(file, scenario "photos")
+
+                  match Scenario.load file [] with
+                  | Error diagnostics -> failtest (diagnostics |> List.map Rendering.plain |> String.concat "")
+                  | Ok(_, warnings) ->
+                      let said = warnings |> List.map Rendering.plain |> String.concat ""
+
+                      Expect.stringContains
+                          said
+                          "photos.yaml:1:18: warning: the folder 'photos' has no test images of 'cat'"
+                          "test"
+
+                      Expect.stringContains said "has no images in 'train/dog'" "empty")
+
           testCase "an image that differs is an error that names it"
           <| besidePhotos
               (("train/bee/x.png", png { shape with Height = 2 } (pixels { shape with Height = 2 } 1)) :: treeFiles)
@@ -238,7 +303,7 @@ let private folders =
                       | Error problem ->
                           Expect.stringContains
                               (DataProblem.describe problem)
-                              "holds 'train/bee/x.png', which is 3×2×5; expected 3×4×5"
+                              "holds 'train/bee/x.png', which is 2×5 pixels; expected 4×5"
                               "the message") ]
 
 let private reuse =

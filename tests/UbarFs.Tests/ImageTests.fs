@@ -62,6 +62,39 @@ let private pictures =
                   | Ok _ -> failtest "accepted"
                   | Error reason -> Expect.stringContains reason expected "the reason"
 
+          property
+              "a grey picture becomes a coloured one with three equal channels, and grey again"
+              (Prop.forAll (Arb.fromGen shapes) (fun shape ->
+                  let grey, colour = { shape with Channels = 1 }, { shape with Channels = 3 }
+                  let values = pixels grey 1
+
+                  Picture.convert false colour (png grey values) =
+                      Ok(Array.concat [ values; values; values ], [ Picture.Conversion.GreyToColour ])
+                  && Picture.convert false grey (png colour (Array.concat [ values; values; values ])) =
+                      Ok(values, [ Picture.Conversion.ColourToGrey ])))
+
+          property
+              "transparency is left out, and the colours stay"
+              (Prop.forAll (Arb.fromGen shapes) (fun shape ->
+                  let colour = { shape with Channels = 3 }
+                  let values = pixels colour 2
+
+                  // Skia keeps no colour of what is wholly transparent.
+                  Picture.convert false colour (transparentPng colour values 128uy) |> Result.map snd =
+                      Ok [ Picture.Conversion.WithoutTransparency ]))
+
+          testCase "pictures are scaled only where that is wanted"
+          <| fun () ->
+              let even = { shape with Channels = 1 }
+              let values = Array.create even.Pixels 77uy
+              let wanted = { Channels = 3; Height = 8; Width = 8 }
+              Expect.isError (Picture.convert false wanted (png even values)) "not wanted"
+
+              Expect.equal
+                  (Picture.convert true wanted (png even values))
+                  (Ok(Array.create wanted.Pixels 77uy, [ Picture.Conversion.GreyToColour; Picture.Conversion.Scaled ]))
+                  "one brightness stays"
+
           property "damaged pictures never throw" (fun (NonNegativeInt place) (value: byte) (NonNegativeInt cut) ->
               let content = png shape (pixels shape 3)
               let damaged = replaced (place % content.Length) value content

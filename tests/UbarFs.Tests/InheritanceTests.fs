@@ -14,7 +14,7 @@ let private world files variables : World =
             | Some text -> Ok text
             | None -> Error(Diagnostic.fileError path "no such file")
       Variable = fun name -> Map.tryFind name variables
-      Survey = fun _ dataset -> Ok dataset
+      Survey = fun _ dataset -> Ok(dataset, [])
       Code = fun _ -> CodeAccess.none }
 
 let private parse files text = Scenario.parseIn (world (Map files) Map.empty) "scenarios/example.yaml" text []

@@ -54,7 +54,7 @@ let private plan topology =
               Arguments = arguments }
     }
 
-/// The text that the topology `file` reads: a ring with chords.
+/// The graph that the topology `file` reads: a ring with chords.
 let private fileOf nodes =
     Graph.ofEdges
         nodes
@@ -66,7 +66,6 @@ let private fileOf nodes =
                         struct (min node other, max node other)
             }
         ))
-    |> EdgeList.write
 
 let private draw bound (topology: Component<Topology>) (plan: Plan) =
     let byzantine = Network.byzantineCount plan.Benign plan.Byzantine
@@ -77,9 +76,10 @@ let private draw bound (topology: Component<Topology>) (plan: Plan) =
           Placement = plan.Placement
           Bound = bound plan }
 
-    match Topology.load (fun _ -> Ok(fileOf demand.Nodes)) (Component.choose plan.Arguments topology).Value with
-    | Ok loaded -> Topology.draw demand (Random.shared plan.Seed Purpose.Topology) loaded
-    | Error reasons -> failtestf "%A" reasons
+    match (Component.choose plan.Arguments topology).Value with
+    | Topology.File _ -> Topology.Listed(fileOf demand.Nodes)
+    | other -> other
+    |> Topology.draw demand (Random.shared plan.Seed Purpose.Topology)
 
 let private enforced topology plan = draw (fun plan -> Some plan.BenignRatio) topology plan
 let private free topology plan = draw (fun _ -> None) topology plan

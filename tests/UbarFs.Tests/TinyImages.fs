@@ -49,6 +49,21 @@ let encode format (shape: ImageShape) (pixels: byte[]) : byte[] =
 
 let png shape pixels = encode SKEncodedImageFormat.Png shape pixels
 
+/// A coloured picture whose pixels all have one opacity.
+let transparentPng (shape: ImageShape) (pixels: byte[]) (alpha: byte) : byte[] =
+    use bitmap =
+        new SKBitmap(SKImageInfo(shape.Width, shape.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul))
+
+    let plane = shape.Height * shape.Width
+
+    for row in 0 .. shape.Height - 1 do
+        for column in 0 .. shape.Width - 1 do
+            let at channel = pixels[channel * plane + row * shape.Width + column]
+            bitmap.SetPixel(column, row, SKColor(at 0, at 1, at 2, alpha))
+
+    use data = bitmap.Encode(SKEncodedImageFormat.Png, 100)
+    data.ToArray()
+
 let classes = [ "ant"; "bee"; "cat" ]
 
 /// Ten training images and four for testing, in files of records or in folders.

@@ -130,7 +130,7 @@ let private closestSetting =
         [ "krum"; "paper" ]
         "krum"
         "how many closest others a score sums over: |N|−n̂−2 (Krum's definition) or |N|−n̂+2 (as the UBAR paper prints \
-         it), as far as there are so many, at least 1"
+         it), or all others if there are fewer; at least 1"
 
 let private rule stage rho rhoCentral alpha closest keep =
     let closest = if closest = "paper" then Closest.Paper else Closest.Krum

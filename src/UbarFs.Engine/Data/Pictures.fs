@@ -1,6 +1,7 @@
 namespace UbarFs.Engine.Data
 
 open System
+open System.Collections.Concurrent
 open System.IO
 open System.Security.Cryptography
 open System.Text
@@ -147,22 +148,25 @@ module Pictures =
             | :? UnauthorizedAccessException as problem ->
                 [ $"the decoded images could not be kept in {path}, and will be decoded again: {problem.Message}" ]
 
-    /// The images of the file that keeps them, if it belongs to the fingerprint; and what is wrong with it otherwise.
-    let private kept (file: string option) fingerprint =
+    /// The images of the file that keeps them, if it belongs to the fingerprint and has them in the shape; and what is
+    /// wrong with it otherwise.
+    let private kept (file: string option) shape fingerprint =
         match file |> Option.filter File.Exists with
         | None -> Error []
         | Some path ->
             match Decoded.fingerprint path with
             | Ok found when found <> fingerprint -> Error [ $"{path} is out of date: its images have changed" ]
             | _ ->
-                Decoded.read path
-                |> Result.mapError (fun reason -> [ $"{path} is damaged and is made again: {reason}" ])
+                match Decoded.read path with
+                | Ok(images, _) when images.Shape <> shape -> Error [ $"{path} has the images in another form" ]
+                | Ok kept -> Ok kept
+                | Error reason -> Error [ $"{path} is damaged and is made again: {reason}" ]
 
-    let private keptOrDecoded file (source: PictureSource) found decode =
+    let private keptOrDecoded file (source: PictureSource) (shape: ImageShape) found decode =
         result {
             let! print = fingerprint found |> Result.mapError (fun reason -> path source, reason)
 
-            match kept file print with
+            match kept file shape print with
             | Ok(images, checksum) -> return { Images = images; Checksum = checksum; Notices = [] }
             | Error notices ->
                 let! images = decode found
@@ -178,10 +182,42 @@ module Pictures =
     let load (dataset: Dataset) (records: RecordFiles) file source : Result<Loaded, string * string> =
         files records source
         |> Result.mapError (fun reason -> path source, reason)
-        |> Result.bind (fun found -> keptOrDecoded (Some file) source found (decode dataset records source))
+        |> Result.bind (fun found ->
+            keptOrDecoded (Some file) source dataset.Shape found (decode dataset records source))
+
+    let private conversionText conversion =
+        match conversion with
+        | Picture.Conversion.GreyToColour -> "grey ones to colour"
+        | Picture.Conversion.ColourToGrey -> "coloured ones to grey"
+        | Picture.Conversion.WithoutTransparency -> "transparent ones (transparency is left out)"
+        | Picture.Conversion.Scaled -> "ones of another size"
+
+    /// One sentence on what was done to the images.
+    let private conversionNotice (dataset: Dataset) folder (done': ConcurrentDictionary<Picture.Conversion, int>) =
+        if done'.IsEmpty then
+            []
+        else
+            let each =
+                done'
+                |> Seq.sortBy _.Key
+                |> Seq.map (fun pair -> $"{pair.Value} {conversionText pair.Key}")
+                |> String.concat ", "
+
+            [ $"images in {folder} were converted to {dataset.Shape} (channels×height×width): {each}" ]
 
     /// A folder of images that `ImageFolder.survey` looked at; `file`, if any, is where its decoded images are kept.
-    let loadFolder (dataset: Dataset) folder classNames file : Result<Loaded, string * string> =
+    let loadFolder (dataset: Dataset) folder classNames isSized file : Result<Loaded, string * string> =
+        let conversions = ConcurrentDictionary<Picture.Conversion, int>()
+
+        let pixels path =
+            read (Path.Combine(folder, path))
+            |> Result.bind (Picture.convert isSized dataset.Shape)
+            |> Result.map (fun (pixels, converted) ->
+                for conversion in converted do
+                    conversions.AddOrUpdate(conversion, 1, (fun _ count -> count + 1)) |> ignore
+
+                pixels)
+
         let decode found =
             result {
                 let! tree = ImageTree.arrange (Seq.map fst found)
@@ -189,14 +225,16 @@ module Pictures =
                 if tree.Classes <> classNames then
                     return! Error "has changed: its classes are others than before"
 
-                return!
-                    Gathered.ofTree CancellationToken.None dataset.Shape classNames (pixels dataset.Shape folder) tree
+                return! Gathered.ofTree CancellationToken.None dataset.Shape classNames pixels tree
             }
             |> Result.mapError (fun reason -> folder, reason)
 
         UbarFs.Scenario.ImageFolder.files folder
         |> Result.mapError (fun reason -> folder, reason)
-        |> Result.bind (fun found -> keptOrDecoded file (PictureSource.Tree folder) found decode)
+        |> Result.bind (fun found -> keptOrDecoded file (PictureSource.Tree folder) dataset.Shape found decode)
+        |> Result.map (fun loaded ->
+            { loaded with
+                Notices = conversionNotice dataset folder conversions @ loaded.Notices })
 
     /// Mean and deviation of each channel, with pixels scaled to [0, 1]. A channel that is the same everywhere has
     /// deviation 1.

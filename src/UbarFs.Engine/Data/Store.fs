@@ -260,10 +260,10 @@ module Store =
         |> List.collect (fun place -> Places.folders dataset.Name place |> List.map (fun folder -> place, folder))
         |> first []
 
-    let private fromImages (places: Place list) (dataset: Chosen<Dataset>) folder classNames =
+    let private fromImages (places: Place list) (dataset: Chosen<Dataset>) folder classNames isSized =
         let unusable (path, reason) = DataProblem.Unusable(folder, path, reason)
 
-        Pictures.loadFolder dataset.Value folder classNames (Places.decodedElsewhere folder places)
+        Pictures.loadFolder dataset.Value folder classNames isSized (Places.decodedElsewhere folder places)
         |> Result.mapError unusable
         |> Result.bind (fun pictures ->
             if matches dataset.Value pictures.Images then
@@ -285,8 +285,8 @@ module Store =
         | Storage.Embedded -> embedded dataset
         | Storage.Idx _ -> locate known places dataset |> Result.bind (fromFolder known dataset)
         | Storage.Records records -> fromRecords places dataset records
-        | Storage.Images(folder, classNames) -> fromImages places dataset folder classNames
-        | Storage.Unread path -> Error(DataProblem.Unusable(path, path, "has not been looked at"))
+        | Storage.Images(folder, classNames, isSized) -> fromImages places dataset folder classNames isSized
+        | Storage.Unread(path, _) -> Error(DataProblem.Unusable(path, path, "has not been looked at"))
 
     /// `loadAmong` the datasets of the catalogue.
     let load (places: Place list) (dataset: Chosen<Dataset>) : Result<LoadedDataset, DataProblem> =

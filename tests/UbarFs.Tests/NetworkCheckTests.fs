@@ -1,0 +1,110 @@
+/// What only drawn networks tell of a scenario: Byzantine nodes that nobody hears, topologies that come to the same.
+module UbarFs.Tests.NetworkCheckTests
+
+open Expecto
+open FsCheck.FSharp
+open UbarFs.Core
+open UbarFs.Engine
+open UbarFs.Scenario
+open UbarFs.Cli
+open UbarFs.Testing.Generators
+
+let private scenario network rest =
+    let text =
+        $"data: {{ dataset: digits }}\nmodel: softmax\nnetwork: {network}\ntraining: {{ epochs: 1 }}\nattack: bit-flip\n{rest}"
+
+    match Scenario.parse "networks.yaml" text [] with
+    | Ok(scenario, _) -> scenario
+    | Error errors -> failtest (errors |> List.map Rendering.plain |> String.concat "")
+
+/// The seeds whose network has a Byzantine node without an edge, drawn here anew.
+let private isolating (scenario: Scenario) =
+    scenario.Runs
+    |> List.filter (fun run ->
+        match Experiment.drawNetwork run with
+        | Ok network ->
+            Seq.exists2
+                (fun isByzantine (neighbours: int[]) -> isByzantine && neighbours.Length = 0)
+                network.Byzantine
+                network.Neighbours
+        | Error _ -> false)
+    |> List.map _.Seed
+
+let private said scenario = NetworkChecks.warnings scenario |> List.map Rendering.plain
+
+[<Tests>]
+let tests =
+    testList
+        "network checks"
+        [ testProperty "isolated liars are warned of exactly when there are some, with their seeds"
+          <| forAll
+              (gen {
+                  let! benign = Gen.choose (2, 12)
+                  let! ratio = Gen.elements [ "10%"; "25%"; "40%" ]
+                  let! topology = Gen.elements [ "random"; "{ random: 0.8 }"; "complete" ]
+                  let! seed = Gen.choose (1, 1000)
+                  return benign, ratio, topology, seed
+              })
+              (fun (benign, ratio, topology, seed) ->
+                  let scenario =
+                      scenario
+                          $"{{ benign: {benign}, byzantine: {ratio}, topology: {topology} }}"
+                          $"seed: {seed}\nrepeat: 4\n"
+
+                  match isolating scenario, said scenario with
+                  | [], [] -> true
+                  | seeds, [ warning ] ->
+                      let listed = seeds |> List.map string |> String.concat ", "
+
+                      seeds <> []
+                      && warning.Contains $"{seeds.Length} of 4 networks drawn"
+                      && warning.Contains $" {listed})"
+                      && warning.StartsWith "networks.yaml:3:"
+                  | _ -> false)
+
+          testCase "with six benign nodes and 25 %, enforcing ρ takes all edges of a liar"
+          <| fun () ->
+              let scenario = scenario "{ benign: 6, byzantine: 25% }" "seed: 1\nrepeat: 10\n"
+              let warnings = NetworkChecks.warnings scenario
+              Expect.hasLength warnings 1 "one warning"
+
+              match warnings.Head.Place with
+              | Place.Text span -> Expect.equal (span.Line, span.Column) (3, 34) "at the ratio"
+              | Place.File _ -> failtest "no place"
+
+          testCase "a large sweep has few warnings"
+          <| fun () ->
+              let ratios = [ 20..59 ] |> List.map (fun percent -> $"{percent}%%") |> String.concat ", "
+
+              let scenario =
+                  scenario
+                      "{ benign: 5, topology: { random: 0.5 } }"
+                      $"sweep: {{ network.byzantine: [{ratios}], rule: [average, ubar] }}\nrepeat: 5\n"
+
+              Expect.isLessThanOrEqual (NetworkChecks.warnings scenario).Length 10 "warnings"
+
+          testCase "topologies that come to the same network are told, with both places"
+          <| fun () ->
+              let scenario =
+                  scenario
+                      "{ benign: 6, byzantine: 25%, enforce-benign-ratio: false }"
+                      "sweep: { network.topology: [{ random: 1 }, { random: 0.9999999 }, { random: 0.5 }] }\n"
+
+              match NetworkChecks.warnings scenario with
+              | [ warning ] ->
+                  Expect.stringContains warning.Message "gives the same network as" "the message"
+                  Expect.hasLength warning.Notes 1 "the other place"
+              | others -> failtestf "%d warnings" others.Length
+
+          testCase "nobody minds liars that do not attack"
+          <| fun () ->
+              let scenario = scenario "{ benign: 6, byzantine: 25% }" "repeat: 10\n"
+
+              let none = Catalogue.attacks |> List.find (fun attack -> attack.Name = "none")
+              let behaving = [ Component.choose Map.empty none ]
+
+              let harmless =
+                  { scenario with
+                      Runs = scenario.Runs |> List.map (fun run -> { run with Attacks = behaving }) }
+
+              Expect.isEmpty (NetworkChecks.warnings harmless) "no warnings" ]
