@@ -15,6 +15,9 @@ type Point =
         Mean: float
         Best: float
         Loss: float option
+        /// None in stores of older versions.
+        TestLoss: float option
+        ConsensusError: float option
         /// Seconds since the evaluation before.
         Times: PhaseTimes
         /// What a node received in an iteration on average, for a rule that selects.
@@ -84,6 +87,8 @@ module Study =
           Mean = value "mean_accuracy"
           Best = value "best_accuracy"
           Loss = optional "loss"
+          TestLoss = optional "test_loss"
+          ConsensusError = optional "consensus_error"
           Times =
             { Training = value "training_seconds"
               Attack = value "attack_seconds"
