@@ -152,6 +152,11 @@ type ReportArguments =
     | [<Unique>] Tensorboard
     | [<Unique>] Json
     | [<Unique>] Quiet
+    // What --figures writes.
+    | [<Unique>] Metric of metrics: string
+    | Where of setting: string
+    | [<Unique>] Rules of rules: string
+    | [<Unique>] Width of width: string
 
     interface IArgParserTemplate with
         member argument.Usage =
@@ -165,6 +170,14 @@ type ReportArguments =
             | Tensorboard -> "write event files for TensorBoard into each folder's 'tensorboard'"
             | Json -> "print the results as JSON"
             | Quiet -> "print no tables"
+            | Metric _ ->
+                "what figures show, separated by commas: worst, mean or best (accuracy), consensus-error, test-loss, \
+                 training-loss (default: worst)"
+            | Where _ ->
+                "figures of runs with these values only, such as network.byzantine=10%,30%: panels come in this order"
+            | Rules _ -> "figures of these rules only, separated by commas, in this order"
+            | Width _ ->
+                "how wide figures are: single or double (column of a paper), or millimetres; text keeps its size"
 
 type DoctorArguments =
     | [<Unique>] Data of dir: string

@@ -8,8 +8,6 @@ open FsToolkit.ErrorHandling
 open UbarFs.Report
 open UbarFs.Cli.Arguments
 
-let private formats = [ "svg"; "pdf"; "png" ]
-
 let private loaded (folder: string) : Result<Study list, string> =
     if not (Directory.Exists folder) then
         Error $"there is no folder '{folder}'"
@@ -24,35 +22,29 @@ let private loaded (folder: string) : Result<Study list, string> =
                       is complete"
             | studies -> Ok studies
 
-let private format (arguments: ParseResults<ReportArguments>) : Result<string, string> =
-    match arguments.GetResult(Format, "svg"), arguments.Contains Figures with
-    | format, _ when not (List.contains format formats) ->
-        Error $"unknown format '{format}': expected svg, pdf or png{Exit.nearest formats format}"
-    | _, false when arguments.Contains Format -> Error "--format is of figures: say where they go with --figures DIR"
-    | format, _ -> Ok format
+// The program's own font has no letters of many scripts; a reader of SVG has fonts.
+let private warnOfLetters format (files: (string * Exported) list) =
+    let unreadable =
+        [ for exported in files |> List.map snd |> List.distinctBy (fun (exported: Exported) -> exported.Name) do
+              yield! exported.Drawing |> Option.map Painter.unreadable |> Option.defaultValue [] ]
 
-/// Nothing is written where the browser that it takes is not there.
-let private browser format : Result<string option, string> =
-    match format, Chromium.find () with
-    | "svg", _ -> Ok None
-    | _, Some browser -> Ok(Some browser)
-    | _, None -> Error Chromium.missing
+    match format, List.distinct unreadable with
+    | FigureFormat.Svg, _
+    | _, [] -> ()
+    | _, texts ->
+        let first = List.head texts
 
-let private writeFigures folder format browser (study: Study) : Result<string list, string> =
-    let files = Export.write folder study
+        Exit.complain
+            $"'{first}' has letters that PDF and PNG cannot show: --format svg leaves them to the reader's fonts"
 
-    match browser with
-    | None -> Ok(List.map fst files)
-    | Some browser ->
-        files
-        |> List.traverseResultM (fun (file, exported) ->
-            match exported.Drawing with
-            | Some drawing when Path.GetExtension file = ".svg" ->
-                Chromium.convert browser format drawing file
-                |> Result.map (fun _ ->
-                    File.Delete file
-                    Path.ChangeExtension(file, format))
-            | _ -> Ok file)
+let private writeFigures figures (study: Study) : Result<string list, string> =
+    match figures with
+    | None -> Ok []
+    | Some(folder, format, request) ->
+        Export.write folder format request study
+        |> Result.map (fun files ->
+            warnOfLetters format files
+            List.map fst files)
 
 /// What there is a page on, and where it goes: each store's own, or one on all of them.
 let private pages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged : (Study * string) list =
@@ -78,16 +70,12 @@ let private compared (arguments: ParseResults<ReportArguments>) (studies: Study 
             let all = several |> List.map (sprintf "'%s'") |> String.concat ", "
             Error $"--baseline: several rules are '{rule}': {all}. Write the label of one of them."
 
-let private write (arguments: ParseResults<ReportArguments>) format browser studies : Result<unit, string> =
+let private write (arguments: ParseResults<ReportArguments>) figures studies : Result<unit, string> =
     result {
         let merged = Study.merge studies
         let pages = pages arguments studies merged
+        let! figures = writeFigures figures merged
         pages |> List.iter (fun (study, file) -> Studies.writePage file study)
-
-        let! figures =
-            match arguments.TryGetResult Figures with
-            | Some folder -> writeFigures folder format browser merged
-            | None -> Ok []
 
         if arguments.Contains ReportArguments.Tensorboard then
             List.iter Studies.writeTensorBoard studies
@@ -102,22 +90,19 @@ let private write (arguments: ParseResults<ReportArguments>) format browser stud
 let run (arguments: ParseResults<ReportArguments>) : int =
     let prepared =
         result {
-            let! format = format arguments
-            let! browser = browser format
+            let! figures = FigureArguments.parse arguments
             let! studies = arguments.GetResult Stores |> List.traverseResultM loaded
             let! studies = compared arguments (List.concat studies)
-            return format, browser, studies
+            return figures, studies
         }
 
     match prepared with
     | Error reason -> Exit.refuse reason
-    | Ok(format, browser, studies) ->
+    | Ok(figures, studies) ->
         try
-            match write arguments format browser studies with
+            match write arguments figures studies with
             | Ok() -> Exit.done'
-            | Error reason ->
-                Exit.complain reason
-                Exit.runFailed
+            | Error reason -> Exit.refuse reason
         with
         | :? IOException
         | :? UnauthorizedAccessException as error -> Exit.refuse $"the report cannot be written: {error.Message}"

@@ -3,6 +3,7 @@ namespace UbarFs.Report
 /// Small multiples: panels that share their axes, row by row.
 type Multiples =
     {
+        /// How many panels belong into a row, where there is room for them.
         Columns: int
         Panels: Panel list
         /// What the horizontal axis is.
@@ -10,7 +11,7 @@ type Multiples =
         Up: string
     }
 
-/// Worst accuracy against time: one panel for each setting, one line for each rule.
+/// A metric against time: one panel for each setting, one line for each rule.
 [<RequireQualifiedAccess>]
 module Curves =
 
@@ -39,106 +40,159 @@ module Curves =
         else
             3
 
-    /// Epochs, or iterations where nobody gets through one.
-    let axis (groups: Group list) =
-        let furthest choose = groups |> List.collect _.Curve |> List.map choose |> List.fold max 0.0
-
-        let epochs = furthest _.Epoch
+    /// Epochs, or iterations where nobody gets through one: the name, the furthest value, and each reading's.
+    let axis (groups: Group list) : string * float * (Reading -> float) =
+        let points = groups |> List.collect _.Runs |> List.collect _.Points
+        let epochs = points |> List.map _.Epoch |> List.fold max 0.0
 
         if epochs >= 1.0 then
-            "epoch", epochs, (fun (point: CurvePoint) -> point.Epoch)
+            "epoch", epochs, _.Epoch
         else
-            "iteration", max 1.0 (furthest (fun point -> float point.Iteration)), (fun point -> float point.Iteration)
+            let iterations = points |> List.map (fun point -> float point.Iteration) |> List.fold max 1.0
+            "iteration", iterations, (fun reading -> float reading.Iteration)
 
-    let private percent value = $"%.0f{100.0 * value} %%"
+    let private hasFailed (group: Group) =
+        group.Complete = 0
+        && group.Runs |> List.exists (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Failed)
 
-    /// A group's line, thinned to what a small panel can show.
-    let private line across (strokes: Map<string, Stroke>) index (group: Group) : Line =
-        let points = Panel.thinned 120 group.Curve
-        let stroke = strokes[group.Rule]
+    let private line metric most across index (stroke: Stroke) (group: Group) : Line =
+        let readings = Metric.curve metric group |> Panel.thinned most
+        let runs = group.Runs.Length
 
         { Rule = Some index
+          Label = group.Rule
           Class = $"c{stroke.Colour}"
           Dash = stroke.Dash
-          Points = points |> List.map (fun point -> across point, point.Mean)
+          Marker = Some stroke.Marker
+          MarksAll = false
+          Points = readings |> List.map (fun reading -> across reading, reading.Mean)
           Band =
-            if group.Runs.Length > 1 then
-                points |> List.map (fun point -> across point, point.Lowest, point.Highest)
+            if runs > 1 then
+                readings |> List.map (fun reading -> across reading, reading.Lowest, reading.Highest)
+            else
+                []
+          Fails = hasFailed group
+          Seeds =
+            if readings |> List.exists (fun reading -> reading.Seeds < runs) then
+                readings |> List.map (fun (reading: Reading) -> reading.Seeds)
             else
                 [] }
 
-    let private baseline across (groups: Group list) (shown: Group list) : Line list =
-        match Baseline.among groups shown.Head with
-        | Ok reference when not (List.contains reference shown) ->
-            [ { Rule = None
-                Class = "baseline"
-                Dash = "5 4"
-                Points = Panel.thinned 120 reference.Curve |> List.map (fun point -> across point, point.Mean)
-                Band = [] } ]
+    /// A line for what the others are compared with.
+    let baselineOf (points: (float * float) list) : Line =
+        { Rule = None
+          Label = "baseline without attack"
+          Class = "baseline"
+          Dash = "5 4"
+          Marker = None
+          MarksAll = false
+          Points = points
+          Band = []
+          Fails = false
+          Seeds = [] }
+
+    /// The baseline that a group is compared with, if it has one.
+    let baselineFor (groups: Group list) : Group -> Group option =
+        let find = Baseline.among groups
+        fun group -> find group |> Result.toOption
+
+    let private baseline metric most across (groups: Group list) (shown: Group list) : Line list =
+        match baselineFor groups shown.Head with
+        | Some baseline when not (List.contains baseline shown) ->
+            [ Metric.curve metric baseline
+              |> Panel.thinned most
+              |> List.map (fun reading -> across reading, reading.Mean)
+              |> baselineOf ]
         | _ -> []
 
-    /// The groups of each setting, without settings that hold nothing but what others are compared with and show.
-    let private settings (groups: Group list) =
-        let baselineOf = Baseline.among groups
+    /// Without the groups whose setting holds nothing but what others are compared with and show. A setting is what
+    /// `alike` makes of a group.
+    let worthShowing (alike: Group -> 'setting) (groups: Group list) (shown: Group list) : Group list =
+        let find = baselineFor groups
 
         let references =
-            groups
-            |> List.choose (fun group ->
-                match baselineOf group with
-                | Ok baseline when baseline <> group -> Some baseline
-                | _ -> None)
+            shown
+            |> List.choose (fun group -> find group |> Option.filter (fun baseline -> baseline <> group))
 
-        let all = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map snd
-        let own = all |> List.filter (List.exists (fun group -> not (List.contains group references)))
-        if own.IsEmpty then all else own
+        let own =
+            shown
+            |> List.groupBy alike
+            |> List.filter (snd >> List.exists (fun group -> not (List.contains group references)))
+            |> List.collect snd
 
-    /// The panels of a study, in the order of its runs.
-    let multiples (groups: Group list) : Multiples =
+        if own.IsEmpty then shown else own
+
+    let private setting (group: Group) = group.Settings, group.Attack
+
+    /// All values that lines show, bands included.
+    let values (lines: Line list) =
+        [ for line in lines do
+              yield! List.map snd line.Points
+
+              for _, low, high in line.Band do
+                  low
+                  high ]
+
+    /// The panels of some of a study's groups, in their order: a metric against time, with so many points to a line at
+    /// most. What they are compared with and how rules look is of all its groups.
+    let ofMetric (metric: Metric) most (groups: Group list) (shown: Group list) : Multiples =
         let rules = rules groups
         let strokes = Palette.strokes rules
-        let settings = settings groups
-        let paths = Summary.paths groups
+        let settings = worthShowing setting groups shown
+        let paths = Summary.paths shown
         let name, furthest, across = axis groups
 
-        let panel (shown: Group list) : Panel =
-            { Title = Summary.title paths shown.Head
-              Lines =
-                baseline across groups shown
-                @ (shown
-                   |> List.map (fun group -> line across strokes (rules |> List.findIndex ((=) group.Rule)) group))
-              Across = furthest
-              Up = 1.0
-              Unit = percent
-              Level = Some shown.Head.Chance }
+        let drawn (alike: Group list) =
+            alike.Head,
+            baseline metric most across groups alike
+            @ [ for group in alike ->
+                    line metric most across (List.findIndex ((=) group.Rule) rules) strokes[group.Rule] group ]
 
-        { Columns = columns paths (List.concat settings)
-          Panels = List.map panel settings
+        let panels = settings |> List.groupBy setting |> List.map (snd >> drawn)
+        let up = panels |> List.collect snd |> values |> Metric.axis metric
+
+        { Columns = columns paths settings
+          Panels =
+            [ for group, lines in panels ->
+                  { Title = Summary.title paths group
+                    Lines = lines
+                    X = Axis.upTo Axis.plain furthest
+                    Y = up
+                    Level = if metric.IsAccuracy then Some group.Chance else None } ]
           Across = name
-          Up = "worst accuracy" }
+          Up = metric.Title }
+
+    /// Enough for a small panel.
+    let mostPoints = 120
+
+    /// The worst accuracy of all groups.
+    let multiples (groups: Group list) : Multiples = ofMetric Metric.worst mostPoints groups groups
 
     /// The points of the panels as a table: one row for each setting, rule and evaluation.
-    let table (groups: Group list) : string list * string list list =
+    let table (metric: Metric) (groups: Group list) : string list * string list list =
         let paths = Summary.paths groups
 
-        let row (group: Group) (point: CurvePoint) =
+        let row (group: Group) (reading: Reading) =
             let settings =
                 paths
                 |> List.map (fun path -> Map.ofList group.Settings |> Map.tryFind path |> Option.defaultValue "")
 
             settings
             @ [ group.Rule
-                UbarFs.Engine.Csv.number point.Epoch
-                string point.Iteration
-                UbarFs.Engine.Csv.number point.Mean
-                UbarFs.Engine.Csv.number point.Lowest
-                UbarFs.Engine.Csv.number point.Highest ]
+                UbarFs.Engine.Csv.number reading.Epoch
+                string reading.Iteration
+                UbarFs.Engine.Csv.number reading.Mean
+                UbarFs.Engine.Csv.number reading.Lowest
+                UbarFs.Engine.Csv.number reading.Highest
+                string reading.Seeds ]
 
         paths
         @ [ "rule"
             "epoch"
             "iteration"
-            "worst_accuracy"
+            metric.Column
             "lowest_seed"
-            "highest_seed" ],
+            "highest_seed"
+            "seeds" ],
         [ for group in groups do
-              for point in group.Curve -> row group point ]
+              for reading in Metric.curve metric group -> row group reading ]

@@ -1,112 +1,145 @@
 namespace UbarFs.Report
 
-/// A drawing of some size.
-type Drawing = { Width: float; Height: float; Content: Markup list }
-
-/// What a legend says of one kind of line.
-type Key = { Label: string; Class: string; Dash: string; Rule: int option }
-
-/// Figures as SVG files: for papers, and on their own.
+/// Figures as SVG: for papers, and on their own. A unit is a 96th of an inch; text has the same size in all of them,
+/// however wide they are and however many panels they have.
 [<RequireQualifiedAccess>]
 module Figure =
 
     let private at name value = name, Markup.number value
 
-    let private moved x y content =
+    /// A group of elements somewhere else.
+    let moved x y content =
         Markup.element "g" [ "transform", $"translate({Markup.number x} {Markup.number y})" ] content
 
     let label cls anchor x y text =
         Markup.element "text" [ "class", cls; "text-anchor", anchor; at "x" x; at "y" y ] [ Markup.text text ]
 
-    /// The keys of a study's curves: its rules, and the baseline if some panel has one.
-    let keys (groups: Group list) (multiples: Multiples) : Key list =
-        let rules = Curves.rules groups
-        let strokes = Palette.strokes rules
+    let private failureKey: Key =
+        { Label = "the run failed"
+          Class = "failure"
+          Dash = ""
+          Marker = None
+          Rule = None }
 
-        let baseline =
-            multiples.Panels
-            |> List.exists (fun panel -> panel.Lines |> List.exists (fun line -> line.Class = "baseline"))
+    /// The keys of panels' lines, each once, in the order of the study's rules: what they are compared with comes last.
+    let keys (multiples: Multiples) : Key list =
+        let lines = multiples.Panels |> List.collect _.Lines
 
-        [ for index, rule in List.indexed rules do
-              { Label = rule
-                Class = $"c{strokes[rule].Colour}"
-                Dash = strokes[rule].Dash
-                Rule = Some index }
+        let kinds =
+            [ for line in lines ->
+                  { Label = line.Label
+                    Class = line.Class
+                    Dash = line.Dash
+                    Marker = line.Marker
+                    Rule = line.Rule } ]
+            |> List.distinct
 
-          if baseline then
-              { Label = "baseline without attack"
-                Class = "baseline"
-                Dash = "5 4"
-                Rule = None } ]
+        let rules, others = kinds |> List.partition _.Rule.IsSome
+        let stages, baselines = others |> List.partition (fun key -> key.Class <> "baseline")
 
-    /// The keys of the stages of a rule.
-    let stageKeys (withReceived: bool) (stages: string[]) : Key list =
-        [ if withReceived then
-              { Label = "received"; Class = "received"; Dash = "4 3"; Rule = None }
+        List.sortBy _.Rule rules
+        @ stages
+        @ baselines
+        @ (if List.exists _.Fails lines then [ failureKey ] else [])
 
-          for index, stage in Array.indexed stages do
-              { Label = stage; Class = InnerLife.stageClass index; Dash = ""; Rule = None } ]
+    /// How wide a key's sample is.
+    let sampleWidth = 30.0
 
-    /// A short piece of a key's line.
-    let sample (key: Key) =
-        Markup.element
-            "path"
-            ([ "class", $"line {key.Class}"; "d", "M1 6L23 6" ]
-             @ (if key.Dash = "" then
-                    []
-                else
-                    [ "stroke-dasharray", key.Dash ]))
-            []
+    /// A short piece of a key's line with its marker, 12 units high.
+    let sample (key: Key) : Markup list =
+        if key.Class.StartsWith "failure" then
+            [ Markers.failure key.Class [] (sampleWidth / 2.0, 6.0) ]
+        else
+            [ Markup.element
+                  "path"
+                  ([ "class", $"line {key.Class}"
+                     "d", $"M1 6L{Markup.number (sampleWidth - 1.0)} 6" ]
+                   @ (if key.Dash = "" then
+                          []
+                      else
+                          [ "stroke-dasharray", key.Dash ]))
+                  []
+              for marker in Option.toList key.Marker do
+                  Markers.draw key.Class [] (sampleWidth / 2.0, 6.0) marker ]
 
-    // Letters differ in width; so much is enough for most.
-    let private advance (text: string) = 6.4 * float text.Length + 46.0
+    let private rowHeight = 18.0
+
+    /// Things of some widths side by side, in as many rows as it takes, and the height of all rows.
+    let flow width (things: (float * Markup list) list) : Markup list * float =
+        let place (x, y, placed) (advance, content) =
+            if x > 0.0 && x + advance > width then
+                advance, y + rowHeight, moved 0.0 (y + rowHeight) content :: placed
+            else
+                x + advance, y, moved x y content :: placed
+
+        let _, bottom, placed = List.fold place (0.0, 0.0, []) things
+        List.rev placed, bottom + rowHeight
+
+    /// A sample of something with its name, as wide as it takes, at most a width.
+    let named width (sample: Markup list) sampleWidth (name: string) : float * Markup list =
+        let name = Lettering.fitted "key" (width - sampleWidth - 6.0) name
+
+        sampleWidth + 20.0 + Lettering.width "key" name, sample @ [ label "key" "start" (sampleWidth + 6.0) 10.0 name ]
 
     /// The legend's rows within a width, and their height.
-    let legend width (keys: Key list) =
-        let place (x, y, placed) key =
-            if x > 0.0 && x + advance key.Label > width then
-                advance key.Label, y + 18.0, (0.0, y + 18.0, key) :: placed
-            else
-                x + advance key.Label, y, (x, y, key) :: placed
+    let legend width (keys: Key list) : Markup list * float =
+        keys |> List.map (fun key -> named width (sample key) sampleWidth key.Label) |> flow width
 
-        let _, bottom, placed = List.fold place (0.0, 0.0, []) keys
+    // Room for the name of the vertical axis.
+    let private margin = 18.0
 
-        [ for x, y, key in List.rev placed ->
-              moved (x + 6.0) (y + 4.0) [ sample key; label "key" "start" 29.0 10.0 key.Label ] ],
-        bottom + 24.0
+    let private narrowest, usual = 190.0, 264.0
 
-    /// Panels side by side under a legend, with the names of the axes.
-    let ofMultiples (keys: Key list) (multiples: Multiples) : Drawing =
-        let rows = (multiples.Panels.Length + multiples.Columns - 1) / multiples.Columns
-        let width = float multiples.Columns * Panel.width + 16.0
-        let legend, top = legend width keys
+    // The columns and the width of a panel.
+    let private arranged width (multiples: Multiples) =
+        let wanted = multiples.Columns |> min multiples.Panels.Length |> max 1
+
+        match width with
+        | None -> min wanted 4, usual
+        | Some width ->
+            let columns = int ((width - margin) / narrowest) |> min wanted |> max 1
+            columns, (width - margin) / float columns
+
+    /// Panels in rows under a legend, with the names of the axes: as wide as they usually are, or of a given width, which
+    /// decides how many there are to a row.
+    let ofMultiples (width: float option) (keys: Key list) (multiples: Multiples) : Drawing =
+        let columns, panelWidth = arranged width multiples
+        let panelHeight = 0.72 * panelWidth |> min 240.0 |> max 160.0
+        let frame = Panel.frame panelWidth panelHeight multiples.Panels
+        let frame = { frame with Height = panelHeight + 14.0 * float (frame.TitleLines - 1) }
+        let rows = (multiples.Panels.Length + columns - 1) / columns
+        let whole = margin + float columns * frame.Width
+        let legend, legendHeight = legend (whole - margin - 8.0) keys
+        let top = legendHeight + 8.0
 
         let panels =
             multiples.Panels
             |> List.mapi (fun index panel ->
-                let column, row = index % multiples.Columns, index / multiples.Columns
+                let column, row = index % columns, index / columns
 
-                Panel.draw panel |> moved (16.0 + float column * Panel.width) (top + float row * Panel.height))
+                Panel.draw frame panel
+                |> moved (margin + float column * frame.Width) (top + float row * frame.Height))
 
-        let middle = top + float rows * Panel.height / 2.0
+        let plots = float rows * frame.Height
 
         let up =
             Markup.element
                 "text"
                 [ "class", "axis"
                   "text-anchor", "middle"
-                  "transform", $"translate(11 {Markup.number middle}) rotate(-90)" ]
-                [ Markup.text multiples.Up ]
+                  "transform", $"translate(13 {Markup.number (top + plots / 2.0)}) rotate(-90)" ]
+                [ Markup.text (Lettering.fitted "axis" plots multiples.Up) ]
 
-        let height = top + float rows * Panel.height + 16.0
-
-        { Width = width
-          Height = height
+        { Width = whole
+          Height = top + plots + 18.0
           Content =
-            legend
+            [ moved margin 4.0 legend ]
             @ panels
             @ [ up
-                label "axis" "middle" ((width + 16.0) / 2.0) (height - 5.0) multiples.Across ] }
+                label "axis" "middle" ((whole + margin) / 2.0) (top + plots + 8.0) multiples.Across ] }
+
+    /// How wide the scale of accuracies is.
+    let scaleWidth = 126.0
 
     /// The colours of accuracies.
     let scale x y : Markup =
@@ -126,90 +159,16 @@ module Figure =
                       []
 
               label "tick" "start" 0.0 19.0 "0 %"
-              label "tick" "end" 126.0 19.0 "100 %"
-              label "tick" "middle" 63.0 19.0 "accuracy" ]
+              label "tick" "end" scaleWidth 19.0 "100 %"
+              label "tick" "middle" (scaleWidth / 2.0) 19.0 "accuracy" ]
 
-    let private networkOf (drawn: DrawnNetwork) =
-        let positions = Networks.positions drawn.Network
-        Networks.edges positions drawn.Network @ Networks.nodes positions drawn
-
-    /// Networks side by side, each under a title.
-    let networks (titled: (string * DrawnNetwork) list) : Drawing =
-        let box = Networks.size + 16.0
-        let width = box * float titled.Length
-
-        { Width = width
-          Height = Networks.size + 52.0
-          Content =
-            [ for index, (title, drawn) in List.indexed titled do
-                  moved
-                      (box * float index + 8.0)
-                      24.0
-                      (label "title" "middle" (Networks.size / 2.0) -9.0 title :: networkOf drawn)
-
-              scale (width / 2.0 - 63.0) (Networks.size + 29.0) ] }
-
-    let private phases (times: UbarFs.Engine.PhaseTimes) =
-        [ "training", "c6", times.Training
-          "attack", "c7", times.Attack
-          "aggregation", "c4", times.Aggregation - times.Losses
-          "losses", "c3", times.Losses
-          "update", "c5", times.Update ]
-
-    /// Milliseconds with few digits.
-    let private milliseconds (seconds: float) = $"%.3g{1000.0 * seconds} ms"
-
-    /// The time of an iteration as a bar for each rule, with a piece for each phase.
-    let timing (rows: RuleTiming list) : Drawing =
-        let several = rows |> List.distinctBy _.Task |> List.length > 1
-        let total (row: RuleTiming) = phases row.Times |> List.sumBy (fun (_, _, seconds) -> seconds)
-        let largest = rows |> List.map total |> List.fold max 1e-9
-        let left, span = (if several then 260.0 else 150.0), 400.0
-        let scaled seconds = span * seconds / largest
-
-        let bar index (row: RuleTiming) =
-            let pieces, _ =
-                ((([]: Markup list), 0.0), phases row.Times)
-                ||> List.fold (fun (pieces, x) (name, cls, seconds) ->
-                    let width = scaled (max 0.0 seconds)
-
-                    let piece =
-                        Markup.element
-                            "rect"
-                            [ "class", $"bar {cls}"
-                              at "x" (left + x)
-                              at "y" 0.0
-                              at "width" width
-                              at "height" 14.0 ]
-                            [ Markup.element "title" [] [ Markup.text $"{name}: {milliseconds seconds}" ] ]
-
-                    pieces @ [ piece ], x + width)
-
-            let name = if several then $"{row.Rule} ({row.Task})" else row.Rule
-
-            moved
-                0.0
-                (28.0 + 22.0 * float index)
-                (label "key" "end" (left - 8.0) 11.5 name
-                 :: label "tick" "start" (left + scaled (total row) + 6.0) 11.0 (milliseconds (total row))
-                 :: pieces)
-
-        let key index (name, cls, _) =
-            moved
-                (left + 96.0 * float index)
-                4.0
-                [ Markup.element "rect" [ "class", $"bar {cls}"; "width", "11"; "height", "11" ] []
-                  label "key" "start" 16.0 10.0 name ]
-
-        { Width = left + span + 90.0
-          Height = 34.0 + 22.0 * float rows.Length
-          Content = (phases UbarFs.Engine.PhaseTimes.Zero |> List.mapi key) @ List.mapi bar rows }
-
-    /// The drawing as an element of a page.
+    /// The drawing as an element of a page, in its own size.
     let inline' (description: string) (drawing: Drawing) : Markup =
         Markup.element
             "svg"
-            [ "viewBox", $"0 0 {Markup.number drawing.Width} {Markup.number drawing.Height}"
+            [ at "width" drawing.Width
+              at "height" drawing.Height
+              "viewBox", $"0 0 {Markup.number drawing.Width} {Markup.number drawing.Height}"
               "role", "img"
               "aria-label", description ]
             drawing.Content
@@ -219,8 +178,8 @@ module Figure =
         Markup.element
             "svg"
             [ "xmlns", "http://www.w3.org/2000/svg"
-              "width", Markup.number drawing.Width
-              "height", Markup.number drawing.Height
+              at "width" drawing.Width
+              at "height" drawing.Height
               "viewBox", $"0 0 {Markup.number drawing.Width} {Markup.number drawing.Height}"
               "role", "img"
               "aria-label", description ]

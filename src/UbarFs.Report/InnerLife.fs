@@ -26,15 +26,47 @@ module InnerLife =
         else
             float point.Iteration
 
-    let private line name cls dash choose group : Line =
-        { Rule = None
-          Class = cls
+    // A stage looks the same in both kinds of panels.
+    let private strokes =
+        [| 5, "", Marker.Circle
+           0, "7 3", Marker.Square
+           3, "2 2.5", Marker.Triangle
+           2, "9 3 2 3", Marker.Diamond |]
+
+    let private stageKey index stage : Key =
+        let colour, dash, marker = strokes[index % strokes.Length]
+
+        { Label = stage
+          Class = $"c{colour}"
           Dash = dash
+          Marker = Some marker
+          Rule = None }
+
+    /// What the legend says of the lines, in their order: the stages of a rule, perhaps behind what was received.
+    let keys (withReceived: bool) (stages: string[]) : Key list =
+        [ if withReceived then
+              { Label = "received"
+                Class = "received"
+                Dash = "1 3"
+                Marker = None
+                Rule = None }
+
+          yield! Array.mapi stageKey stages ]
+
+    let private line name (key: Key) choose group : Line =
+        { Rule = None
+          Label = key.Label
+          Class = key.Class
+          Dash = key.Dash
+          Marker = key.Marker
+          MarksAll = false
           Points =
             averaged choose group
             |> Panel.thinned 120
             |> List.map (fun (point, value) -> across name point, value)
-          Band = [] }
+          Band = []
+          Fails = false
+          Seeds = [] }
 
     let private size stage (point: Point) = point.Stages |> Array.tryItem stage |> Option.bind fst
     let private share stage (point: Point) = point.Stages |> Array.tryItem stage |> Option.bind snd
@@ -42,10 +74,7 @@ module InnerLife =
     let private isLying (group: Group) =
         group.Runs |> List.exists (fun run -> run.Points |> List.exists (share 0 >> Option.isSome))
 
-    let private tally (value: float) = $"%g{value}"
-    let private percent (value: float) = $"%.0f{100.0 * value} %%"
-
-    let private panels choose unit up lines (groups: Group list) : Multiples =
+    let private panels choose up keys (groups: Group list) : Multiples =
         let paths = Summary.paths groups
         let name, furthest, _ = Curves.axis groups
 
@@ -53,37 +82,34 @@ module InnerLife =
           Panels =
             [ for group in groups ->
                   { Title = Summary.title paths group
-                    Lines = [ for cls, dash, number in lines -> line name cls dash (choose number) group ]
-                    Across = furthest
-                    Up = up
-                    Unit = unit
+                    Lines = keys |> List.mapi (fun number key -> line name key (choose number) group)
+                    X = Axis.upTo Axis.plain furthest
+                    Y = up
                     Level = None } ]
           Across = name
           Up = "" }
 
     let private ofRule rule (groups: Group list) = groups |> List.filter (fun group -> group.Rule = rule)
 
-    // A stage has the same colour in both kinds of panels.
-    let stageClass index = $"c%d{[| 5; 0; 3; 2 |][index % 4]}"
-
-    /// How many estimates a node received and each stage kept, for one rule; received is number −1.
+    /// How many estimates a node received and each stage kept, for one rule.
     let sizes (groups: Group list) (rule: string) (stages: string[]) : Multiples =
         let own = ofRule rule groups
-        let choose number (point: Point) = if number < 0 then point.Received else size number point
+
+        let choose number (point: Point) =
+            if number = 0 then
+                point.Received
+            else
+                size (number - 1) point
 
         let largest =
             own |> List.collect _.Runs |> List.collect _.Points |> List.choose _.Received |> List.fold max 1.0
 
-        let lines =
-            ("received", "4 3", -1) :: [ for index in 0 .. stages.Length - 1 -> stageClass index, "", index ]
-
-        { panels choose tally (ceil largest) lines own with
+        { panels choose (Axis.upTo Axis.plain (ceil largest)) (keys true stages) own with
             Up = "estimates kept by a node" }
 
     /// The share of the Byzantine estimates received that each stage kept, where anybody lies.
     let shares (groups: Group list) (rule: string) (stages: string[]) : Multiples =
-        let lines = [ for index in 0 .. stages.Length - 1 -> stageClass index, "", index ]
         let lying = ofRule rule groups |> List.filter isLying
 
-        { panels share percent 1.0 lines lying with
+        { panels share (Axis.upTo Axis.percent 1.0) (keys false stages) lying with
             Up = "share of Byzantine estimates kept" }

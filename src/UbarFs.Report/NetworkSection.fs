@@ -18,7 +18,11 @@ module NetworkSection =
               Markup.element
                   "figcaption"
                   []
-                  [ Markup.text shown.Rule; Element.text "small" (ShownNetwork.caption shown) ] ]
+                  [ Markup.text shown.Rule
+                    Markup.element
+                        "small"
+                        (if shown.Problem.IsSome then [ "class", "problem" ] else [])
+                        [ Markup.text (ShownNetwork.caption shown) ] ] ]
 
     let networks (groups: Group list) =
         match ShownNetwork.bySetting groups with
@@ -57,7 +61,7 @@ module NetworkSection =
                   "The network, node by node"
                   ([ Element.note
                          "Circles are benign nodes in the colour of their accuracy at the end, squares are Byzantine; \
-                          one seed. Point at a node for its figure."
+                          one seed. Where the run failed, the circles have no colour. Point at a node for its figure."
                      Markup.element
                          "svg"
                          [ "class", "scale"; "viewBox", "0 0 142 22"; "aria-hidden", "true" ]

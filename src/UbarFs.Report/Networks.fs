@@ -21,6 +21,9 @@ module Networks =
 
     let size = 220.0
 
+    /// A factor of enlargement as SVG writes it.
+    let factor (value: float) = value.ToString("0.####", Globalization.CultureInfo.InvariantCulture)
+
     /// The network of a run and its nodes' latest accuracies; nothing if it was not begun or has too many nodes.
     let tryLoad (run: StudyRun) : DrawnNetwork option =
         match NetworkFile.tryRead run.Folder with
@@ -135,7 +138,7 @@ module Networks =
                     $"node {node}: %.1f{100.0 * accuracy} %%"
                     "circle"
                     ([ "class", "node"; "fill", Palette.ofShare accuracy ] @ place)
-            | None -> named $"node {node}" "circle" ([ "class", "node"; "fill", "none" ] @ place)
+            | None -> named $"node {node}" "circle" ([ "class", "node unknown" ] @ place)
 
         let byzantine node =
             let x, y = positions[node]

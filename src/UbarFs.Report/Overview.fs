@@ -4,10 +4,7 @@ namespace UbarFs.Report
 [<RequireQualifiedAccess>]
 module Overview =
 
-    let private moved x y content =
-        Markup.element "g" [ "transform", $"translate({Markup.number x} {Markup.number y})" ] content
-
-    // The rule that fares worst there, and the one that fares best.
+    // The rule that fares worst there, and the one that fares best, of those that have a figure.
     let private extremes (groups: Group list) (title: string, networks: ShownNetwork list) =
         let paths = Summary.paths groups
 
@@ -16,16 +13,21 @@ module Overview =
             |> List.tryFind (fun group -> group.Rule = shown.Rule && Summary.title paths group = title)
             |> Option.bind _.Worst
             |> Option.map _.Mean
-            |> Option.defaultValue 0.0
 
-        List.minBy worst networks, List.maxBy worst networks
+        match networks |> List.filter (worst >> Option.isSome) with
+        | [] -> List.head networks, List.last networks
+        | judged -> List.minBy worst judged, List.maxBy worst judged
 
-    let private network (shown: ShownNetwork) =
-        let middle = Networks.size / 2.0
+    let private network box (shown: ShownNetwork) =
+        let fit = (box - 22.0) / Networks.size
+        let middle = box / 2.0
 
-        Figure.label "title" "middle" middle -20.0 shown.Rule
-        :: Figure.label "caption" "middle" middle -5.0 $"nodes at {ShownNetwork.caption shown}"
-        :: (Networks.edges shown.Positions shown.Drawn.Network @ Networks.nodes shown.Positions shown.Drawn)
+        [ Figure.label "title" "middle" middle 12.0 (Lettering.fitted "title" box shown.Rule)
+          Figure.label "caption" "middle" middle 27.0 (Lettering.fitted "caption" box (ShownNetwork.caption shown))
+          Markup.element
+              "g"
+              [ "transform", $"translate(11 36) scale({Networks.factor fit})" ]
+              (NetworkFigure.ofShown shown) ]
 
     // What the shapes are.
     let private shapes =
@@ -37,13 +39,22 @@ module Overview =
                 "r", "5"
                 "fill", Palette.ofShare 0.75 ]
               []
-          Figure.label "caption" "start" 19.0 8.0 "benign"
-          Markup.element "rect" [ "class", "liar"; "x", "72"; "y", "-1"; "width", "10"; "height", "10" ] []
-          Figure.label "caption" "start" 88.0 8.0 "Byzantine" ]
+          Figure.label "caption" "start" 17.0 8.0 "benign"
+          Markup.element "rect" [ "class", "liar"; "x", "62"; "y", "-1"; "width", "10"; "height", "10" ] []
+          Figure.label "caption" "start" 77.0 8.0 "Byzantine" ]
 
-    let private enlargement = 1.3
+    // The networks side by side with what their shapes and colours are, and their height.
+    let private networks box (worst, best) =
+        let bottom = 36.0 + box - 22.0 + 20.0
 
-    let private curves (groups: Group list) title =
+        [ Figure.moved 0.0 0.0 (network box worst)
+          Figure.moved box 0.0 (network box best)
+          Figure.moved (max 2.0 (box - 148.0)) bottom shapes
+          Figure.scale (box + 14.0) bottom ],
+        bottom + 26.0
+
+    // The curves of all rules, of a size, with their legend and height.
+    let private curves (groups: Group list) title width height =
         let multiples = Curves.multiples groups
 
         let panel =
@@ -51,32 +62,46 @@ module Overview =
             |> List.tryFind (fun panel -> panel.Title = title)
             |> Option.defaultValue multiples.Panels.Head
 
-        let width, height = enlargement * Panel.width, enlargement * Panel.height
-        let legend, _ = Figure.legend (width - 40.0) (Figure.keys groups { multiples with Panels = [ panel ] })
+        let panel = { panel with Title = multiples.Up }
+        let frame = Panel.frame width height [ panel ]
 
-        [ Markup.element
-              "g"
-              [ "transform", $"scale({Markup.number enlargement})" ]
-              (Panel.draw { panel with Title = multiples.Up })
-          Figure.label "axis" "middle" (width / 2.0 + 16.0) (height + 8.0) multiples.Across
-          moved 40.0 (height + 14.0) legend ]
+        let legend, legendHeight =
+            Figure.legend (width - 48.0) (Figure.keys { multiples with Panels = [ panel ] })
 
-    /// The picture; nothing for a study without networks to show.
-    let create (groups: Group list) : Drawing option =
+        [ Figure.moved 0.0 0.0 (Panel.draw frame panel)
+          Figure.label "axis" "middle" (width / 2.0 + 15.0) (height + 8.0) multiples.Across
+          Figure.moved 40.0 (height + 18.0) legend ],
+        height + 18.0 + legendHeight
+
+    // Beside each other where there is room, otherwise below each other.
+    let private roomy = 740.0
+    let private usual, largestBox, top = 848.0, 242.0, 38.0
+
+    /// The picture, as wide as usual or of some width; nothing for a study without networks to show.
+    let create (width: float option) (groups: Group list) : Drawing option =
         match ShownNetwork.bySetting groups with
         | [] -> None
         | settings ->
-            let title, networks = settings[ShownNetwork.mostTelling groups settings]
-            let worst, best = extremes groups (title, networks)
-            let box = Networks.size + 22.0
+            let title, shown = settings[ShownNetwork.mostTelling groups settings]
+            let width = Option.defaultValue usual width
+            let isWide = width >= roomy
+            let box = if isWide then largestBox else min largestBox (width / 2.0)
+            let networks, networksHeight = networks box (extremes groups (title, shown))
+
+            let left, above =
+                if isWide then
+                    2.0 * box + 8.0, 0.0
+                else
+                    0.0, networksHeight + 8.0
+
+            let curvesWidth = width - left
+            let curves, curvesHeight = curves groups title curvesWidth (min 250.0 (0.72 * curvesWidth))
+            let heading = Lettering.fitted "heading" (width - 24.0) title
 
             Some
-                { Width = 2.0 * box + enlargement * Panel.width + 20.0
-                  Height = 346.0
+                { Width = width
+                  Height = top + max networksHeight (above + curvesHeight) + 4.0
                   Content =
-                    [ Figure.label "heading" "start" 16.0 24.0 title
-                      moved 12.0 74.0 (network worst)
-                      moved (12.0 + box) 74.0 (network best)
-                      moved (box - 176.0) (Networks.size + 92.0) shapes
-                      Figure.scale (box + 14.0) (Networks.size + 92.0)
-                      moved (2.0 * box + 8.0) 12.0 (curves groups title) ] }
+                    [ Figure.label "heading" "start" 12.0 24.0 heading
+                      Figure.moved 0.0 top networks
+                      Figure.moved left (top + above) curves ] }

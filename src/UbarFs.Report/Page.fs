@@ -33,29 +33,36 @@ module Page =
               Element.text "b" (distinct _.Identity.Model)
               Markup.text $" · computed in {ForecastTable.duration seconds}" ]
 
-    let private question (study: Study) =
+    let private question (study: Study) (groups: Group list) =
         Markup.element
             "header"
             []
             [ Element.text "h1" study.Name
               if study.Description <> "" then
                   Element.withClass "p" "lead" [ Markup.text study.Description ]
-              facts study ]
+              facts study
+              yield! ProblemSection.problems groups ]
 
-    let private times (study: Study) =
-        match Timing.rows study with
+    // A chart of its own for narrow screens: text keeps its size.
+    let private timingWidths = [ "wide", 720.0; "narrow", 340.0 ]
+
+    let private times (groups: Group list) =
+        match Timing.rows groups with
         | [] -> []
         | rows ->
             [ Element.section
                   "times"
                   "Time per iteration"
                   [ Element.note
-                        "Milliseconds for one iteration of the whole network: medians over the stretches between \
-                         evaluations. Aggregation includes the losses of received estimates and the update."
-                    Element.withClass
-                        "div"
-                        "times"
-                        [ Figure.inline' "time per iteration by phase" (Figure.timing rows) ]
+                        "One iteration of the whole network: medians over the stretches between evaluations of all runs of \
+                         the rule. Pieces of a bar are in the order of the names above it, and columns of the table. \
+                         Aggregation is the losses of received estimates, the rule and the update; a real network would \
+                         not wait for the attack."
+                    for name, width in timingWidths do
+                        Element.withClass
+                            "div"
+                            $"times {name}"
+                            [ Figure.inline' "time per iteration by phase" (TimingFigure.draw width rows) ]
                     Element.table (Timing.table rows) ] ]
 
     let private scenarios (study: Study) =
@@ -111,19 +118,19 @@ module Page =
 
     let private page isLive (study: Study) : string =
         let groups = Summary.groups study
-        let drawn = Curves.multiples groups
+        let panels = CurveSections.prepare groups
         let script = Style.embedded "report.js"
 
         let content =
-            [ question study
-              VerdictSection.verdicts groups
-              CurveSections.curves groups drawn ]
+            [ question study groups; VerdictSection.verdicts groups ]
+            @ CurveSections.trends groups panels
+            @ [ CurveSections.curves groups panels ]
             @ CurveSections.innerLife groups
             @ NetworkSection.networks groups
-            @ times study
+            @ times groups
             @ [ scenarios study
                 provenance study
-                Markup.Own("script", [ "type", "application/json"; "id", "data" ], PageData.create groups drawn) ]
+                Markup.Own("script", [ "type", "application/json"; "id", "data" ], PageData.create panels.Pointed) ]
 
         let body =
             [ Markup.element "main" [] content

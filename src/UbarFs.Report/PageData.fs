@@ -1,14 +1,27 @@
 namespace UbarFs.Report
 
+open System
+open System.Globalization
 open System.Text.Json.Nodes
+
+/// Panels of one metric that the page's script can point into.
+type PointedPanels = { Metric: Metric; Frame: Frame; Multiples: Multiples }
 
 /// The curves as data, for the page's script.
 [<RequireQualifiedAccess>]
 module PageData =
 
     let private list (items: (JsonNode | null) seq) : JsonNode | null = JsonArray(Array.ofSeq items)
-    let private whole (value: float) : JsonNode | null = JsonValue.Create(int (round (1000.0 * value)))
-    let private real (value: float) : JsonNode | null = JsonValue.Create(System.Math.Round(value, 3))
+
+    let private culture = CultureInfo.InvariantCulture
+
+    // Four digits: a reader cannot see more, and the page stays small.
+    let private real (value: float) : JsonNode | null =
+        JsonValue.Create(Double.Parse(value.ToString("g4", culture), culture))
+
+    let private exact (value: float) : JsonNode | null = JsonValue.Create value
+    let private whole (value: int) : JsonNode | null = JsonValue.Create value
+    let private truth (value: bool) : JsonNode | null = JsonValue.Create value
     let private text (value: string) : JsonNode | null = JsonValue.Create value
 
     let private json (fields: (string * (JsonNode | null)) list) : JsonNode | null =
@@ -19,34 +32,44 @@ module PageData =
 
         json
 
-    // x, mean, lowest and highest; accuracies in thousandths.
+    // Label, class, rule; x, mean, lowest and highest; seeds where they are not all.
     let private series (line: Line) =
-        line.Rule
-        |> Option.map (fun rule ->
-            json
-                [ "r", JsonValue.Create rule
-                  "x", list (line.Points |> Seq.map (fst >> real))
-                  "m", list (line.Points |> Seq.map (snd >> whole))
-                  if not line.Band.IsEmpty then
-                      "l", list (line.Band |> Seq.map (fun (_, low, _) -> whole low))
-                      "h", list (line.Band |> Seq.map (fun (_, _, high) -> whole high)) ])
+        json
+            [ "t", text line.Label
+              "c", text line.Class
+              match line.Rule with
+              | Some rule -> "r", whole rule
+              | None -> ()
+              "x", list (line.Points |> Seq.map (fst >> real))
+              "m", list (line.Points |> Seq.map (snd >> real))
+              if not line.Band.IsEmpty then
+                  "l", list (line.Band |> Seq.map (fun (_, low, _) -> real low))
+                  "h", list (line.Band |> Seq.map (fun (_, _, high) -> real high))
+              if not line.Seeds.IsEmpty then
+                  "n", list (line.Seeds |> Seq.map whole) ]
 
-    /// JSON whose characters cannot end the element it stands in.
-    let create (groups: Group list) (multiples: Multiples) : string =
-        let rules = Curves.rules groups
-        let strokes = Palette.strokes rules
-        let left, top, width, height = Panel.plot
-        let across = multiples.Panels |> List.map _.Across |> List.fold max 1.0
+    let private block (pointed: PointedPanels) =
+        let left, top, width, height = Panel.plot pointed.Frame
 
-        let data =
-            json
-                [ "axis", text multiples.Across
-                  "across", real across
-                  "plot", list (List.map real [ left; top; width; height ])
-                  "rules", list [ for rule in rules -> json [ "n", text rule; "c", text $"c{strokes[rule].Colour}" ] ]
-                  "panels",
-                  list [ for panel in multiples.Panels -> json [ "s", list (panel.Lines |> Seq.choose series) ] ] ]
+        let axis =
+            match pointed.Multiples.Panels with
+            | [] -> Axis.upTo Axis.plain 1.0
+            | panel :: _ -> panel.X
 
-        match data with
+        json
+            [ "axis", text pointed.Multiples.Across
+              "low", exact axis.Low
+              "high", exact axis.High
+              "log", truth (axis.Spacing = Spacing.Logarithmic)
+              "percent", truth pointed.Metric.IsAccuracy
+              "plot", list (List.map exact [ left; top; width; height ])
+              "panels",
+              list
+                  [ for panel in pointed.Multiples.Panels ->
+                        list (panel.Lines |> Seq.filter (fun line -> not line.Points.IsEmpty) |> Seq.map series) ] ]
+
+    /// JSON whose characters cannot end the element it stands in: a list with what each block of panels shows.
+    let create (blocks: PointedPanels list) : string =
+        match list (List.map block blocks) with
         | null -> "null"
         | data -> data.ToJsonString()

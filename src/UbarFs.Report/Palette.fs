@@ -1,9 +1,23 @@
 namespace UbarFs.Report
 
-/// How a rule's lines look: a colour class of the style sheet, and a dash pattern where colours have run out.
-type Stroke = { Colour: int; Dash: string }
+/// The shape that marks points of a rule's lines.
+[<RequireQualifiedAccess>]
+type Marker =
+    | Circle
+    | Square
+    | Triangle
+    | Diamond
+    | Plus
+    | Down
+    | Star
+    | Left
+    | Right
 
-/// Colours that people with colour vision deficiencies tell apart (Okabe and Ito, 2008), in a light and a dark version.
+/// How a rule's lines look: a colour class of the style sheet, a dash pattern and a marker.
+type Stroke = { Colour: int; Dash: string; Marker: Marker }
+
+/// Colours that people with colour vision deficiencies tell apart (Okabe and Ito, 2008), in a light and a dark version,
+/// with the dashes and markers that tell lines apart in grey print.
 [<RequireQualifiedAccess>]
 module Palette =
 
@@ -27,32 +41,89 @@ module Palette =
            "#a995f0"
            "#c9a86a" |]
 
-    // The paper's rules look the same in every report.
-    let private familiar = [ "ubar"; "average"; "dkrum"; "dmedian"; "dbulyan"; "bridge" ]
-    let private dashes = [| ""; "6 3"; "2 3"; "8 3 2 3" |]
+    let private dashes = [| ""; "7 3"; "2 2.5"; "9 3 2 3"; "14 3.5" |]
 
-    /// The strokes of a study's rules: every rule's own.
+    let private markers =
+        [| Marker.Circle
+           Marker.Square
+           Marker.Triangle
+           Marker.Diamond
+           Marker.Plus
+           Marker.Down
+           Marker.Star
+           Marker.Left
+           Marker.Right |]
+
+    /// So many places differ in dash or marker, whatever their colours.
+    let distinct = dashes.Length * markers.Length
+
+    /// The stroke of a place. The three lengths have no common factor: places repeat only after their product.
+    let ofPlace place : Stroke =
+        { Colour = place % light.Length
+          Dash = dashes[place % dashes.Length]
+          Marker = markers[place % markers.Length] }
+
+    // Fixed, so that a rule that joins the catalogue changes the looks of no other.
+    let private settled =
+        [ "ubar"
+          "average"
+          "dkrum"
+          "dmedian"
+          "dbulyan"
+          "bridge"
+          "multi-krum"
+          "geometric-median"
+          "slsgd"
+          "byrdie"
+          "rd-svm"
+          "tv-norm"
+          "zeno"
+          "zeno++"
+          "fltrust"
+          "afa" ]
+
+    let private known =
+        lazy (settled @ (UbarFs.Core.Catalogue.rules |> List.map _.Name |> List.except settled))
+
+    /// The name of a rule alone: "ubar (rho: 0.2)" is a variant of "ubar".
+    let withoutParameters (rule: string) =
+        match rule.IndexOf '(' with
+        | -1 -> rule
+        | at -> rule.Substring(0, at).TrimEnd()
+
+    let private placeOf name = known.Value |> List.tryFindIndex ((=) name)
+
+    // A rule of the catalogue has its own place, a variant the place of its rule if it is the only one of that rule.
+    let private own (rules: string list) rule =
+        let alike = rules |> List.filter (fun other -> withoutParameters other = withoutParameters rule)
+
+        match placeOf rule, alike with
+        | Some place, _ -> Some place
+        | None, [ _ ] -> placeOf (withoutParameters rule)
+        | None, _ -> None
+
+    /// The strokes of a study's rules. A rule of the catalogue looks the same in every study; others take what is free,
+    /// new colours first.
     let strokes (rules: string list) : Map<string, Stroke> =
-        let settled = rules |> List.filter (fun rule -> List.contains rule familiar)
-        let taken = settled |> List.map (fun rule -> List.findIndex ((=) rule) familiar)
-        let free = [ 0 .. light.Length - 1 ] |> List.except taken
+        let placed = rules |> List.choose (fun rule -> own rules rule |> Option.map (fun place -> rule, place))
 
-        let others =
-            rules
-            |> List.except settled
-            |> List.mapi (fun index rule ->
-                if index < free.Length then
-                    rule, { Colour = free[index]; Dash = "" }
-                else
-                    let further = index - free.Length
+        let settle (placed: (string * int) list) rule =
+            let taken = placed |> List.map snd
 
-                    rule,
-                    { Colour = further % light.Length
-                      Dash = dashes[1 + further / light.Length % (dashes.Length - 1)] })
+            let worn place =
+                taken |> List.filter (fun other -> (ofPlace other).Colour = (ofPlace place).Colour)
 
-        settled
-        |> List.map (fun rule -> rule, { Colour = List.findIndex ((=) rule) familiar; Dash = "" })
-        |> List.append others
+            let place =
+                match [ 0 .. distinct - 1 ] |> List.except taken with
+                | [] -> 1 + List.max taken
+                | free -> free |> List.minBy (fun place -> (worn place).Length, place)
+
+            (rule, place) :: placed
+
+        rules
+        |> List.except (List.map fst placed)
+        |> List.fold settle placed
+        |> List.map (fun (rule, place) -> rule, ofPlace place)
         |> Map.ofList
 
     // Viridis at nine places (van der Walt and Smith, 2015): from dark to light for 0 to 1.
@@ -74,7 +145,3 @@ module Palette =
         let mix low high = int (round (float low + (place - float below) * float (high - low)))
         let (r, g, b), (r', g', b') = viridis[below], viridis[below + 1]
         $"#%02x{mix r r'}%02x{mix g g'}%02x{mix b b'}"
-
-    /// The style sheet's colour variables, of the light or the dark version.
-    let variables colours =
-        colours |> Array.mapi (fun index colour -> $"--c{index}:{colour};") |> String.concat ""

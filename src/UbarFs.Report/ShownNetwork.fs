@@ -1,5 +1,7 @@
 namespace UbarFs.Report
 
+open UbarFs.Engine
+
 /// The network of one rule's run at one setting.
 type ShownNetwork =
     {
@@ -9,6 +11,8 @@ type ShownNetwork =
         Positions: Map<int, float * float>
         /// Networks with the same edges have the same key.
         EdgeKey: string
+        /// Why its nodes' accuracies are not those of the end.
+        Problem: string option
     }
 
 /// Chooses which of a study's networks are worth showing.
@@ -18,15 +22,23 @@ module ShownNetwork =
     // So many settings keep the page small.
     let private mostSettings = 12
 
-    let private mean (group: Group) = group.Worst |> Option.map _.Mean |> Option.defaultValue 0.0
-
-    /// How far the best rule of a setting is above the others.
+    /// How far the best rule of a setting is above the others, of those that have a figure.
     let private tells (groups: Group list) =
-        let means = groups |> List.map mean
-        List.max means - List.average means
+        match groups |> List.choose (_.Worst >> Option.map _.Mean) with
+        | [] -> 0.0
+        | means -> List.max means - List.average means
 
-    // The first seed that got furthest.
-    let private run (group: Group) = group.Runs |> List.maxBy (fun run -> run.Points.Length)
+    // The first complete seed, or the one that got furthest.
+    let private run (group: Group) =
+        group.Runs |> List.maxBy (fun run -> run.Outcome.Status = Status.Complete, run.Points.Length)
+
+    let private problem (run: StudyRun) =
+        match run.Outcome.Status, run.Points with
+        | Status.Complete, _ -> None
+        | Status.Failed, [] -> Some "failed"
+        | Status.Failed, points -> Some $"failed after epoch {Axis.plain (List.last points).Epoch}"
+        | _, [] -> Some "not evaluated yet"
+        | _, points -> Some $"so far, epoch {Axis.plain (List.last points).Epoch}"
 
     let private edgeKey (drawn: DrawnNetwork) =
         let edges = drawn.Network.Edges |> Array.map (fun edge -> $"{edge[0]}-{edge[1]}") |> String.concat " "
@@ -53,15 +65,22 @@ module ShownNetwork =
             Networks.tryLoad run
             |> Option.map (fun drawn ->
                 let key = edgeKey drawn
+                let hasFailed = run.Outcome.Status = Status.Failed
 
                 if not (positions.ContainsKey key) then
                     positions[key] <- Networks.positions drawn.Network
 
                 { Rule = group.Rule
                   Run = run
-                  Drawn = drawn
+                  // What nodes achieved before their run failed is no result.
+                  Drawn =
+                    if hasFailed then
+                        { drawn with Accuracies = Map.empty }
+                    else
+                        drawn
                   Positions = positions[key]
-                  EdgeKey = key })
+                  EdgeKey = key
+                  Problem = problem run })
 
         settings
         |> List.filter (fun shown -> List.contains shown.Head worthy)
@@ -82,8 +101,11 @@ module ShownNetwork =
         | (title, _) :: _ -> settings |> List.findIndex (fst >> (=) title)
         | [] -> 0
 
-    /// The lowest and the highest accuracy of its benign nodes.
+    /// The lowest and the highest accuracy of its benign nodes, and what else there is to know.
     let caption (shown: ShownNetwork) =
-        match shown.Drawn.Accuracies |> Map.toList |> List.map snd with
-        | [] -> "not evaluated yet"
-        | accuracies -> $"%.1f{100.0 * List.min accuracies} – %.1f{100.0 * List.max accuracies} %%"
+        match shown.Drawn.Accuracies |> Map.toList |> List.map snd, shown.Problem with
+        | [], Some problem -> problem
+        | [], None -> "not evaluated"
+        | accuracies, problem ->
+            let range = $"%.1f{100.0 * List.min accuracies} – %.1f{100.0 * List.max accuracies} %%"
+            problem |> Option.map (fun problem -> $"{range} ({problem})") |> Option.defaultValue range

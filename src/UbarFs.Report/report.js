@@ -8,7 +8,7 @@
   let data = null;
 
   const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
-  const percent = (thousandths) => (thousandths / 10).toFixed(1) + " %";
+  const written = (value, isPercent) => isPercent ? (100 * value).toFixed(1) + " %" : String(+value.toPrecision(3));
 
   // Rules: a button of the legend hides everything that belongs to its rule.
   const applyHidden = () => {
@@ -48,6 +48,12 @@
     for (const group of all("[data-setting]")) group.hidden = group.dataset.setting !== select.value;
   };
 
+  // Metrics: every section shows the same one.
+  const show = (metric) => {
+    for (const select of all("select[data-metrics]")) select.value = metric;
+    for (const chart of all("[data-metric]")) chart.hidden = chart.dataset.metric !== metric;
+  };
+
   // Panels: the values of all rules at the evaluation nearest to the pointer.
   const nearest = (values, wanted) => {
     let best = 0;
@@ -66,43 +72,59 @@
     return guide;
   };
 
-  const line = (rule, value) => {
+  const line = (series, value) => {
     const row = document.createElement("div");
     const swatch = document.createElement("i");
-    swatch.className = rule.c;
-    row.append(swatch, rule.n + " " + value);
+    swatch.className = series.c;
+    row.append(swatch, series.t + " " + value);
     return row;
   };
 
+  // Where a value is along the horizontal axis, from 0 to 1, and back.
+  const along = (block, value) => block.log
+    ? Math.log(value / block.low) / Math.log(block.high / block.low)
+    : (value - block.low) / (block.high - block.low);
+
+  const valueAt = (block, share) => block.log
+    ? block.low * Math.pow(block.high / block.low, share)
+    : block.low + share * (block.high - block.low);
+
+  const reading = (block, series, i) => {
+    const seeds = series.n ? ", " + series.n[i] + (series.n[i] === 1 ? " seed" : " seeds") : "";
+    const spread = series.l ? written(series.l[i], block.percent) + " – " + written(series.h[i], block.percent) : "";
+    const more = spread + (spread ? seeds : seeds.slice(2));
+    return written(series.m[i], block.percent) + (more ? " (" + more + ")" : "");
+  };
+
   const point = (svg, event) => {
-    const panel = data && data.panels[svg.dataset.panel];
+    const block = data && data[svg.dataset.block];
+    const panel = block && block.panels[svg.dataset.panel];
     if (!panel) return;
     const box = svg.getBoundingClientRect();
-    const [left, top, width, height] = data.plot;
+    const [left, top, width, height] = block.plot;
     const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
-    const wanted = ((x - left) / width) * data.across;
-    const shown = panel.s.filter((series) => series.x.length && !hidden.has(String(series.r)));
+    const wanted = valueAt(block, (x - left) / width);
+    const shown = panel.filter((series) => !hidden.has(String(series.r)));
     if (!shown.length || x < left - 8 || x > left + width + 8) return leave(svg);
     const longest = shown.reduce((one, other) => (other.x.length > one.x.length ? other : one));
     const at = longest.x[nearest(longest.x, wanted)];
+    // A line that ends before has no value here.
     const values = shown
       .map((series) => ({ series, i: nearest(series.x, at) }))
+      .filter(({ series, i }) => Math.abs(along(block, series.x[i]) - along(block, at)) < 0.02)
       .sort((one, other) => other.series.m[other.i] - one.series.m[one.i]);
     const guide = guideOf(svg);
-    const position = left + (width * at) / data.across;
+    const position = left + width * along(block, at);
     for (const end of ["x1", "x2"]) guide.setAttribute(end, position);
     guide.setAttribute("y1", top);
     guide.setAttribute("y2", top + height);
     const title = document.createElement("b");
-    title.textContent = data.axis + " " + +at.toFixed(2);
-    tip.replaceChildren(title, ...values.map(({ series, i }) => {
-      const spread = series.l ? " (" + percent(series.l[i]) + " – " + percent(series.h[i]) + ")" : "";
-      return line(data.rules[series.r], percent(series.m[i]) + spread);
-    }));
+    title.textContent = block.axis + " " + +at.toPrecision(4);
+    tip.replaceChildren(title, ...values.map(({ series, i }) => line(series, reading(block, series, i))));
     tip.hidden = false;
     const side = event.clientX + 16 + tip.offsetWidth > innerWidth ? event.clientX - 12 - tip.offsetWidth : event.clientX + 16;
     tip.style.left = Math.max(4, side) + "px";
-    tip.style.top = Math.min(event.clientY + 12, innerHeight - tip.offsetHeight - 4) + "px";
+    tip.style.top = Math.max(4, Math.min(event.clientY + 12, innerHeight - tip.offsetHeight - 4)) + "px";
   };
 
   const leave = (svg) => {
@@ -117,6 +139,7 @@
     for (const button of all("[data-toggle]")) button.onclick = () => toggle(button);
     for (const button of all("th button")) button.onclick = () => sort(button);
     for (const select of all("select[data-networks]")) select.onchange = () => choose(select);
+    for (const select of all("select[data-metrics]")) select.onchange = () => show(select.value);
     for (const svg of all("svg[data-panel]")) {
       svg.onpointermove = (event) => point(svg, event);
       svg.onpointerleave = () => leave(svg);
@@ -128,15 +151,19 @@
   const renew = async () => {
     const text = await (await fetch("/", { cache: "no-store" })).text();
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    const open = all("details").map((details) => details.open);
+    const keyOf = (details) => details.dataset.key || details.querySelector("summary").textContent;
+    const open = new Map(all("details").map((details) => [keyOf(details), details.open]));
     const setting = document.querySelector("select[data-networks]")?.value;
+    const metric = document.querySelector("select[data-metrics]")?.value;
     document.querySelector("main").replaceWith(fresh.querySelector("main"));
-    all("details").forEach((details, index) => { if (index in open) details.open = open[index]; });
+    for (const details of all("details"))
+      if (open.has(keyOf(details))) details.open = open.get(keyOf(details));
     const select = document.querySelector("select[data-networks]");
     if (select && all("option", select).some((option) => option.value === setting)) {
       select.value = setting;
       choose(select);
     }
+    if (metric && all("[data-metric]").some((chart) => chart.dataset.metric === metric)) show(metric);
     wire();
   };
 

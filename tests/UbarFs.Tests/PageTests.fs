@@ -13,7 +13,7 @@ open UbarFs.Report
 // All tests share a browser, which starts with the first.
 let private browser =
     lazy
-        (match Chromium.find () with
+        (match Browser.find () with
          | None -> None
          | Some path ->
              let playwright = Playwright.CreateAsync().GetAwaiter().GetResult()
@@ -76,8 +76,8 @@ let private complete =
                   "provenance" ] do
                 Expect.equal (count seen $"section#{part}") 1 part
 
-            Expect.equal (count seen "#curves svg[data-panel]") 2 "a panel for each setting"
-            Expect.equal (count seen "#curves path.line[data-rule]") 4 "a line for each rule"
+            Expect.equal (count seen "#curves svg[data-panel]:visible") 2 "a panel for each setting"
+            Expect.equal (count seen "#curves path.line[data-rule]:visible") 4 "a line for each rule"
             Expect.isGreaterThan (count seen "#networks rect.liar") 0 "Byzantine nodes"
             Expect.isEmpty seen.Complaints "no complaints")
 
@@ -87,17 +87,17 @@ let private toggling =
         opened 1200 Studies.usual (fun seen ->
             let visible () = count seen "#curves path.line[data-rule='0']:visible"
             Expect.equal (visible ()) 2 "in both panels"
-            click seen "#curves button[data-toggle='0']"
+            click seen "#curves button[data-toggle='0']:visible"
             Expect.equal (visible ()) 0 "hidden"
             Expect.equal (count seen "#curves path.line[data-rule='1']:visible") 2 "the other stays"
-            click seen "#curves button[data-toggle='0']"
+            click seen "#curves button[data-toggle='0']:visible"
             Expect.equal (visible ()) 2 "again")
 
 let private pointing =
     testCase "pointing at a panel tells the values of its rules"
     <| fun () ->
         opened 1200 Studies.usual (fun seen ->
-            seen.Page.Locator("#curves svg[data-panel]").Last.HoverAsync().GetAwaiter().GetResult()
+            seen.Page.Locator("#curves svg[data-panel]:visible").Last.HoverAsync().GetAwaiter().GetResult()
             let shown = texts seen ".tip" |> String.concat ""
             Expect.stringContains shown "epoch 2" "the middle"
             Expect.stringContains shown "ubar 49." "half way to 88.5 %")
@@ -123,6 +123,77 @@ let private narrow =
             Expect.isLessThanOrEqual width 360 "no wider than the screen"
             let tick = wait (seen.Page.Locator("#curves svg .tick").First.BoundingBoxAsync())
             Expect.isGreaterThan tick.Height 8.0f "and its numbers can be read")
+
+// How much the panels that are seen are enlarged: 1 where text has its own size.
+let private scales (seen: Seen) : float list =
+    let script =
+        "Array.from(document.querySelectorAll('.multiples svg, .times svg, .legend svg'))"
+        + ".filter(svg => svg.getBoundingClientRect().width > 0)"
+        + ".map(svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"
+
+    wait (seen.Page.EvaluateAsync<float[]> script) |> List.ofArray
+
+let private constantText =
+    testCase "text in panels has one size, on every screen and however many panels there are"
+    <| fun () ->
+        for study in [ Studies.usual; Studies.swept [ "average"; "ubar" ] ] do
+            for width in [ 380; 800; 1400 ] do
+                opened width study (fun seen ->
+                    for scale in scales seen do
+                        Expect.floatClose Accuracy.low scale 1.0 $"{study.Name} at {width}")
+
+let private metrics =
+    testCase "a choice shows another metric in all sections, and pointing tells its values"
+    <| fun () ->
+        opened 1200 (Studies.swept [ "average"; "ubar" ]) (fun seen ->
+            Expect.equal (count seen ".chart[data-metric=worst]:visible") 2 "worst accuracy, against both axes"
+            seen.Page.Locator("#metric").SelectOptionAsync("consensus-error").GetAwaiter().GetResult() |> ignore
+            Expect.equal (count seen ".chart[data-metric=worst]:visible") 0 "hidden"
+            Expect.equal (count seen ".chart[data-metric=consensus-error]:visible") 2 "shown in both sections"
+            let other = wait (seen.Page.Locator("#metric-0").InputValueAsync())
+            Expect.equal other "consensus-error" "and the other choice says so"
+            seen.Page.Locator("#curves svg[data-panel]:visible").Last.HoverAsync().GetAwaiter().GetResult()
+            Expect.stringContains (texts seen ".tip" |> String.concat "") "0.01" "after two epochs"
+            seen.Page.Locator("#trend-0 svg[data-panel]:visible").First.HoverAsync().GetAwaiter().GetResult()
+            Expect.stringContains (texts seen ".tip" |> String.concat "") "Byzantine ratio 0." "the swept number"
+            Expect.isEmpty seen.Complaints "no complaints")
+
+let private failures =
+    testCase "the page tells which runs failed, and why, and does not draw their networks as if they were valid"
+    <| fun () ->
+        opened 1200 (Studies.failing "average" Studies.usual) (fun seen ->
+            let lines = texts seen ".problems li"
+            Expect.hasLength lines 4 "each run"
+            Expect.stringContains lines.Head "failed average, attack absent, seed 1: the rule 'average' gave 3" "why"
+            Expect.isFalse (lines.Head.Contains "more about it") "in one line"
+            Expect.stringContains (texts seen ".problems summary" |> String.concat "") "4 failed" "how many"
+            let captions = texts seen "#networks figcaption:visible" |> String.concat " "
+            Expect.stringContains captions "failed after epoch 2" "the network"
+            Expect.isGreaterThan (count seen "#networks .node.unknown:visible") 0 "without colours")
+
+let private boundedProblems =
+    testCase "so many problems are listed at most, and the rest is counted"
+    <| fun () ->
+        let many = Studies.failing "average" (Studies.swept [ "average"; "dkrum" ])
+        let pending = { many with Runs = many.Runs @ (Studies.failing "dkrum" many).Runs }
+        let html = ProblemSection.problems (Summary.groups pending) |> List.map Markup.write |> String.concat ""
+        let items = html.Split("<li>").Length - 1
+        Expect.equal items (ProblemSection.most + 1) "lines"
+        Expect.stringContains html "results.csv has all" "and where the rest is"
+
+let private print =
+    testCase "printed, nothing is wider than the paper, and legends are repeated with their panels"
+    <| fun () ->
+        // The width of A4 within its margins.
+        opened 703 (Studies.swept [ for index in 1..10 -> $"rule-{index}" ]) (fun seen ->
+            let media = PageEmulateMediaOptions(Media = Media.Print)
+            seen.Page.EmulateMediaAsync(media).GetAwaiter().GetResult()
+            let width = wait (seen.Page.EvaluateAsync<int> "document.documentElement.scrollWidth")
+            Expect.isLessThanOrEqual width 703 "no wider than the paper"
+            let style selector = $"getComputedStyle(document.querySelector('{selector}')).display"
+            let head = wait (seen.Page.EvaluateAsync<string>(style ".chart:not([hidden]) .chart-head"))
+            Expect.equal head "table-header-group" "the legend is a heading of its panels"
+            Expect.equal (count seen "select:visible") 0 "nothing to choose")
 
 let private injection =
     testCase "markup in a scenario is text in its report"
@@ -165,4 +236,16 @@ let private live =
 
 [<Tests>]
 let tests =
-    testSequenced <| testList "page" [ complete; toggling; pointing; sorting; narrow; injection; live ]
+    let pages =
+        [ complete
+          toggling
+          pointing
+          sorting
+          narrow
+          constantText
+          metrics
+          failures
+          boundedProblems
+          print ]
+
+    testSequenced <| testList "page" (pages @ [ injection; live ])

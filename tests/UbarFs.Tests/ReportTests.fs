@@ -81,7 +81,12 @@ let private markup =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let study = Studies.withNetworks folder Studies.hostile
-              let files = Export.write (Path.Combine(folder, "figures")) study |> List.map fst
+
+              let files =
+                  Export.write (Path.Combine(folder, "figures")) FigureFormat.Svg FigureRequest.usual study
+                  |> Result.defaultWith failtest
+                  |> List.map fst
+
               let ofKind (extension: string) = files |> List.filter _.EndsWith(extension)
               Expect.hasLength (ofKind ".svg") 6 "curves, sizes, shares, networks, times, overview"
 

@@ -18,9 +18,9 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Worst = 0.1 + share * (worst - 0.1)
           Mean = worst
           Best = worst
-          Loss = Some 1.0
-          TestLoss = Some 1.25
-          ConsensusError = Some 0.5
+          Loss = Some(10.0 - 2.0 * float index)
+          TestLoss = Some 1.5
+          ConsensusError = Some(10.0 ** float -index)
           Elapsed = 2.0 * float index
           Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
           Received = if rule = "ubar" then Some 7.5 else None
@@ -83,6 +83,39 @@ let usual =
                 "bit-flip", "average", 0.1
                 "bit-flip", "ubar", 0.87 ] do
               for seed in 1L .. 2L -> run rule attack seed (worst + 0.01 * float seed) ]
+
+/// The Byzantine ratio swept over five values, with some rules and two attacks.
+let swept (rules: string list) =
+    ofRuns
+        "swept"
+        "A question"
+        [ for ratio in [ "0%"; "10%"; "20%"; "30%"; "50%" ] do
+              for attack in [ "gaussian"; "bit-flip" ] do
+                  for index, rule in List.indexed rules do
+                      for seed in 1L .. 2L do
+                          let worst = 0.9 - 0.002 * float (Seq.length ratio * index) - 0.01 * float seed
+                          let run = run rule attack seed worst
+                          let settings = [ "network.byzantine", ratio; "attack", attack; "rule", rule ]
+
+                          { run with
+                              StudyRun.Identity.Id = $"{run.Identity.Id}-{ratio}"
+                              StudyRun.Settings = settings } ]
+
+/// The study with the runs of a rule failed half way.
+let failing rule (study: Study) =
+    let failed (run: StudyRun) =
+        if run.Identity.Rule <> rule then
+            run
+        else
+            { run with
+                StudyRun.Outcome.Status = Status.Failed
+                StudyRun.Outcome.Reason = Some $"the rule '{rule}' gave 3 values instead of 5\nmore about it"
+                StudyRun.Outcome.Worst = None
+                StudyRun.Outcome.Mean = None
+                StudyRun.Outcome.Best = None
+                StudyRun.Points = List.truncate 3 run.Points }
+
+    { study with Runs = List.map failed study.Runs }
 
 let private markup =
     "\"'></title></script></style><script>document.body.id='taken'</script><img src=x onerror=alert(1)>"

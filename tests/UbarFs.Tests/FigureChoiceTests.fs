@@ -1,0 +1,153 @@
+/// What can be chosen of figures: metrics, runs, rules, their order and width; and what is drawn against swept numbers.
+module UbarFs.Tests.FigureChoiceTests
+
+open System
+open System.IO
+open Expecto
+open FsCheck.FSharp
+open UbarFs.Engine
+open UbarFs.Report
+open UbarFs.Testing.Generators
+
+let private rules = [ "average"; "dkrum"; "ubar" ]
+let private study = Studies.swept rules
+let private groups = Summary.groups study
+let private request = FigureRequest.usual
+let private failOf result = result |> Result.defaultWith failtest
+
+let private refusal result =
+    match result with
+    | Ok _ -> failtest "it should be refused"
+    | Error(reason: string) -> reason
+
+let private withRho (value: string) (run: StudyRun) =
+    let rule = $"ubar (rho: {value})"
+
+    { run with
+        StudyRun.Identity.Rule = rule
+        StudyRun.Settings = [ "rule.ubar.rho", value; "attack", run.Identity.Attack ] }
+
+let private trends =
+    [ testProperty "a number is the same with and without a percent sign"
+      <| forAll (Gen.choose (0, 100)) (fun percent ->
+          Trends.tryNumber $"{percent}%%" = Trends.tryNumber (UbarFs.Engine.Csv.number (float percent / 100.0)))
+
+      testCase "a swept path with three numbers gets panels; names, and two numbers, do not"
+      <| fun () ->
+          Expect.equal (Trends.paths groups |> List.map _.Path) [ "network.byzantine" ] "not the attack, nor the rule"
+
+          let two =
+              study.Runs
+              |> List.filter (fun run ->
+                  List.contains run.Settings.Head [ "network.byzantine", "0%"; "network.byzantine", "50%" ])
+
+          Expect.isEmpty (Trends.paths (Summary.groups { study with Runs = two })) "two values are a table"
+
+      testCase "one panel for each other setting, one line for each rule, a point for each value in order"
+      <| fun () ->
+          let multiples, keys = Trends.ofMetric Metric.worst (Trends.paths groups).Head groups groups
+          Expect.equal (multiples.Panels |> List.map _.Title) [ "gaussian"; "bit-flip" ] "panels"
+          Expect.equal (keys |> List.map _.Label) rules "keys"
+
+          for panel in multiples.Panels do
+              Expect.equal (panel.Lines |> List.map _.Label) rules "lines"
+
+              for line in panel.Lines do
+                  Expect.equal (line.Points |> List.map fst) [ 0.0; 0.1; 0.2; 0.3; 0.5 ] "values"
+                  Expect.hasLength line.Band 5 "with the seeds' range"
+
+          let mean = (snd multiples.Panels.Head.Lines.Head.Points.Head)
+          Expect.floatClose Accuracy.high mean 0.885 "the mean of 0.89 and 0.88"
+
+      testCase "a parameter of a rule can be what is swept"
+      <| fun () ->
+          let runs =
+              [ for rho in [ "0.2"; "0.4"; "0.6" ] do
+                    for seed in 1L .. 2L -> Studies.run "ubar" "bit-flip" seed 0.8 |> withRho rho ]
+
+          let groups = Summary.groups { study with Runs = runs }
+          let swept = Trends.paths groups |> List.exactlyOne
+          let multiples, keys = Trends.ofMetric Metric.worst swept groups groups
+          let line = (multiples.Panels |> List.exactlyOne).Lines |> List.exactlyOne
+          Expect.equal (line.Points |> List.map fst) [ 0.2; 0.4; 0.6 ] "one line through all values"
+          Expect.equal (keys |> List.map _.Label) [ "ubar" ] "of the rule"
+
+      testCase "runs that are not complete, and values that are not finite, have no point"
+      <| fun () ->
+          let spoilt (run: StudyRun) =
+              { run with
+                  StudyRun.Points = run.Points |> List.map (fun point -> { point with Loss = Some nan }) }
+
+          let loss = (Metric.tryFind "training-loss").Value
+          Expect.isNone (Metric.final loss (spoilt study.Runs.Head)) "not a number"
+          Expect.isSome (Metric.final loss study.Runs.Head) "otherwise the last evaluation's"
+          let failed = (Studies.failing "average" study).Runs.Head
+          Expect.isNone (Metric.final loss failed) "failed" ]
+
+let private choices =
+    [ testCase "runs are chosen by value, whichever way the number is written, in the order asked for"
+      <| fun () ->
+          let wanted =
+              { request with
+                  Where = [ "byzantine", [ "0.3"; "10%" ] ]
+                  Rules = [ "ubar"; "average" ] }
+
+          let chosen = FigureRequest.groups wanted groups |> failOf
+
+          Expect.equal
+              (chosen
+               |> List.map (fun group -> Map.find "network.byzantine" (Map.ofList group.Settings))
+               |> List.distinct)
+              [ "30%"; "10%" ]
+              "values"
+
+          Expect.equal (chosen |> List.map _.Rule |> List.distinct) [ "ubar"; "average" ] "rules"
+
+      testCase "a rule looks the same among fewer rules"
+      <| fun () ->
+          let only = FigureRequest.groups { request with Rules = [ "ubar" ] } groups |> failOf
+          let all = Figure.keys (Curves.multiples groups) |> List.find (fun key -> key.Label = "ubar")
+          let alone = Figure.keys (Curves.ofMetric Metric.worst 50 groups only)
+          Expect.equal alone [ all ] "its key"
+
+      testCase "what is not there is told, with what there is"
+      <| fun () ->
+          let refused request = FigureRequest.groups request groups |> refusal
+          Expect.stringContains (refused { request with Where = [ "attac", [ "x" ] ] }) "'network.byzantine'" "paths"
+          Expect.stringContains (refused { request with Where = [ "attack", [ "x" ] ] }) "'bit-flip'" "values"
+          Expect.stringContains (refused { request with Rules = [ "x" ] }) "'dkrum'" "rules"
+          let bare (point: Point) = { point with TestLoss = None }
+
+          let older =
+              { study with
+                  Runs = study.Runs |> List.map (fun run -> { run with Points = List.map bare run.Points }) }
+
+          let wanted = { request with Metrics = [ (Metric.tryFind "test-loss").Value ] }
+          let reason = FigureRequest.groups wanted (Summary.groups older) |> refusal
+          Expect.stringContains reason "'training-loss'" "metrics"
+
+      testCase "widths are columns of papers or millimetres"
+      <| fun () ->
+          let width text = FigureRequest.tryWidth text |> failOf
+          Expect.floatClose Accuracy.high (width "100") (width "100mm") "either way"
+          Expect.floatClose Accuracy.high (width "254mm") 960.0 "96 units an inch"
+          Expect.isGreaterThan (width "double") (width "single") "columns"
+
+          for wrong in [ "wide"; "5"; "1e9"; "-80"; "50%"; "NaN"; "" ] do
+              Expect.stringContains (FigureRequest.tryWidth wrong |> refusal) "single" wrong
+
+      testCase "every metric has figures against time and against what was swept, with its data"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let request = { request with Metrics = Metric.all }
+              let files = Export.write folder FigureFormat.Svg request study |> failOf |> List.map fst
+
+              for metric in Metric.all do
+                  let file = $"{metric.Name}-against-network-byzantine"
+                  Expect.contains files (Path.Combine(folder, file + ".svg")) "the figure"
+                  let rows = File.ReadAllLines(Path.Combine(folder, file + ".csv"))
+                  Expect.stringContains rows[0] metric.Column "its column"
+                  Expect.hasLength rows (1 + 5 * 2 * 3) "a row for each value, attack and rule") ]
+
+[<Tests>]
+let tests = testList "figure choices" [ testList "trends" trends; testList "choices" choices ]
