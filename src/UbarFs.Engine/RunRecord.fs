@@ -9,6 +9,8 @@ open System.Text.Json.Serialization
 [<RequireQualifiedAccess>]
 type Status =
     | Complete
+    /// Some process works on it at this moment: what `holder.json` and the lock say, and never written.
+    | Running
     | Interrupted
     | Failed
     | MissingData
@@ -17,6 +19,7 @@ type Status =
     override status.ToString() =
         match status with
         | Complete -> "complete"
+        | Running -> "running"
         | Interrupted -> "interrupted"
         | Failed -> "failed"
         | MissingData -> "missing-data"
