@@ -1,10 +1,7 @@
 /// `ubarfs data list`, `ubarfs data get` and `ubarfs data import`.
 module UbarFs.Cli.DataCommand
 
-open System
-open System.Threading
 open Argu
-open Spectre.Console
 open UbarFs.Core
 open UbarFs.Engine.Data
 open UbarFs.Cli.Arguments
@@ -32,37 +29,6 @@ let private list (places: Place list) =
 
     Exit.done'
 
-/// A bar for each file on a terminal; a line for each file elsewhere.
-let private withProgress verb (work: (string -> int64 -> int64 option -> unit) -> 'result) : 'result =
-    if Console.IsErrorRedirected then
-        let begun = Collections.Generic.HashSet<string>()
-
-        work (fun file _ _ ->
-            if lock begun (fun () -> begun.Add file) then
-                eprintfn "%s %s" verb file)
-    else
-        let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error))
-
-        let columns: ProgressColumn[] =
-            [| TaskDescriptionColumn()
-               ProgressBarColumn(Width = 20)
-               DownloadedColumn()
-               TransferSpeedColumn() |]
-
-        console
-            .Progress()
-            .Columns(columns)
-            .Start(fun context ->
-                let tasks = Collections.Generic.Dictionary<string, ProgressTask>()
-
-                work (fun file received total ->
-                    lock tasks (fun () ->
-                        if not (tasks.ContainsKey file) then
-                            tasks[file] <- context.AddTask(Markup.Escape file)
-
-                        total |> Option.iter (fun total -> tasks[file].MaxValue <- float total)
-                        tasks[file].Value <- float received)))
-
 let private withKnown name (work: Chosen<Dataset> -> int) =
     match Store.known |> List.tryFind (fun dataset -> dataset.Name = name) with
     | Some dataset -> work dataset
@@ -74,27 +40,13 @@ let private withKnown name (work: Chosen<Dataset> -> int) =
             $"there is no dataset '{name}': expected one of {known}{Exit.nearest names name}. Your own images are used \
               where they are, with 'dataset: {{ folder: {{ path: … }} }}' in a scenario"
 
-/// Work that Ctrl-C stops.
-let private stoppable (work: CancellationToken -> 'result) : 'result =
-    use source = new CancellationTokenSource()
-
-    let stop =
-        ConsoleCancelEventHandler(fun _ event ->
-            event.Cancel <- true
-            source.Cancel())
-
-    Console.CancelKeyPress.AddHandler stop
-
-    try
-        work source.Token
-    finally
-        Console.CancelKeyPress.RemoveHandler stop
+let private stopping = "stopping; Ctrl-C again stops at once"
 
 let private get (arguments: ParseResults<DataGetArguments>) places =
     withKnown (arguments.GetResult Dataset) (fun dataset ->
         let outcome =
-            stoppable (fun cancellation ->
-                withProgress "getting" (fun progress ->
+            Interruption.stoppable stopping (fun cancellation ->
+                Transfers.during "getting" (fun progress ->
                     (Download.get Fetch.settings progress cancellation places dataset).GetAwaiter().GetResult()))
 
         match outcome with
@@ -120,8 +72,8 @@ let private import (arguments: ParseResults<DataImportArguments>) places =
 
     withKnown name (fun dataset ->
         let outcome =
-            stoppable (fun cancellation ->
-                withProgress "importing" (fun progress ->
+            Interruption.stoppable stopping (fun cancellation ->
+                Transfers.during "importing" (fun progress ->
                     let progress read total = progress source read (Some total)
                     Import.run Archive.limits progress cancellation places dataset source))
 

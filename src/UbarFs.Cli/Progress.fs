@@ -1,11 +1,9 @@
-/// Progress on standard error: live on a terminal, plain lines elsewhere.
+/// Progress of runs on standard error: live on a terminal, plain lines elsewhere.
 module UbarFs.Cli.Progress
 
 open System
 open System.Collections.Generic
 open System.Diagnostics
-open System.Threading
-open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Scenario
 
@@ -52,7 +50,7 @@ let private beginning schedule from =
         $"goes on after iteration {from} of {schedule.Iterations}"
 
 /// One line per start, end and (at most every few seconds) evaluation.
-let plain (total: int) : Event -> unit =
+let private plain (total: int) : Event -> unit =
     let mutable latest = 0
     let numbers = Dictionary<Run, int>(HashIdentity.Reference)
     let lastLine = Stopwatch()
@@ -81,7 +79,7 @@ let plain (total: int) : Event -> unit =
         indented run $"{epochs schedule evaluation.Iterations}, worst accuracy {percent evaluation.Worst}"
     | Event.Evaluated _
     | Event.Iterated _ -> ()
-    | Event.Noticed(run, text) -> eprintfn "ubarfs: %s: %s" (title run) text
+    | Event.Noticed(run, text) -> Exit.complain $"{title run}: {text}"
     | Event.Ended result ->
         if numbers.ContainsKey result.Run then
             indented result.Run (outcome result)
@@ -91,80 +89,46 @@ let plain (total: int) : Event -> unit =
     | Event.Reused result ->
         count result.Run
         line result.Run $"{title result.Run}: {outcome result} (from the store)"
-    | Event.Waiting held -> eprintfn "ubarfs: %s" (others held)
+    | Event.Waiting held -> Exit.complain (others held)
 
-let private stopping = "ubarfs: stopping after this iteration (once more to stop now)"
+/// What stays on a terminal, above the bars.
+let private tell (event: Event) =
+    match event with
+    | Event.Noticed(run, text) -> Exit.complain $"{title run}: {text}"
+    | Event.Ended result when result.Status <> Status.Complete || isDiverged result ->
+        Exit.complain $"{title result.Run}: {outcome result}"
+    | Event.Waiting held -> Exit.complain (others held)
+    | _ -> ()
 
-/// The bars of a screen: one for all runs, and one for each that is under way.
-type private Bars(console: IAnsiConsole, context: ProgressContext, total: int) =
-    let all = context.AddTask($"runs 0/{total}", maxValue = float total)
-    let current = Dictionary<Run, ProgressTask>(HashIdentity.Reference)
-    let mutable finished = 0
-    let describe (task: ProgressTask) text = task.Description <- Markup.Escape text
-    let say text = console.MarkupLineInterpolated $"{text}"
+let private clock = Stopwatch.StartNew()
+let private now () = clock.Elapsed.TotalSeconds
 
-    let show (run: Run) text =
-        match current.TryGetValue run with
-        | true, task -> describe task $"{run.Rule.Name}, {Run.attackLabel run}: {text}"
-        | false, _ -> ()
+/// How far the runs of a command are, for everything that shows it.
+type Tracker(runs: Run list) =
+    let gate = obj ()
+    let mutable state = Underway.start runs.Length
 
-    let progress () =
-        let parts = current.Values |> Seq.sumBy (fun task -> task.Value / task.MaxValue)
-        all.Value <- float finished + parts
-        describe all $"runs {finished}/{total}"
+    member _.Runs = runs
+    member _.Take(event: Event) = lock gate (fun () -> state <- Underway.take (now ()) event state)
 
-    let completed (run: Run) =
-        match current.TryGetValue run with
-        | true, task ->
-            current.Remove run |> ignore
-            context.RemoveTask task |> ignore
-        | false, _ -> ()
+    /// The state, and the time to look at it with.
+    member _.Now = lock gate (fun () -> now (), state)
 
-        finished <- finished + 1
-        progress ()
+/// Runs the work, which gets the function that takes its events, with the progress that fits standard error.
+let show (quiet: bool) (tracker: Tracker) (work: (Event -> unit) -> 'result) : 'result =
+    let tracked take event =
+        tracker.Take event
+        take event
 
-    member _.Take(event: Event) =
-        match event with
-        | Event.Started(run, schedule, from) ->
-            current[run] <- context.AddTask("", maxValue = float (max 1 schedule.Iterations))
-            current[run].Value <- float from
-            show run (epochs schedule from)
-        | Event.Iterated(run, count) ->
-            current[run].Value <- float count
-            progress ()
-        | Event.Evaluated(run, schedule, evaluation) ->
-            show run $"{epochs schedule evaluation.Iterations}, worst {percent evaluation.Worst}"
-        | Event.Noticed(run, text) -> say $"{title run}: {text}"
-        | Event.Ended result ->
-            completed result.Run
+    if quiet then
+        work (tracked ignore)
+    elif Terminal.isLive () then
+        let labels = RunLabels.create tracker.Runs
 
-            if result.Status <> Status.Complete || isDiverged result then
-                say $"{title result.Run}: {outcome result}"
-        | Event.Reused result -> completed result.Run
-        | Event.Waiting held -> say (others held)
+        let lines () =
+            let now, state = tracker.Now
+            Bars.lines labels (Terminal.size ()) now state
 
-/// Live bars. The task gets the function that takes the events.
-let live (stop: CancellationToken) (total: int) (work: (Event -> unit) -> 'result) : 'result =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error))
-
-    let columns: ProgressColumn[] =
-        [| TaskDescriptionColumn(Alignment = Justify.Left)
-           ProgressBarColumn(Width = 16)
-           PercentageColumn()
-           RemainingTimeColumn() |]
-
-    console
-        .Progress(AutoClear = true)
-        .Columns(columns)
-        .Start(fun context ->
-            // Anything that the console does not know of would tear the bars apart.
-            use _ = stop.Register(fun () -> console.WriteLine stopping)
-            work (Bars(console, context, total).Take))
-
-/// Runs the work with the progress that fits standard error, and says so when it is asked to stop.
-let show (quiet: bool) (stop: CancellationToken) (total: int) (work: (Event -> unit) -> 'result) : 'result =
-    if quiet || Console.IsErrorRedirected then
-        use _ = stop.Register(fun () -> eprintfn "%s" stopping)
-        work (if quiet then ignore else plain total)
+        Live.during lines (fun () -> work (tracked tell))
     else
-        live stop total work
+        work (tracked (plain tracker.Runs.Length))

@@ -2,8 +2,6 @@
 module UbarFs.Cli.RunCommand
 
 open System
-open System.Runtime.InteropServices
-open System.Threading
 open Argu
 open FsToolkit.ErrorHandling
 open TorchSharp
@@ -34,19 +32,6 @@ let private supplies device (places: UbarFs.Engine.Data.Place list) (scenarios: 
     |> List.distinctBy _.Value
     |> List.traverseResultM supply
     |> Result.map Map.ofList
-
-/// Cancels at the first Ctrl-C or SIGTERM; a second Ctrl-C ends the process at once.
-let private onInterrupt (source: CancellationTokenSource) =
-    let stop (context: PosixSignalContext) =
-        if not source.IsCancellationRequested then
-            context.Cancel <- true
-            source.Cancel()
-        elif not Console.IsErrorRedirected then
-            // Nobody else shows the cursor again that the live view hides.
-            eprintf "\u001b[?25h"
-
-    [ PosixSignalRegistration.Create(PosixSignal.SIGINT, stop)
-      PosixSignalRegistration.Create(PosixSignal.SIGTERM, stop) ]
 
 let private missing (results: RunResult list) =
     results
@@ -151,32 +136,39 @@ let private own session (planned: Planned, results: RunResult list) =
     results |> List.filter (fun result -> ids.Contains(RunStore.id result.Run))
 
 /// Serves the report while the runs go on, if that is wanted.
-let private watch (arguments: ParseResults<RunArguments>) (planned: Planned list) : Result<IDisposable option, string> =
+let private watch
+    (arguments: ParseResults<RunArguments>)
+    (tracker: Progress.Tracker)
+    (planned: Planned list)
+    : Result<IDisposable option, string> =
     match arguments.TryGetResult RunArguments.Watch with
     | None -> Ok None
     | Some port ->
-        Watch.start (Option.defaultValue Watch.defaultPort port) (planned |> List.map _.Store.Folder)
+        Watch.start (Option.defaultValue Watch.defaultPort port) tracker (planned |> List.map _.Store.Folder)
         |> Result.map (fun (address, server) ->
             Exit.complain $"the report is at {address} while the runs go on"
             Some server)
 
-let private execute (arguments: ParseResults<RunArguments>) (session: Session) (planned: Planned list) =
-    use source = new CancellationTokenSource()
-    let registrations = onInterrupt source
+let private stopping = "stopping after the iterations under way; Ctrl-C again stops at once"
 
-    let total = planned |> List.sumBy (fun planned -> (Session.runs session planned.Scenario).Length)
-
+let private execute
+    (arguments: ParseResults<RunArguments>)
+    (session: Session)
+    (tracker: Progress.Tracker)
+    (planned: Planned list)
+    =
     let stores = planned |> List.map (fun planned -> planned.Store, planned.Scenario)
 
     try
-        let results =
-            Progress.show (arguments.Contains RunArguments.Quiet) source.Token total (fun notify ->
-                let session = { session with Notify = notify; Cancellation = source.Token }
-                List.zip planned (Session.runScenarios session stores))
+        let isInterrupted, results =
+            Interruption.stoppable stopping (fun cancellation ->
+                Progress.show (arguments.Contains RunArguments.Quiet) tracker (fun notify ->
+                    let session = { session with Notify = notify; Cancellation = cancellation }
+                    let results = Session.runScenarios session stores
+                    cancellation.IsCancellationRequested, List.zip planned results))
 
-        registrations |> List.iter _.Dispose()
         print arguments session results
-        exitCode source.IsCancellationRequested (List.collect (own session) results)
+        exitCode isInterrupted (List.collect (own session) results)
     with
     | :? IO.IOException
     | :? UnauthorizedAccessException as error ->
@@ -213,9 +205,10 @@ let run (arguments: ParseResults<RunArguments>) : int =
             let out = arguments.GetResult(RunArguments.Out, "runs")
             let! planned = scenarios |> List.traverseResultM (opened out) |> Result.mapError Exit.refuse
             libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
-            let! server = watch arguments planned |> Result.mapError Exit.refuse
+            let tracker = planned |> List.collect (fun planned -> Session.runs session planned.Scenario) |> Progress.Tracker
+            let! server = watch arguments tracker planned |> Result.mapError Exit.refuse
             use _ = server |> Option.toObj
-            return execute arguments { session with Versions = Provenance.versions libtorch } planned
+            return execute arguments { session with Versions = Provenance.versions libtorch } tracker planned
         }
 
     Result.either id id prepared

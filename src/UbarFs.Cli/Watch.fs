@@ -5,11 +5,13 @@ open System
 open System.IO
 open System.Net
 open System.Text
+open System.Threading
 open System.Threading.Tasks
 open Microsoft.AspNetCore.Builder
 open Microsoft.AspNetCore.Hosting
 open Microsoft.AspNetCore.Http
-open Microsoft.Extensions.Logging
+open Microsoft.Extensions.DependencyInjection
+open Microsoft.Extensions.Hosting
 open UbarFs.Report
 
 /// The port where none is said.
@@ -27,64 +29,87 @@ let private answer (context: HttpContext) code (kind: string) (text: string) : T
     context.Response.Headers.XContentTypeOptions <- "nosniff"
     context.Response.WriteAsync(text, Encoding.UTF8)
 
-let private waiting: Study =
-    { Name = "Waiting for the first run"
-      Description = ""
-      Scenarios = []
-      Baselines = []
-      Runs = []
-      Folders = []
-      Others = [] }
+/// Whether somebody has the page open, and has seen the end of what it shows.
+type private Readers() =
+    let mutable latest = DateTime.MinValue
+    let mutable isOver = false
+    let told = new ManualResetEventSlim false
 
-let private study (folders: string list) =
-    match List.choose Study.tryLoad folders with
-    | [] -> waiting
-    | studies -> Study.merge studies
+    member _.IsOver = isOver
+    member _.Asked() = latest <- DateTime.UtcNow
 
-/// Changes whenever a run has measured something.
-let private state (folders: string list) =
-    let written (file: FileInfo) = file.LastWriteTimeUtc.Ticks + file.Length
+    /// Somebody got the page as it is in the end.
+    member _.SawPage() =
+        if isOver then
+            told.Set()
 
-    folders
-    |> Seq.filter Directory.Exists
-    |> Seq.collect (fun folder -> DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
-    |> Seq.filter (fun file -> List.contains file.Name [ "metrics.csv"; "results.csv"; "run.json"; "sweep.json" ])
-    |> Seq.fold (fun sum file -> sum * 31L + written file) 17L
-    |> string
+    /// Waits a moment for a page that asks every two seconds.
+    member _.End() =
+        isOver <- true
 
-let private handle folders (context: HttpContext) : Task =
+        if (DateTime.UtcNow - latest).TotalSeconds < 5.0 then
+            told.Wait 3000 |> ignore
+
+let private handle (watched: Watched) (readers: Readers) (context: HttpContext) : Task =
+    let html = answer context 200 "text/html"
+
     match context.Request.Method, context.Request.Path.Value with
     | _ when not (isOwn context) -> answer context 403 "text/plain" "this page is for localhost only\n"
-    | ("GET" | "HEAD"), "/" -> answer context 200 "text/html" (Page.createLive (study folders))
-    | ("GET" | "HEAD"), "/state" -> answer context 200 "text/plain" (state folders)
+    | ("GET" | "HEAD"), "/" ->
+        readers.SawPage()
+        html (watched.Page())
+    | ("GET" | "HEAD"), "/underway" -> html (watched.Underway())
+    | ("GET" | "HEAD"), "/state" ->
+        readers.Asked()
+        let state = if readers.IsOver then $"over {watched.State()}" else watched.State()
+        answer context 200 "text/plain" state
     | ("GET" | "HEAD"), _ -> answer context 404 "text/plain" "there is only one page: /\n"
     | _ -> answer context 405 "text/plain" "this page can only be read\n"
 
-/// Serves the stores of these folders on the loopback interface; port 0 takes any free one. Gives the page's address
-/// and what ends the server, or why there is none.
-let start (port: int) (folders: string list) : Result<string * IDisposable, string> =
-    let builder = WebApplication.CreateSlimBuilder()
-    builder.Logging.ClearProviders() |> ignore
+/// Leaves signals to the command: a server that takes them would let nobody stop what hangs.
+type private NoLifetime() =
+    interface IHostLifetime with
+        member _.WaitForStartAsync _ = Task.CompletedTask
+        member _.StopAsync _ = Task.CompletedTask
 
-    builder.WebHost.ConfigureKestrel(fun options ->
-        options.Listen(IPAddress.Loopback, port)
-        options.AddServerHeader <- false)
+// Nothing but this sets the server up: no file and no variable of the environment can open it to others.
+let private server port watched readers =
+    let builder = WebApplication.CreateEmptyBuilder(WebApplicationOptions())
+    builder.Services.AddSingleton<IHostLifetime, NoLifetime>() |> ignore
+
+    builder.WebHost
+        .UseKestrelCore()
+        .ConfigureKestrel(fun options ->
+            options.Listen(IPAddress.Loopback, port)
+            options.AddServerHeader <- false)
     |> ignore
 
     let server = builder.Build()
-    server.Run(RequestDelegate(handle folders))
+    server.Run(RequestDelegate(handle watched readers))
+    server
 
-    try
-        server.StartAsync().GetAwaiter().GetResult()
-        let address = server.Urls |> Seq.head
+/// Serves the stores of these folders on the loopback interface; port 0 takes any free one. The tracker knows of the
+/// runs of this process. Gives the page's address and what ends the server, or why there is none.
+let start (port: int) (tracker: Progress.Tracker) (folders: string list) : Result<string * IDisposable, string> =
+    if port < 0 || port > int UInt16.MaxValue then
+        Error $"--watch is {port}: expected a port from 0 to {UInt16.MaxValue}"
+    else
+        let readers = Readers()
+        let server = server port (Watched(tracker, folders)) readers
 
-        Ok(
-            address + "/",
-            { new IDisposable with
-                member _.Dispose() = server.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds 2.0) |> ignore }
-        )
-    with
-    | :? IOException
-    | :? Sockets.SocketException as error ->
-        let reason = error.Message.TrimEnd '.'
-        Error $"the page cannot be served on port {port}: {reason}. Choose another with --watch PORT"
+        try
+            server.StartAsync().GetAwaiter().GetResult()
+            let address = server.Urls |> Seq.head
+
+            Ok(
+                address + "/",
+                { new IDisposable with
+                    member _.Dispose() =
+                        readers.End()
+                        server.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds 2.0) |> ignore }
+            )
+        with
+        | :? IOException
+        | :? Sockets.SocketException as error ->
+            let reason = error.Message.TrimEnd '.'
+            Error $"the page cannot be served on port {port}: {reason}. Choose another with --watch PORT"

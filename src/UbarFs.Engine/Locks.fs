@@ -186,6 +186,25 @@ module Locks =
                 Claim.Held(Some holder)
             | found -> granted folder stream found
 
+    // A reader's lock: it fails while a worker has the lock, and keeps no other reader from looking.
+    let private isLocked folder =
+        try
+            use _ = new FileStream(Path.Combine(folder, lockName), FileMode.Open, FileAccess.Read, FileShare.Read, 1)
+            false
+        with
+        | :? FileNotFoundException
+        | :? DirectoryNotFoundException -> false
+        | :? IOException as error when isHeld error -> true
+
+    /// Who works in a folder at this moment, as far as can be seen: on this machine by the lock, on others by the beat.
+    let tryHolder (locks: Locks) (folder: string) : Holder option =
+        readHolder folder
+        |> Option.filter (fun holder ->
+            if locks.Reliable && holder.Kernel = kernel.Value then
+                isLocked folder
+            else
+                isLocked folder || not (isGone locks folder holder))
+
     /// Does something while nobody else does it who uses the same file. After ten seconds it is done all the same.
     let exclusively (file: string) (work: unit -> unit) =
         let clock = Stopwatch.StartNew()

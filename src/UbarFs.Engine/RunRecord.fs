@@ -11,6 +11,8 @@ open UbarFs.Scenario
 [<RequireQualifiedAccess>]
 type Status =
     | Complete
+    /// Some process works on it at this moment: what `holder.json` and the lock say, and never written.
+    | Running
     | Interrupted
     | Failed
     | MissingData
@@ -19,6 +21,7 @@ type Status =
     override status.ToString() =
         match status with
         | Complete -> "complete"
+        | Running -> "running"
         | Interrupted -> "interrupted"
         | Failed -> "failed"
         | MissingData -> "missing-data"

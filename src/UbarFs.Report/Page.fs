@@ -116,13 +116,17 @@ module Page =
               Element.text "title" $"{study.Name} – UbarFs"
               Markup.Own("style", [], Style.page ()) ]
 
-    let private page isLive (study: Study) : string =
+    /// A page; a live one has the section on the runs under way.
+    let private page (live: Markup option) (study: Study) : string =
+        let isLive = live.IsSome
         let groups = Summary.groups study
         let panels = CurveSections.prepare groups
         let script = Style.embedded "report.js"
 
         let content =
-            [ question study groups; VerdictSection.verdicts groups ]
+            [ question study groups
+              yield! Option.toList live
+              VerdictSection.verdicts groups ]
             @ CurveSections.trends groups panels
             @ [ CurveSections.curves groups panels ]
             @ CurveSections.innerLife groups
@@ -146,7 +150,13 @@ module Page =
         + "\n"
 
     /// The report of a study.
-    let create (study: Study) : string = page false study
+    let create (study: Study) : string = page None study
+
+    /// What a live page shows of the runs under way, with the seconds until all runs are complete where somebody knows:
+    /// the part of it that changes all the time.
+    let underway (secondsLeft: float option) (activities: Activity list) (study: Study) : string =
+        UnderwaySection.create secondsLeft activities study |> Markup.write
 
     /// The same as a page that asks the server that it came from for news.
-    let createLive (study: Study) : string = page true study
+    let createLive (secondsLeft: float option) (activities: Activity list) (study: Study) : string =
+        page (Some(UnderwaySection.create secondsLeft activities study)) (Activity.mark activities study)

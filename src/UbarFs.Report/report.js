@@ -167,17 +167,31 @@
     wire();
   };
 
+  // What is under way changes all the time, and has nothing that a reader could have chosen.
+  const follow = async () => {
+    const text = await (await fetch("/underway", { cache: "no-store" })).text();
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("underway");
+    document.getElementById("underway")?.replaceWith(fresh);
+  };
+
+  const ended = "The sweep is over; report.html in its folder has the results.";
+  const lost = "The connection is lost. If the sweep has ended, report.html in its folder has the results.";
+
   const watch = async (known) => {
     const status = document.getElementById("live");
+    let over = false;
     try {
       const state = await (await fetch("/state", { cache: "no-store" })).text();
+      over = state.startsWith("over");
       if (known !== null && state !== known) await renew();
+      else await follow();
       known = state;
-      status.textContent = "Live: this page updates itself.";
+      status.textContent = over ? ended : "Live: this page updates itself.";
     } catch {
-      status.textContent = "The sweep is over, or the connection is lost; report.html in its folder has the results.";
+      document.getElementById("underway")?.setAttribute("hidden", "");
+      status.textContent = lost;
     }
-    setTimeout(() => watch(known), 2000);
+    if (!over) setTimeout(() => watch(known), 2000);
   };
 
   wire();

@@ -129,18 +129,16 @@ let private whatIsWrong =
           <| Prop.forAll (Arb.fromGen misspelling) (fun (changed, line) ->
               errors changed [] |> List.choose span |> List.exists (fun span -> span.Line = line))
 
-          testCase "damaged text never throws, and its errors have a place in it"
-          <| fun () ->
-              let property =
-                  Prop.forAll (Arb.fromGen damage) (fun changed ->
-                      let found = errors changed []
-                      let rendered = found |> List.map Rendering.plain
-                      let notes = found |> List.collect _.Notes |> List.map fst
+          testPropertyWithConfig
+              { FsCheckConfig.defaultConfig with maxTest = 1000 }
+              "damaged text never throws, and its errors have a place in it"
+          <| Prop.forAll (Arb.fromGen damage) (fun changed ->
+              let found = errors changed []
+              let rendered = found |> List.map Rendering.plain
+              let notes = found |> List.collect _.Notes |> List.map fst
 
-                      List.choose span found @ notes |> List.forall (isInside changed)
-                      && rendered |> List.forall (fun text -> text.EndsWith '\n'))
-
-              Check.One(Config.QuickThrowOnFailure.WithMaxTest 1000, property)
+              List.choose span found @ notes |> List.forall (isInside changed)
+              && rendered |> List.forall (fun text -> text.EndsWith '\n'))
 
           testCase "all errors of a file are reported, in their order"
           <| fun () ->

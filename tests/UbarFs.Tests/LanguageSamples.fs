@@ -84,6 +84,6 @@ let span (diagnostic: Diagnostic) =
 /// What a run is, apart from its name and the sweep.
 let written run = Run.canonical run |> Map.ofList
 
-let check name property = testCase name (fun () -> Check.One(Config.QuickThrowOnFailure, property))
+let check name property = testProperty name property
 
 let repeated (piece: string) times = String.replicate times piece

@@ -180,27 +180,31 @@ let private corruptions (library: byte[]) =
     }
 
 let private survivesCorruption name (library: Lazy<byte[]>) =
-    testCase $"however {name} is damaged, reading it ends soon, in success or an ElfException"
-    <| onLinux (fun () ->
-        let damagedIsHandled (flips, length) =
-            let damaged = Array.copy library.Value
+    let damagedIsHandled (flips, length) =
+        let damaged = Array.copy library.Value
 
-            for at, value in flips do
-                damaged[at] <- value
+        for at, value in flips do
+            damaged[at] <- value
 
-            let watch = Diagnostics.Stopwatch.StartNew()
+        let watch = Diagnostics.Stopwatch.StartNew()
 
-            try
-                examine damaged[.. length - 1]
-            with :? ElfException ->
-                ()
+        try
+            examine damaged[.. length - 1]
+        with :? ElfException ->
+            ()
 
-            watch.Elapsed < TimeSpan.FromMinutes 1.0
+        watch.Elapsed < TimeSpan.FromMinutes 1.0
 
-        Check.One(
-            Config.QuickThrowOnFailure.WithMaxTest 300,
-            Prop.forAll (Arb.fromGen (corruptions library.Value)) damagedIsHandled
-        ))
+    let test =
+        if OperatingSystem.IsLinux() then
+            testPropertyWithConfig
+        else
+            ptestPropertyWithConfig
+
+    test
+        { FsCheckConfig.defaultConfig with maxTest = 300 }
+        $"however {name} is damaged, reading it ends soon, in success or an ElfException"
+        (fun () -> Prop.forAll (Arb.fromGen (corruptions library.Value)) damagedIsHandled)
 
 let private smallLibrary =
     lazy

@@ -1,9 +1,22 @@
 module UbarFs.Tests.Main
 
+open System
 open Expecto
+open Expecto.Impl
 open UbarFs.Kernels.LibTorch
 
 [<EntryPoint>]
 let main arguments =
     LibTorchLoader.Load() |> ignore
-    runTestsInAssemblyWithCLIArgs [] arguments
+
+    let tests =
+        testFromThisAssembly ()
+        |> Option.defaultWith (fun () -> invalidOp "there are no tests in this program")
+
+    match Hunting.parse (List.ofArray arguments) with
+    | Error reason ->
+        eprintfn "%s" reason
+        2
+    | Ok { Hunt = Some time; Others = others } ->
+        Hunting.hunt (fun () -> uint64 (Random.Shared.NextInt64 1_000_000_000L)) time others tests
+    | Ok request -> runTestsWithCLIArgs [] (Array.ofList request.Others) (Seeds.give request.Seed tests)

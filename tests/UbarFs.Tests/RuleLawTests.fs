@@ -44,7 +44,7 @@ let private defaults (component': Component<Rule>) = (Component.choose Map.empty
 
 /// Whether a rule is found to break a law on one of many views.
 let private isCaught (trial: Trial) rule =
-    Gen.sample 200 trial.Views
+    Seeds.sample 200 trial.Views
     |> Array.exists (fun view -> Result.isError (Trial.check trial rule view))
 
 let private planted reference = Rule.aggregating 0.5 (fun view -> Aggregate.ofEstimate (reference view))
@@ -122,7 +122,7 @@ let private checks =
               for rule in Catalogue.rules do
                   let trial = Trial.ofLaw (Law.SameAs rule.Name)
 
-                  for view in Gen.sample 20 trial.Views do
+                  for view in Seeds.sample 20 trial.Views do
                       Expect.isOk (Trial.check trial (defaults rule) view) rule.Name
 
           testCase "dbulyan depends on the order of the neighbours even without ties in what it receives"

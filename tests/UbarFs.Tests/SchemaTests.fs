@@ -213,18 +213,16 @@ let private isBeyondSchema text =
 let private agreement =
     testList
         "the schema and the parser agree"
-        [ testCase "on generated scenarios, but for how their values go together"
-          <| fun () ->
-              let property =
-                  Prop.forAll (Arb.fromGen generated) (fun text ->
-                      let fits = accepts text
-                      let label = $"{text}{complaints text}{errors text [] |> List.map _.Message}"
+        [ testPropertyWithConfig
+              { FsCheckConfig.defaultConfig with maxTest = 1000 }
+              "on generated scenarios, but for how their values go together"
+          <| Prop.forAll (Arb.fromGen generated) (fun text ->
+              let fits = accepts text
+              let label = $"{text}{complaints text}{errors text [] |> List.map _.Message}"
 
-                      (if fits then isBeyondSchema text else not (parses text))
-                      |> Prop.label label
-                      |> Prop.classify fits "accepted")
-
-              Check.One(Config.QuickThrowOnFailure.WithMaxTest 1000, property)
+              (if fits then isBeyondSchema text else not (parses text))
+              |> Prop.label label
+              |> Prop.classify fits "accepted")
 
           testCase "on the samples of the tests"
           <| fun () ->

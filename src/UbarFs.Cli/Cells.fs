@@ -1,0 +1,80 @@
+/// Text as a terminal shows it: in cells, of which a letter takes one, a Chinese character two and an accent none.
+module UbarFs.Cli.Cells
+
+open System
+open System.Text
+open Spectre.Console
+
+let private runeWidth (rune: Rune) = max 0 (StringExtensions.GetCellWidth(string rune))
+
+/// The cells that a text takes in one line.
+let width (text: string) = text.EnumerateRunes() |> Seq.sumBy runeWidth
+
+let private isControl (rune: Rune) =
+    match Rune.GetUnicodeCategory rune with
+    | Globalization.UnicodeCategory.Control
+    | Globalization.UnicodeCategory.LineSeparator
+    | Globalization.UnicodeCategory.ParagraphSeparator -> true
+    | _ -> false
+
+/// The text as one line that moves no cursor and changes no colour: it may come from anywhere.
+let line (text: string) =
+    text.EnumerateRunes()
+    |> Seq.map (fun rune -> if isControl rune then " " else string rune)
+    |> String.concat ""
+
+/// The longest beginning that takes at most so many cells.
+let private beginning cells (text: string) =
+    let builder = StringBuilder()
+    let mutable left = cells
+
+    for rune in text.EnumerateRunes() do
+        left <- left - runeWidth rune
+
+        if left >= 0 then
+            builder.Append rune |> ignore
+
+    string builder
+
+/// The text in at most so many cells, with an ellipsis in the place of what does not fit.
+let shorten cells (text: string) =
+    if width text <= cells then text
+    elif cells < 1 then ""
+    else (beginning (cells - 1) text).TrimEnd() + "…"
+
+/// The text in exactly so many cells.
+let fit cells (text: string) =
+    let text = shorten cells text
+    text + String(' ', max 0 (cells - width text))
+
+// A word that is longer than a line, such as a path, has to break somewhere.
+let rec private pieces cells (word: string) =
+    if width word <= cells then
+        [ word ]
+    else
+        let first =
+            match beginning cells word with
+            | "" -> string (Seq.head (word.EnumerateRunes()))
+            | first -> first
+
+        first :: pieces cells (word.Substring first.Length)
+
+/// The lines of a text, broken between words so that each takes at most so many cells.
+let wrap cells (text: string) : string list =
+    let cells = max 1 cells
+
+    let add (lines: string list) (word: string) =
+        match lines with
+        | last :: before when width last + 1 + width word <= cells -> $"{last} {word}" :: before
+        | lines -> List.rev (pieces cells word) @ lines
+
+    let paragraph (text: string) =
+        match width text <= cells, text.Split(' ') |> List.ofArray with
+        | true, _
+        | _, [] -> [ text ]
+        | false, first :: words -> words |> List.fold add (List.rev (pieces cells first)) |> List.rev
+
+    text.ReplaceLineEndings("\n").Split('\n')
+    |> Seq.map line
+    |> Seq.collect paragraph
+    |> List.ofSeq

@@ -1,0 +1,64 @@
+/// What is at the other end of standard error.
+module UbarFs.Cli.Terminal
+
+open System
+open System.IO
+open System.Runtime.InteropServices
+open Spectre.Console
+
+/// In cells.
+type Size = { Columns: int; Rows: int }
+
+module private Native =
+    [<Struct; StructLayout(LayoutKind.Sequential)>]
+    type WindowSize =
+        val Rows: uint16
+        val Columns: uint16
+        val Width: uint16
+        val Height: uint16
+
+    [<DllImport("libc", EntryPoint = "ioctl")>]
+    extern int WindowSizeOf(int descriptor, unativeint request, WindowSize& size)
+
+    let tiocgwinsz = 0x5413un
+    let standardError = 2
+
+let private usual = { Columns = 80; Rows = 24 }
+
+// .NET measures the terminal of standard output, and guesses where that is a file.
+let private measured () =
+    if OperatingSystem.IsLinux() then
+        let mutable size = Native.WindowSize()
+
+        if Native.WindowSizeOf(Native.standardError, Native.tiocgwinsz, &size) = 0 then
+            { Columns = int size.Columns; Rows = int size.Rows }
+        else
+            usual
+    else
+        try
+            { Columns = Console.WindowWidth; Rows = Console.WindowHeight }
+        with
+        | :? IOException
+        | :? PlatformNotSupportedException -> usual
+
+/// The size of the terminal at this moment; what is usual where it does not say.
+let size () =
+    let size = measured ()
+
+    { Columns = if size.Columns > 0 then size.Columns else usual.Columns
+      Rows = if size.Rows > 0 then size.Rows else usual.Rows }
+
+let private variable name = Environment.GetEnvironmentVariable name |> Option.ofObj |> Option.defaultValue ""
+
+// Asking Spectre.Console is what makes Windows understand control sequences.
+let private understandsMovement () =
+    if OperatingSystem.IsWindows() then
+        AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error)).Profile.Capabilities.Ansi
+    else
+        not (List.contains (variable "TERM") [ ""; "dumb"; "unknown" ])
+
+/// Whether text that was written can be replaced by other text.
+let isLive () = not Console.IsErrorRedirected && understandsMovement ()
+
+/// Whether colours are welcome (https://no-color.org).
+let hasColours () = isLive () && variable "NO_COLOR" = ""
