@@ -77,6 +77,10 @@ module CurveSections =
               "aria-hidden", "true" ]
             (Figure.sample key)
 
+    let private plainKey (key: Key) =
+        let owner = key.Rule |> Option.map (fun rule -> "data-rule", string rule) |> Option.toList
+        Markup.element "span" (("class", "key") :: owner) [ sample key; Markup.text key.Label ]
+
     let private key (key: Key) =
         match key.Rule with
         | Some rule ->
@@ -84,14 +88,19 @@ module CurveSections =
                 "button"
                 [ "type", "button"; "data-toggle", string rule; "aria-pressed", "true" ]
                 [ sample key; Markup.text key.Label ]
-        | None -> Element.withClass "span" "key" [ sample key; Markup.text key.Label ]
+        | None -> plainKey key
 
     // In print the legend is on every page that its panels are on.
     let private chart attributes keys content =
         Markup.element
             "div"
             (("class", "chart") :: attributes)
-            [ Element.withClass "div" "chart-head" [ Element.withClass "div" "legend" (List.map key keys) ]
+            [ Element.withClass
+                  "div"
+                  "chart-head"
+                  [ Element.withClass "div" "legend interactive" (List.map key keys)
+                    // Browsers do not repeat buttons on further pages.
+                    Markup.element "div" [ "class", "legend printed"; "aria-hidden", "true" ] (List.map plainKey keys) ]
               Element.withClass "div" "chart-body" [ content ] ]
 
     let private hiddenUnless condition = if condition then [] else [ "hidden", "" ]

@@ -29,6 +29,8 @@ module Overview =
               [ "transform", $"translate(11 36) scale({Networks.factor fit})" ]
               (NetworkFigure.ofShown shown) ]
 
+    let private shapesWidth = 148.0
+
     // What the shapes are.
     let private shapes =
         [ Markup.element
@@ -47,11 +49,15 @@ module Overview =
     let private networks box (worst, best) =
         let bottom = 36.0 + box - 22.0 + 20.0
 
+        // Below each other where they do not fit beside each other.
+        let isNarrow = box < shapesWidth + 16.0
+        let scaleLeft, scaleTop = if isNarrow then 8.0, bottom + 22.0 else box + 14.0, bottom
+
         [ Figure.moved 0.0 0.0 (network box worst)
           Figure.moved box 0.0 (network box best)
-          Figure.moved (max 2.0 (box - 148.0)) bottom shapes
-          Figure.scale (box + 14.0) bottom ],
-        bottom + 26.0
+          Figure.moved (if isNarrow then 6.0 else box - shapesWidth) bottom shapes
+          Figure.scale scaleLeft scaleTop ],
+        scaleTop + 26.0
 
     // The curves of all rules, of a size, with their legend and height.
     let private curves (groups: Group list) title width height =

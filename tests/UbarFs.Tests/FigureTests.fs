@@ -108,8 +108,8 @@ let private sizes =
                   let pdf = Encoding.Latin1.GetString(Painter.pdf name drawing)
                   let box = RegularExpressions.Regex.Match(pdf, @"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]")
                   let points (group: int) = float box.Groups[group].Value
-                  Expect.floatClose Accuracy.low (points 1) (0.75 * drawing.Width) $"{name}: PDF's width"
-                  Expect.floatClose Accuracy.low (points 2) (0.75 * drawing.Height) $"{name}: PDF's height"
+                  Expect.isLessThan (abs (points 1 - 0.75 * drawing.Width)) 0.5 $"{name}: PDF's width"
+                  Expect.isLessThan (abs (points 2 - 0.75 * drawing.Height)) 0.5 $"{name}: PDF's height"
                   Expect.stringContains pdf "/ToUnicode" $"{name}: its text can be selected")
 
       testCase "PNG and PDF have text on a machine without fonts"
