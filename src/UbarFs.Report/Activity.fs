@@ -36,7 +36,7 @@ module Activity =
     /// when it will be complete if it goes on as in this sitting.
     let ofStore (now: DateTimeOffset) (measured: DateTimeOffset) (holder: string) (record: RunRecord) (run: StudyRun) =
         let nothing = { Id = run.Identity.Id; Share = None; SecondsLeft = None; Holder = holder }
-        let length = record.Settings |> Map.tryFind "training.length" |> Option.defaultValue ""
+        let length = run.Resolved |> Map.tryFind "training.length" |> Option.defaultValue ""
 
         match List.tryLast run.Points, List.tryLast record.Sittings with
         | Some last, Some sitting ->

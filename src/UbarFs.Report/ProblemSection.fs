@@ -26,8 +26,9 @@ module ProblemSection =
         | Status.Failed -> 0
         | Status.MissingData -> 1
         | Status.Interrupted -> 2
-        | Status.Pending -> 3
-        | Status.Complete -> 4
+        | Status.Running -> 3
+        | Status.Pending -> 4
+        | Status.Complete -> 5
 
     let private why (run: StudyRun) =
         match run.Outcome.Reason, run.Outcome.Status, List.tryLast run.Points with
