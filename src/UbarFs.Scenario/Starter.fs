@@ -30,7 +30,7 @@ measure:  { every: 2 epochs }
 
 # Every combination is a run. Any key can be swept by its path; a component stands with or without parameters.
 sweep:
-  network.byzantine: [10%, 25%, 40%]
+  network.byzantine: [20%, 25%, 40%]
   rule: [average, dmedian, ubar, { ubar: { rho: 0.3 } }]
 
 repeat: 3                                    # seeds 1, 2, 3; or list them, as in 'seeds: [1, 5, 9]'
