@@ -52,6 +52,7 @@ type CheckArguments =
     | [<Unique>] Device of device: string
     | [<Unique>] Libtorch of dir: string
     | Set of assignment: string
+    | [<Unique>] Time
     | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
 
     interface IArgParserTemplate with
@@ -60,6 +61,7 @@ type CheckArguments =
             | Files _ -> "scenario files (.yaml), or F# scripts that yield scenarios (.fsx)"
             | Device _ -> "auto, cpu, cuda or cuda:N (default: auto)"
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
+            | Time -> "time a trial of every combination, which can take minutes; without it, times are estimates"
             | Set _ -> "path=value: overrides one key of every scenario; may be repeated"
             | NoScripts -> noScripts
 

@@ -28,6 +28,31 @@ let private print (scenario: Scenario, forecasts: Forecast list) =
 
     printfn "%s: %s, about %s" scenario.File runs (ForecastTable.duration total)
 
+/// How long costs are measured that are not known yet; from then on, those of similar runs stand for them.
+let private measuring = TimeSpan.FromSeconds 1.5
+
+let private book device =
+    let file = UserCache.current "costs" |> Option.map (fun folder -> IO.Path.Combine(folder, "costs.json"))
+    CostBook(file, device, measuring)
+
+/// Times every combination, and shows on a terminal how far it is.
+let private trials device (scenario: Scenario) =
+    if Console.IsErrorRedirected then
+        Forecast.byTrials (fun _ _ -> ()) device scenario.Runs
+    else
+        let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error))
+
+        console
+            .Progress(AutoClear = true, HideCompleted = true)
+            .Start(fun context ->
+                let task = context.AddTask(Markup.Escape $"trials of {scenario.Name}")
+
+                let progress finished all =
+                    task.MaxValue <- float (max 1 all)
+                    task.Value <- float finished
+
+                Forecast.byTrials progress device scenario.Runs)
+
 let run (arguments: ParseResults<CheckArguments>) : int =
     let checked' =
         result {
@@ -47,7 +72,10 @@ let run (arguments: ParseResults<CheckArguments>) : int =
             do! Preflight.all scenarios
 
             let forecast (scenario: Scenario) =
-                Forecast.ofRuns device scenario.Runs
+                (if arguments.Contains CheckArguments.Time then
+                     trials device scenario
+                 else
+                     Forecast.ofRuns (book device) scenario.Runs)
                 |> Result.mapError (fun reason -> $"{scenario.File}: {reason}")
                 |> Result.map (fun forecasts -> scenario, forecasts)
 
@@ -57,6 +85,6 @@ let run (arguments: ParseResults<CheckArguments>) : int =
     match checked' with
     | Ok forecasts ->
         List.iter print forecasts
-        printfn "%s" ForecastTable.legend
+        printfn "%s" (ForecastTable.legend (arguments.Contains CheckArguments.Time))
         Exit.done'
     | Error code -> code

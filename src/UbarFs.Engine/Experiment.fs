@@ -64,6 +64,15 @@ module Experiment =
             | Some reason -> Error reason
             | None -> Ok(network, [| 0 .. Network.size network - 1 |], factions)
 
+    /// The network that a run trains on, and the nodes that take part.
+    let network (run: Run) : Result<Network * int[], string> =
+        result {
+            let! drawn = drawNetwork run
+            let! attacks = Run.mixed run.Attacks
+            let! network, participants, _ = populate attacks drawn
+            return network, participants
+        }
+
     /// Lays a run out. Fails, in the user's words, if its model does not fit the images, no network can be drawn, or
     /// the attacks do not fit it or each other.
     let create (samples: Samples) (run: Run) : Result<Experiment, string> =

@@ -16,7 +16,7 @@ type Forecast =
         /// Peak memory, estimated.
         Bytes: float
         Figures: GraphFigures
-        /// Time that it will take on this machine, from a short trial of its iterations and evaluation.
+        /// Time that it will take on this machine, estimated.
         Seconds: float
     }
 
@@ -27,35 +27,20 @@ module Forecast =
     /// Enough for a batch of every node, and for a test chunk of the usual size.
     let private trialImages = 1000
 
-    let private randomBatch device (dataset: Dataset) count : Batch =
-        let pixels = Array.zeroCreate<float32>(count * dataset.Shape.Pixels)
-        (Random.shared 0L Purpose.Batches).FillGaussian pixels
-        let shape = dataset.Shape
-
-        let images =
-            torch
-                .tensor(pixels, device = device)
-                .view(int64 count, int64 shape.Channels, int64 shape.Height, int64 shape.Width)
-
-        { Images = images
-          Labels = torch.tensor ([| for image in 0 .. count - 1 -> int64 (image % dataset.Classes) |], device = device) }
-
     /// Random images in place of the training set, whose positions the shares still name: they are folded onto them.
     let private trial device (run: Run) =
         let dataset = run.Dataset.Value
-        let batch = randomBatch device dataset (min trialImages dataset.TrainingSize)
-        let count = int batch.Labels.shape[0]
+        let count = min trialImages dataset.TrainingSize
+        let samples = Samples.random device dataset count (min trialImages dataset.TestSize)
+        let count = int samples.Images.shape[0]
 
         let samples =
-            { Images = batch.Images
-              Labels = Array.init dataset.TrainingSize (fun image -> image % dataset.Classes)
-              Test = [ batch ]
-              Mean = [||]
-              Deviation = [||] }
+            { samples with
+                Labels = Array.init dataset.TrainingSize (fun image -> image % dataset.Classes) }
 
         Experiment.create samples run
         |> Result.map (fun experiment ->
-            count,
+            int samples.Test.Head.Labels.shape[0],
             { experiment with
                 Shares = experiment.Shares |> Array.map (Array.map (fun image -> image % count)) })
 
@@ -106,13 +91,79 @@ module Forecast =
                   Figures = GraphFigures.ofParticipants experiment.Participants experiment.Network
                   Seconds = float schedule.Iterations * iteration + float (evaluations schedule) * evaluation })
 
-    /// Foretells runs in order, or gives the reason why one of them cannot be. The figures of a network are those of
-    /// the first run that has its plan.
-    let ofRuns (device: torch.Device) (runs: Run list) : Result<Forecast list, string> =
-        runs
-        |> List.groupBy costKey
-        |> List.traverseResultM (fun (_, alike) ->
+    /// In the order of the runs.
+    let private arranged (runs: Run list) (groups: Forecast list list) =
+        let place = runs |> List.mapi (fun index run -> Run.canonical run, index) |> Map.ofList
+        groups |> List.concat |> List.sortBy (fun forecast -> place[Run.canonical forecast.Run])
+
+    /// Foretells runs in order by a trial of every combination of settings, or gives the reason why one of them cannot
+    /// be. `progress` hears of the trials that are done, and of all. The figures of a network are those of the first run
+    /// that has its plan.
+    let byTrials
+        (progress: int -> int -> unit)
+        (device: torch.Device)
+        (runs: Run list)
+        : Result<Forecast list, string> =
+        let groups = runs |> List.groupBy costKey
+
+        groups
+        |> List.indexed
+        |> List.traverseResultM (fun (index, (_, alike)) ->
+            progress index groups.Length
             attempt device alike.Head |> Result.map (fun forecast -> List.map forecast alike))
-        |> Result.map (fun groups ->
-            let place = runs |> List.mapi (fun index run -> Run.canonical run, index) |> Map.ofList
-            groups |> List.concat |> List.sortBy (fun forecast -> place[Run.canonical forecast.Run]))
+        |> Result.map (fun found ->
+            progress groups.Length groups.Length
+            arranged runs found)
+
+    /// What a network depends on besides its seed, and who takes part.
+    let private networkKey (run: Run) =
+        let ofNetwork = Run.canonical run |> List.filter (fun (path, _) -> path.StartsWith "network.")
+        ofNetwork, run.Attacks |> List.exists (fun attack -> attack.Value.IsAbsent)
+
+    let private estimated (book: CostBook) (run: Run) (architecture: Architecture) participants network figures =
+        let schedule = Schedule.create run
+        let load = Load.ofNetwork run architecture.Dimension participants network
+
+        book.Find run
+        |> Result.map (fun known ->
+            let costs = Costs.under load (run.Rule.Value.Cost = Cost.Quadratic) known
+
+            { Run = run
+              Schedule = schedule
+              Dimension = architecture.Dimension
+              Bytes = Memory.needed run architecture
+              Figures = figures
+              Seconds = float schedule.Iterations * costs.Iteration + float (evaluations schedule) * costs.Evaluation })
+
+    /// Foretells runs in order from the costs of small ones, or gives the reason why one of them cannot be: no run's own
+    /// network is tried. The figures of a network are those of the first run that has its plan.
+    let ofRuns (book: CostBook) (runs: Run list) : Result<Forecast list, string> =
+        let architectures = System.Collections.Generic.Dictionary<string, Result<Architecture, string>>()
+
+        let architecture (run: Run) =
+            let key = $"{run.Dataset.Value.Shape} {run.Dataset.Value.Classes} {Chosen.canonical run.Model}"
+
+            match architectures.TryGetValue key with
+            | true, found -> found
+            | false, _ ->
+                architectures[key] <-
+                    Architecture.create run.Dataset.Value.Shape run.Dataset.Value.Classes run.Model.Value
+
+                architectures[key]
+
+        let ofNetwork (alike: Run list) =
+            Experiment.network alike.Head
+            |> Result.bind (fun (network, participants) ->
+                let figures = GraphFigures.ofParticipants participants network
+
+                alike
+                |> List.traverseResultM (fun run ->
+                    architecture run
+                    |> Result.bind (fun architecture -> estimated book run architecture participants network figures)))
+
+        runs
+        |> List.groupBy networkKey
+        |> List.traverseResultM (snd >> ofNetwork)
+        |> Result.map (fun found ->
+            book.Save()
+            arranged runs found)

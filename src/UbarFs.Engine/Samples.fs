@@ -23,6 +23,30 @@ module Samples =
 
     let private chunk = 1000
 
+    // A picture of a camera is large: fewer of them do.
+    let private mostPixels = 8_000_000
+
+    /// Random images with labels, for trials: as many for training and testing as asked for, or fewer if they are large.
+    let random device (dataset: Dataset) training test : Samples =
+        let fitting = max 1 (mostPixels / dataset.Shape.Pixels)
+        let count = max training test |> min fitting
+        let pixels = Array.zeroCreate<float32>(count * dataset.Shape.Pixels)
+        (Random.shared 0L Purpose.Batches).FillGaussian pixels
+        let shape = dataset.Shape
+        let label image = image % dataset.Classes
+        let tested = min test count
+
+        let images =
+            torch
+                .tensor(pixels, device = device)
+                .view(int64 count, int64 shape.Channels, int64 shape.Height, int64 shape.Width)
+
+        { Images = images.narrow (0L, 0L, int64 (min training count))
+          Labels = Array.init training label
+          Test =
+            [ { Images = images.narrow (0L, 0L, int64 tested)
+                Labels = torch.tensor (Array.init tested (label >> int64), device = device) } ] }
+
     /// So many of the test images, spread evenly over all, in chunks of the surrounding dispose scope.
     let spread (count: int) (test: Batch list) : Batch list =
         let starts = test |> List.scan (fun start chunk -> start + chunk.Labels.shape[0]) 0L

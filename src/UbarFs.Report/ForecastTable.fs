@@ -141,10 +141,14 @@ module ForecastTable =
         table "" (List.map fst settings) [ "d"; "MiB"; "runs"; "time" ] (bounded rows)
 
     /// What the columns of the tables mean.
-    let legend =
+    let legend isTimed =
         [ "nodes: benign + Byzantine ones (liars) that take part; degrees: least–most"
           "neighbours of benign nodes, and of liars; τ: edges on the longest path between"
           "benign nodes; gap: 1 − |λ₂| of averaging among them; share: the largest share"
           "of liars among a benign node's neighbours; networks: of the first seed;"
-          "d: parameters; MiB: memory of the largest run; time: of all runs, from a trial" ]
+          "d: parameters; MiB: memory of the largest run; time: of all runs,"
+          if isTimed then
+              "from a trial of each combination"
+          else
+              "estimated from small runs on this machine ('--time' times trials of these)" ]
         |> String.concat Environment.NewLine

@@ -182,10 +182,11 @@ module Path =
                     fields |> List.exists (fun field -> field.Key = meant && field.Shape.IsFields) && List.isEmpty rest
 
                 match Nearest.find (fields |> List.map _.Key) key.Value with
-                | Some meant when not (isSection meant) ->
+                | Some meant when isSection meant -> node, [ StrayKey.section fields meant key ]
+                | Some meant ->
                     let node, others = field fields trail { key with Value = meant } rest node
                     node, wrong :: others
-                | _ -> node, [ wrong ]
+                | None -> node, [ wrong ]
 
         and unknownComponent family members (trail: Path) (name: Located<string>) node =
             let before = List.rev trail

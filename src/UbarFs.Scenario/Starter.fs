@@ -29,7 +29,7 @@ measure:  { every: 2 epochs }
 
 # Every combination is a run. Any key can be swept by its path; a component stands with or without parameters.
 sweep:
-  network.byzantine: [10%, 25%, 40%]
+  network.byzantine: [20%, 25%, 40%]
   attack: [absent, bit-flip]                 # absent: the Byzantine nodes are left out; the baseline of the verdicts
   rule: [average, dmedian, ubar, { ubar: { rho: 0.3 } }]
 

@@ -178,3 +178,15 @@ let diagnostic
 
     Diagnostic.error key.Span $"unknown key '{Node.shortened key.Value}'{inside}"
     |> Diagnostic.fixedBy fixes hint
+
+/// A path that ends with the misspelt name of a section, which has no value of its own.
+let section (fields: KeyShape list) meant (key: Located<string>) =
+    let keys =
+        fields
+        |> List.collect (fun field ->
+            match field.Shape with
+            | Shape.Fields inner when field.Key = meant -> List.map _.Key inner
+            | _ -> [])
+
+    Diagnostic.error key.Span $"unknown key '{Node.shortened key.Value}'"
+    |> Diagnostic.hinted $"a path leads to a key of '{meant}': {Unknown.names keys}"

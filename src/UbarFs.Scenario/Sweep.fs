@@ -206,7 +206,7 @@ module Sweep =
 
         let inside (outer: Assignment) =
             let outer = Assignment.text outer
-            clash $"write the inner values into the list of '{outer}', as in {{ name: {{ parameter: value }} }}"
+            clash $"the inner values belong into the list of '{outer}', each with the name of its component"
 
         match Path.overlap grammar first.Path second.Path with
         | Overlap.None -> None
@@ -291,7 +291,9 @@ module Sweep =
         | Error _, "variants", Content.Mapping entries ->
             factorsOnly [ { Place = entry.Key.Span; Levels = List.map (readableVariant context) entries } ]
         | Error _, "exclude", _ -> { Factors = []; Exclusions = readableItem (exclusion context) entry.Value }
-        | Error _, _, Content.Scalar(text, _) when not (Node.isNothing entry.Value || text.Contains ',') ->
+        | Error _, _, Content.Scalar(text, _) when
+            not (Node.isNothing entry.Value || text.Contains ',' || (Correction.range text).IsSome)
+            ->
             match path context entry.Key with
             | Ok path -> factorsOnly [ Factor.ofPath path [ entry.Value ] ]
             | Error _ -> factorsOnly []

@@ -169,7 +169,7 @@ type private Reader(source: Source, from: int) =
             false
         | false, _ when key.Value = "<<" ->
             Diagnostic.error key.Span "merge keys ('<<') are not part of the scenario language"
-            |> Diagnostic.hinted "write the keys out; a whole value can be repeated with an alias"
+            |> Diagnostic.hinted "repeat the keys themselves; a whole value can be repeated with an alias"
             |> problems.Add
 
             false

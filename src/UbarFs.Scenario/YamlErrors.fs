@@ -190,7 +190,7 @@ let diagnose (source: Source) first last (opened: (Span * string) list) (message
 
         let hint =
             if hint.IsNone && not opened.IsEmpty && (Source.line source lines.Head).Contains "${" then
-                Some "inside { } and [ ], a reference such as \"${seed}\" needs quotes"
+                Some "inside { } and [ ], a reference needs quotes: \"${…}\""
             else
                 hint
 

@@ -106,7 +106,7 @@ let private sources =
           for name, files, expected in
               [ "an image of another size",
                 ("train/bee/x.png", png { shape with Height = 2 } (pixels { shape with Height = 2 } 1)) :: treeFiles,
-                "holds 'train/bee/x.png', which is 2×5 pixels; expected 4×5"
+                "holds 'train/bee/x.png', which is 3×2×5; expected 3×4×5"
                 "an image that is none", ("test/cat/0003.png", "x"B) :: List.tail treeFiles, "has 9 training"
                 "too few images", List.tail treeFiles, "has 9 training and 4 test images; expected 10 and 4"
                 "another class",

@@ -50,6 +50,13 @@ let private shipped =
 let private beyond =
     set
         [ "attack-rounded-away"
+          "batch-larger-than-share"
+          "extends-nothing-there"
+          "many-rounded-ratios"
+          "ratio-rounded"
+          "ratios-that-round-alike"
+          "seeds-count-too-far"
+          "short-path-on-command-line"
           "attack-without-effect"
           "exclusion-of-everything"
           "exclusion-of-nothing"

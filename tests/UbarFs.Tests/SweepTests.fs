@@ -101,7 +101,7 @@ let private sweeps =
 
           testCase "a ratio of 0 among others needs no warning"
           <| fun () ->
-              let text = minimal + "attack: bit-flip\nsweep: { network.byzantine: [0, 0.3] }\n"
+              let text = minimal + "attack: bit-flip\nsweep: { network.byzantine: [0, 0.2] }\n"
               Expect.equal (accepted text [] |> snd) [] "warnings" ]
 
 let private many =
