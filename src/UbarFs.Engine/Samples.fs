@@ -45,7 +45,9 @@ module Samples =
           Labels = Array.init training label
           Test =
             [ { Images = images.narrow (0L, 0L, int64 tested)
-                Labels = torch.tensor (Array.init tested (label >> int64), device = device) } ] }
+                Labels = torch.tensor (Array.init tested (label >> int64), device = device) } ]
+          Mean = [||]
+          Deviation = [||] }
 
     /// So many of the test images, spread evenly over all, in chunks of the surrounding dispose scope.
     let spread (count: int) (test: Batch list) : Batch list =
