@@ -168,7 +168,8 @@ type ReportArguments =
                 "write one report on all of them into this file; without it, several folders go to report.html here"
             | Figures _ -> "write figures, the data behind them and tables for papers into this folder"
             | Format _ -> "svg, pdf or png: the format of the figures (default: svg)"
-            | Baseline _ -> "the rule to compare the others with, by name or label (default: the scenario's, or average)"
+            | Baseline _ ->
+                "the rule to compare the others with, by name or label (default: the scenario's, or average)"
             | Tensorboard -> "write event files for TensorBoard into each folder's 'tensorboard'"
             | Json -> "print the results as JSON"
             | Quiet -> "print no tables"

@@ -28,8 +28,9 @@ type SweptRun =
         Settings: Map<string, string>
         /// The accuracy of guessing: one over the number of classes.
         Chance: float
-        /// How many test images an evaluation takes; nothing where an older version wrote the store.
+        /// How many test images an evaluation takes, and how many there are; nothing where an older version wrote the store.
         TestImages: int option
+        TestSize: int option
         /// The names of the stages in which the rule selects.
         Stages: string[]
     }
@@ -69,6 +70,7 @@ type SweptLine =
         Varied: int[] option
         Chance: float
         TestImages: int option
+        TestSize: int option
         Stages: string[]
     }
 
@@ -115,6 +117,7 @@ module SweepFile =
           Settings = Map.ofList (Run.settings run)
           Chance = 1.0 / float run.Dataset.Value.Classes
           TestImages = Some(Run.testImages run)
+          TestSize = Some run.Dataset.Value.TestSize
           Stages = Array.ofList run.Rule.Value.Stages }
 
     let ofScenario (scenario: Scenario) : SweepRecord =
@@ -178,6 +181,7 @@ module SweepFile =
               Varied = Some(Array.map (number run) numbers)
               Chance = run.Chance
               TestImages = run.TestImages
+              TestSize = run.TestSize
               Stages = run.Stages }
 
     /// The record as text: a line for each run.
@@ -236,6 +240,7 @@ module SweepFile =
             |> Map.fold (fun settings path value -> Map.add path value settings) (Map.ofArray own)
           Chance = line.Chance
           TestImages = line.TestImages
+          TestSize = line.TestSize
           Stages = line.Stages }
 
     // The reader leaves null in the place of what is not there.

@@ -55,11 +55,7 @@ module Baseline =
     let among (groups: Group list) : Group -> Result<Group, NoBaseline> =
         let rules = rules groups
 
-        let attackFree =
-            groups
-            |> List.filter _.IsAttackFree
-            |> List.groupBy settings
-            |> Map.ofList
+        let attackFree = groups |> List.filter _.IsAttackFree |> List.groupBy settings |> Map.ofList
 
         fun group ->
             let comparable = attackFree |> Map.tryFind (settings group) |> Option.defaultValue []

@@ -15,6 +15,9 @@ type Pair =
     /// How much of what the baseline has learned beyond guessing the rule keeps: (a − c)/(b − c), which may exceed 1.
     member pair.Kept(chance: float) = (pair.Accuracy - chance) / (pair.Baseline - chance)
 
+/// The test images that accuracies were measured on: how many, spread evenly over a test set of how many.
+type Sample = { Images: int; TestSize: int }
+
 /// A rule beside the baseline, seed by seed.
 type Comparison =
     {
@@ -22,8 +25,8 @@ type Comparison =
         Pairs: Pair list
         /// The accuracy of guessing.
         Chance: float
-        /// What a finite number of test images leaves open of a difference, as a fraction; none where their number is
-        /// unknown.
+        /// What test images that were left out leave open of a difference, as a fraction; none where it is unknown how
+        /// many there were.
         SamplingError: float option
         /// Rule minus baseline, as a fraction.
         Difference: Interval
@@ -50,20 +53,24 @@ module Comparison =
     /// Standard errors to the end of an interval that one side exceeds in one of twenty cases.
     let standardErrors = 1.645
 
-    /// What `images` test images leave open of the difference of two accuracies: 1.645 standard errors of a binomial
-    /// difference, with a hit and a miss added to each as Agresti and Caffo (2000) do, so that it is not 0 at 0 or 1.
-    let samplingError (images: int) (one: float) (other: float) : float =
-        let variance accuracy =
-            let share = (float images * accuracy + 1.0) / (float images + 2.0)
-            share * (1.0 - share) / (float images + 2.0)
+    /// What a sample of the test images leaves open of the difference of two test accuracies: 1.645 standard errors of a
+    /// binomial difference, with a hit and a miss added to each as Agresti and Caffo (2000) do, so that it is not 0 at 0
+    /// or 1; less the share of the test set that was seen, so that it is 0 where that is all of it.
+    let samplingError (sample: Sample) (one: float) (other: float) : float =
+        let images = float sample.Images
 
-        standardErrors * sqrt (variance one + variance other)
+        let variance accuracy =
+            let share = (images * accuracy + 1.0) / (images + 2.0)
+            share * (1.0 - share) / (images + 2.0)
+
+        let unseen = 1.0 - images / float sample.TestSize
+        standardErrors * sqrt (unseen * (variance one + variance other))
 
     /// Whether the baseline has learned enough in a seed to compare with.
     let isComparable chance (pair: Pair) = pair.Baseline - chance >= leastGain
 
-    /// Compares at least one pair, all of them comparable, given the accuracy of guessing and the number of test images.
-    let ofPairs (chance: float) (images: int option) (pairs: Pair list) : Comparison =
+    /// Compares at least one pair, all of them comparable, given the accuracy of guessing and the test images.
+    let ofPairs (chance: float) (sample: Sample option) (pairs: Pair list) : Comparison =
         let kept = pairs |> List.map _.Kept(chance)
         let difference = pairs |> List.map _.Difference |> Interval.ofValues
         let share = Interval.ofValues kept
@@ -71,7 +78,7 @@ module Comparison =
 
         // The accuracy that the median share kept stands for, so that a better rule never looks worse for its error.
         let accuracy = chance + share.Middle * (baseline - chance) |> max 0.0 |> min 1.0
-        let error = images |> Option.map (fun images -> samplingError images accuracy baseline)
+        let error = sample |> Option.map (fun sample -> samplingError sample accuracy baseline)
         let shared = Option.defaultValue 0.0 error
 
         { Pairs = pairs |> List.sortBy _.Seed

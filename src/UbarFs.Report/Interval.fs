@@ -47,7 +47,10 @@ module Interval =
     let ofValues (values: float list) : Interval =
         let sorted = Array.sort (Array.ofList values)
         let out = leftOut sorted.Length
-        { Middle = median values; Low = sorted[out]; High = sorted[sorted.Length - 1 - out] }
+
+        { Middle = median values
+          Low = sorted[out]
+          High = sorted[sorted.Length - 1 - out] }
 
     /// The interval that reaches at least as far from its middle as an error which all seeds share.
     let reaching (shared: float) (interval: Interval) : Interval =

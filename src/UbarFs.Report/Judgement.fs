@@ -39,6 +39,11 @@ module Judgement =
             |> Option.map (fun reference -> { Seed = seed; Accuracy = worst; Baseline = reference }))
         |> List.sortBy _.Seed
 
+    let private sample (group: Group) : Sample option =
+        match group.Runs.Head.Identity.TestImages, group.Runs.Head.Identity.TestSize with
+        | Some images, Some size when images > 0 && size > 0 -> Some { Images = images; TestSize = size }
+        | _ -> None
+
     let private compared (group: Group) (baseline: Group) : Judgement =
         match pairs group baseline with
         | _ when baseline.Worst.IsNone -> Judgement.NotCompared NoBaseline.Incomplete
@@ -46,9 +51,9 @@ module Judgement =
         | pairs ->
             match pairs |> List.filter (Comparison.isComparable group.Chance >> not) with
             | [] ->
-                let images = group.Runs.Head.Identity.TestImages
-                let comparison = Comparison.ofPairs group.Chance images pairs
-                Judgement.Compared(baseline, comparison, Verdict.ofComparison images comparison)
+                let sample = sample group
+                let comparison = Comparison.ofPairs group.Chance sample pairs
+                Judgement.Compared(baseline, comparison, Verdict.ofComparison sample comparison)
             | weak -> Judgement.NotCompared(NoBaseline.LearnedTooLittle(weak |> List.map _.Seed))
 
     /// The groups of a study, each with the judgement on it.

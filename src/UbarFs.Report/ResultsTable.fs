@@ -67,15 +67,17 @@ module ResultsTable =
             { figure "difference, points" (ofComparison VerdictText.difference) with
                 Leaves = Some 0 }
             { figure "destroyed" (ofComparison VerdictText.destroyed) with Leaves = Some 1 }
-            { column "curve" (fun judged ->
-                  judged.Group.Curve |> List.map _.Mean |> Sparkline.create curveWidth) with
+            { column "curve" (fun judged -> judged.Group.Curve |> List.map _.Mean |> Sparkline.create curveWidth) with
                 Leaves = Some 2 }
             { column "verdict" (_.Judgement >> VerdictText.short) with IsColoured = true }
             { figure "time" (_.Group >> time) with Leaves = Some 3 } ]
 
     // A column has a line and a space on either side.
     let private widthOf (columns: Column list) =
-        1 + List.sumBy (fun column -> 3 + Seq.max (Seq.append [ column.Heading.Length ] (Seq.map String.length column.Cells))) columns
+        1
+        + List.sumBy
+            (fun column -> 3 + Seq.max (Seq.append [ column.Heading.Length ] (Seq.map String.length column.Cells)))
+            columns
 
     let rec private fitting width (columns: Column list) : Column list =
         match columns |> List.choose _.Leaves with

@@ -123,7 +123,9 @@ module Summary =
 
     /// One group for all runs that differ in nothing but their seed, in the order of the runs.
     let groups (study: Study) : Group list =
-        study.Runs |> List.groupBy (fun run -> run.Resolved, run.Code) |> List.map (snd >> group study.Baselines)
+        study.Runs
+        |> List.groupBy (fun run -> run.Resolved, run.Code)
+        |> List.map (snd >> group study.Baselines)
 
     /// The paths as headings: the last key says enough unless two paths end alike.
     let headings (paths: string list) =

@@ -82,22 +82,20 @@ module Verdict =
         let sorted = comparison.Pairs |> List.sortBy _.Kept(comparison.Chance) |> Array.ofList
         [ for index in 0 .. count - 1 -> sorted[index * sorted.Length / count] ]
 
-    let private remedy images (comparison: Comparison) =
-        let decides images count =
-            stretched comparison count
-            |> Comparison.ofPairs comparison.Chance images
-            |> isDecided
+    let private remedy sample (comparison: Comparison) =
+        let decides sample count =
+            stretched comparison count |> Comparison.ofPairs comparison.Chance sample |> isDecided
 
-        match [ comparison.Seeds + 1 .. mostSeeds ] |> List.tryFind (decides images) with
+        match [ comparison.Seeds + 1 .. mostSeeds ] |> List.tryFind (decides sample) with
         | Some seeds -> Remedy.Seeds seeds
         | None when decides None mostSeeds -> Remedy.Images
         | None -> Remedy.None
 
-    /// The verdict on a comparison that took so many test images.
-    let ofComparison (images: int option) (comparison: Comparison) : Verdict =
+    /// The verdict on a comparison that was measured on some test images.
+    let ofComparison (sample: Sample option) (comparison: Comparison) : Verdict =
         let worst, best = possible comparison.Kept comparison.Destroyed
 
         if isDecided comparison then
             Verdict.Decided best
         else
-            Verdict.Undecided(worst, best, remedy images comparison)
+            Verdict.Undecided(worst, best, remedy sample comparison)

@@ -128,16 +128,15 @@ module VerdictNotes =
     let missing (groups: Group list) : Missing list =
         let state (run: StudyRun) =
             match run.Outcome.Reason with
-            | Some reason -> $"{run.Outcome.Status}: {reason}"
+            // More of it is in the run's own folder.
+            | Some reason -> $"{run.Outcome.Status}: {reason.Trim().Split('\n')[0]}"
             | None -> string run.Outcome.Status
 
         [ for group in groups do
               let without = group.Runs |> List.filter (fun run -> run.Outcome.Status <> UbarFs.Engine.Status.Complete)
 
               for state, runs in List.groupBy state without do
-                  { Group = group
-                    Seeds = runs |> List.map _.Identity.Seed
-                    State = state } ]
+                  { Group = group; Seeds = runs |> List.map _.Identity.Seed; State = state } ]
 
     /// The seeds of compared groups that are complete while the baseline's are not.
     let unpaired (judged: Judged list) : (Group * int64 list) list =
@@ -157,17 +156,26 @@ module VerdictNotes =
         let all = seeds |> List.map string |> String.concat ", "
         if seeds.Length = 1 then $"seed {all}" else $"seeds {all}"
 
+    let private title (judged: Judged list) : Group -> string =
+        let paths = judged |> List.map _.Group |> Summary.paths
+        fun group -> $"{Summary.title paths group}, {group.Rule}"
+
+    /// The seeds that are not compared, in lines.
+    let notCompared (judged: Judged list) : string list =
+        let title = title judged
+
+        unpaired judged
+        |> List.map (fun (group, seeds) -> $"Not compared: {title group}, {seedList seeds}: the baseline lacks them")
+
     /// The runs that the table leaves out, and why, in lines.
     let leftOut (judged: Judged list) : string list =
-        let groups = judged |> List.map _.Group
-        let paths = Summary.paths groups
-        let title (group: Group) = $"{Summary.title paths group}, {group.Rule}"
+        let title = title judged
 
         let lines =
-            [ for missing in missing groups do
-                  $"Without a result: {title missing.Group}, {seedList missing.Seeds}: {missing.State}"
-              for group, seeds in unpaired judged do
-                  $"Not compared: {title group}, {seedList seeds}: the baseline lacks them" ]
+            (missing (judged |> List.map _.Group)
+             |> List.map (fun missing ->
+                 $"Without a result: {title missing.Group}, {seedList missing.Seeds}: {missing.State}"))
+            @ notCompared judged
 
         if lines.Length > 12 then
             List.truncate 11 lines

@@ -132,12 +132,12 @@ module VerdictSection =
         let bodies = (VerdictTable.create judged).Settings |> List.map (setting paths)
         Element.withClass "div" "scroll" [ Markup.element "table" [ "class", "verdicts" ] (head :: bodies) ]
 
-    let private missing (judged: Judged list) =
-        match VerdictNotes.leftOut judged with
-        | [] -> []
-        | lines ->
-            [ Element.text "h3" "Left out"
-              Markup.element "ul" [ "class", "note" ] (lines |> List.map (Element.text "li")) ]
+    let private notes (judged: Judged list) =
+        [ VerdictNotes.definition
+          VerdictNotes.undecided
+          VerdictNotes.withoutBaseline
+          VerdictNotes.notCompared ]
+        |> List.collect (fun notes -> notes judged)
 
     let verdicts (groups: Group list) =
         let judged = Judgement.ofGroups groups
@@ -152,6 +152,4 @@ module VerdictSection =
                    from the baseline and share kept of what it has learned beyond guessing: medians over pairs of equal \
                    seeds, with [90 % intervals], or the (range) of fewer seeds than give one."
               table paths judged
-              for line in VerdictNotes.definition judged @ VerdictNotes.undecided judged @ VerdictNotes.withoutBaseline judged do
-                  Element.note line
-              yield! missing judged ]
+              yield! notes judged |> List.map Element.note ]

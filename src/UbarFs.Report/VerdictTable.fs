@@ -35,10 +35,7 @@ module VerdictTable =
         let setting (_, judged: Judged list) = { Values = valuesOf paths judged.Head.Group; Judged = judged }
 
         { Headings = headingsOf paths
-          Settings =
-            judged
-            |> List.groupBy (fun one -> one.Group.Settings, one.Group.Attack)
-            |> List.map setting }
+          Settings = judged |> List.groupBy (fun one -> one.Group.Settings, one.Group.Attack) |> List.map setting }
 
     /// The judgements on each rule in the order of the settings: those under an attack, or all where there are none.
     let tally (judged: Judged list) : (string * Judged list) list =

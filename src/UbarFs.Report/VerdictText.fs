@@ -66,7 +66,8 @@ module VerdictText =
         | Judgement.Compared(_, _, Verdict.Undecided(_, _, remedy)) ->
             match remedy with
             | Remedy.Seeds seeds -> Some $"about {seeds} seeds would decide, if the others fall like these"
-            | Remedy.Images -> Some "more test images would decide: seeds do not make up for few of them"
+            | Remedy.Images ->
+                Some "more of the test images (measure.images) would decide: seeds do not make up for few"
             | Remedy.None -> Some "the share kept lies about at a limit: 100 seeds like these would not decide"
         | _ -> None
 

@@ -44,6 +44,7 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Swept = [| [| "attack"; attack |]; [| "rule"; rule |] |]
           Chance = 0.1
           TestImages = Some 10_000
+          TestSize = Some 10_000
           Stages = if rule = "ubar" then [| "stage 1"; "stage 2" |] else [||] }
       Resolved = Map [ "rule", rule; "attack", attack; "data.dataset", "digits"; "model", "mlp" ]
       Code = "0123456789ab"
