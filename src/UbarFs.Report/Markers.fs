@@ -4,36 +4,25 @@ namespace UbarFs.Report
 [<RequireQualifiedAccess>]
 module Markers =
 
-    /// The outline of a marker around the origin, as the data of an SVG path about seven units wide.
+    /// The outline of a marker from its middle, as relative commands of an SVG path; about seven units wide.
     let outline (marker: Marker) =
         match marker with
-        | Marker.Circle -> "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z"
-        | Marker.Square -> "M-2.7 -2.7L2.7 -2.7L2.7 2.7L-2.7 2.7Z"
-        | Marker.Triangle -> "M0 -3.7L3.4 2.5L-3.4 2.5Z"
-        | Marker.Diamond -> "M0 -3.9L3.9 0L0 3.9L-3.9 0Z"
-        | Marker.Plus ->
-            "M-1.1 -3.6L1.1 -3.6L1.1 -1.1L3.6 -1.1L3.6 1.1L1.1 1.1L1.1 3.6L-1.1 3.6L-1.1 1.1L-3.6 1.1L-3.6 -1.1L-1.1 -1.1Z"
-        | Marker.Down -> "M0 3.7L3.4 -2.5L-3.4 -2.5Z"
-        | Marker.Star -> "M0 -4.2L1.1 -1.5L4 -1.3L1.8 0.6L2.5 3.4L0 1.9L-2.5 3.4L-1.8 0.6L-4 -1.3L-1.1 -1.5Z"
-        | Marker.Left -> "M-3.7 0L2.5 -3.4L2.5 3.4Z"
-        | Marker.Right -> "M3.7 0L-2.5 -3.4L-2.5 3.4Z"
+        | Marker.Circle -> "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"
+        | Marker.Square -> "m-2.7 -2.7h5.4v5.4h-5.4z"
+        | Marker.Triangle -> "m0 -3.7l3.4 6.2h-6.8z"
+        | Marker.Diamond -> "m0 -3.9l3.9 3.9l-3.9 3.9l-3.9 -3.9z"
+        | Marker.Plus -> "m-1.1 -3.6h2.2v2.5h2.5v2.2h-2.5v2.5h-2.2v-2.5h-2.5v-2.2h2.5z"
+        | Marker.Down -> "m0 3.7l3.4 -6.2h-6.8z"
+        | Marker.Star -> "m0 -4.2l1.1 2.7l2.9 0.2l-2.2 1.9l0.7 2.8l-2.5 -1.5l-2.5 1.5l0.7 -2.8l-2.2 -1.9l2.9 -0.2z"
+        | Marker.Left -> "m-3.7 0l6.2 -3.4v6.8z"
+        | Marker.Right -> "m3.7 0l-6.2 -3.4v6.8z"
+
+    // Not moved by a transform: Chromium forgets those in legends that it repeats on printed pages.
+    let private path cls attributes (x: float, y: float) outline : Markup =
+        Markup.element "path" ([ "class", cls; "d", $"M{Markup.number x} {Markup.number y}{outline}" ] @ attributes) []
 
     /// The marker of a class at a point.
-    let draw cls attributes (x: float, y: float) (marker: Marker) : Markup =
-        Markup.element
-            "path"
-            ([ "class", $"marker {cls}"
-               "d", outline marker
-               "transform", $"translate({Markup.number x} {Markup.number y})" ]
-             @ attributes)
-            []
+    let draw cls attributes point (marker: Marker) : Markup = path $"marker {cls}" attributes point (outline marker)
 
     /// Where a run failed: a cross.
-    let failure cls attributes (x: float, y: float) : Markup =
-        Markup.element
-            "path"
-            ([ "class", $"failure {cls}"
-               "d", "M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5"
-               "transform", $"translate({Markup.number x} {Markup.number y})" ]
-             @ attributes)
-            []
+    let failure cls attributes point : Markup = path $"failure {cls}" attributes point "m-3.5 -3.5l7 7m-7 0l7 -7"

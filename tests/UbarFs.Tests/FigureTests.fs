@@ -150,6 +150,27 @@ let private strokes =
           let strokes = Palette.strokes [ for index in 1..8 -> $"mine-{index}" ]
           Expect.hasLength (strokes.Values |> Seq.distinctBy _.Colour |> List.ofSeq) 8 "colours"
 
+      testCase "every marker of the palette has a shape of its own, in ink"
+      <| fun () ->
+          let shapes =
+              [ for place in 0 .. Palette.distinct - 1 do
+                    let marker = (Palette.ofPlace place).Marker
+
+                    let drawing =
+                        { Width = 12.0
+                          Height = 12.0
+                          Content = [ Markers.draw "c0" [] (6.0, 6.0) marker ] }
+
+                    use png = SKBitmap.Decode(Painter.png drawing)
+                    marker, png.Pixels |> Array.map (fun pixel -> pixel.Red < 100uy) |> List.ofArray ]
+              |> List.distinct
+
+          Expect.hasLength shapes 9 "nine markers, each always the same"
+          Expect.hasLength (shapes |> List.map snd |> List.distinct) 9 "and no two alike"
+
+          for marker, ink in shapes do
+              Expect.isGreaterThan (ink |> List.filter id |> List.length) 100 $"{marker}"
+
       testCase "a legend shows each line as its panels do"
       <| fun () ->
           let groups = Summary.groups (Studies.swept rules)
