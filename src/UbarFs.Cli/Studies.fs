@@ -26,14 +26,10 @@ let writeTensorBoard (study: Study) =
 
 /// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-
-    if Console.IsOutputRedirected then
-        // A file has no edge to wrap at.
-        console.Profile.Width <- 1000
+    let console = Tables.console ()
 
     for study in studies do
-        console.Write(ResultsTable.create study)
+        Tables.print console (ResultsTable.create study)
 
     studies
     |> List.map ResultsTable.legend
