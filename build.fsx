@@ -12,7 +12,9 @@ let usage =
     """Usage: dotnet fsi build.fsx TARGET [ARGS]
 
   run [ARGS]      build and run ubarfs with ARGS; without ARGS, run scenarios/quickstart.yaml
-  test [ARGS]     build everything and run the tests; ARGS go to Expecto, e.g. --filter-test-list ubar
+  test [ARGS]     build everything and run the tests; ARGS go to Expecto, e.g. --filter-test-list ubar;
+                  --seed N gives the properties other random values,
+                  --hunt MINUTES repeats them with new ones until one fails, and prints its seed
   bench [ARGS]    build and run the benchmarks; --json FILE writes the table as JSON,
                   --fuzz MINUTES feeds broken files to everything that reads files
   crash [KILLS]   build, then kill a sweep at random moments (100 of them) and see that nothing is lost
@@ -30,11 +32,14 @@ let solution = "UbarFs.sln"
 
 // ---- Building
 
+/// The first build takes minutes, most of them for what it fetches: it says so, and when it does what.
 let build project =
-    if not (File.Exists(inRoot "src/UbarFs.Kernels/obj/project.assets.json")) then
-        eprintfn "The first build fetches libtorch and other packages (several hundred MB)."
+    let isFirst = not (File.Exists(inRoot "src/UbarFs.Kernels/obj/project.assets.json"))
 
-    dotnetQuietly "building" ("build" :: project :: release @ quietly)
+    inTurn
+        [ if isFirst then
+              fun () -> dotnetQuietly "fetching packages (several hundred MB)" ("restore" :: project :: quietly)
+          fun () -> dotnetQuietly "building" ("build" :: project :: release @ quietly) ]
 
 /// Runs what a project built, in the caller's folder and on the caller's terminal.
 let runBuilt project assembly arguments =
@@ -93,14 +98,20 @@ let formatCSharp options =
 let format () =
     inTurn [ restoreTools; restore; (fun () -> fantomas []); (fun () -> formatCSharp []) ]
 
-/// The linter checks the projects that a project refers to again for each way that leads to them: minutes for the tests,
-/// which are left out.
+let lintProject = "build/Lint/UbarFs.Lint.fsproj"
+
+/// Lints what the build has compiled, with its arguments: types are checked once for each project.
 let lint () =
-    [ for name in [ "Core"; "Scenario"; "Engine"; "Scripting"; "Testing"; "Report"; "Cli" ] do
-          if not interrupted then
-              let project = $"src/UbarFs.{name}/UbarFs.{name}.fsproj"
-              dotnetQuietly $"linting {name}" [ "dotnet-fsharplint"; "--format"; "msbuild"; "lint"; project ] ]
-    |> List.fold max 0
+    let projects =
+        [ for folder in [ "src"; "tests" ] do
+              yield! Directory.GetFiles(inRoot folder, "*.fsproj", SearchOption.AllDirectories) ]
+        |> List.sort
+
+    let linter = inRoot "build/Lint/bin/Release/net10.0/UbarFs.Lint.dll"
+
+    inTurn
+        [ (fun () -> dotnetQuietly "building the linter" ("build" :: lintProject :: release @ quietly))
+          (fun () -> dotnetQuietly "linting" (linter :: inRoot "fsharplint.json" :: projects)) ]
 
 /// Takes every check although an earlier one failed, and names those that failed.
 let check () =

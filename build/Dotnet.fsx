@@ -57,15 +57,26 @@ let dotnet directory arguments =
     use child = startDotnet directory false arguments
     exitCode child
 
+/// Whether a line on standard error can be written anew.
+let isLive =
+    not Console.IsErrorRedirected
+    && not (List.contains (string (Environment.GetEnvironmentVariable "TERM")) [ ""; "dumb" ])
+
+let duration (elapsed: TimeSpan) =
+    if elapsed.TotalSeconds < 100.0 then
+        $"%.0f{elapsed.TotalSeconds} s"
+    else
+        $"%d{int elapsed.TotalMinutes} min %02d{elapsed.Seconds} s"
+
+/// Steps that are over before anybody reads of them leave no line on a terminal.
+let worthALine = TimeSpan.FromSeconds 10.0
+
 /// Runs `dotnet` in the repository, showing only the time it takes, and its output if it fails.
 let dotnetQuietly activity arguments =
     let log = ResizeArray<string>()
     let clock = Stopwatch.StartNew()
-    let live = not Console.IsErrorRedirected
     let append (line: DataReceivedEventArgs) = lock log (fun () -> log.Add(string line.Data))
-
-    let show ending =
-        eprintf "%s%s… %.0f s%s" (if live then "\r" else "") activity clock.Elapsed.TotalSeconds ending
+    let eraseLine = "\r\u001b[K"
 
     use child = startDotnet root true arguments
     child.OutputDataReceived.Add append
@@ -73,20 +84,30 @@ let dotnetQuietly activity arguments =
     child.BeginOutputReadLine()
     child.BeginErrorReadLine()
 
-    if not live then
+    if not isLive then
         eprintfn "%s…" activity
 
     while not (child.WaitForExit 500) do
-        if live then
-            show ""
+        if isLive then
+            eprintf "%s%s… %s" eraseLine activity (duration clock.Elapsed)
 
     let code = exitCode child
-    show "\n"
+
+    if isLive then
+        eprintf "%s" eraseLine
+
+    if code <> 0 || not isLive || clock.Elapsed > worthALine then
+        let ending =
+            if interrupted then "interrupted after"
+            elif code <> 0 then "failed after"
+            else "took"
+
+        eprintfn "%s %s %s" activity ending (duration clock.Elapsed)
 
     if code <> 0 && not interrupted then
-        // MSBuild says everything twice, and FSharpLint puts banners around the files without findings.
+        // MSBuild says everything twice.
         for line in Seq.distinct log do
-            if line <> "" && not (line.StartsWith "=====") then
+            if line <> "" then
                 eprintfn "%s" line
 
     if interrupted then 130 else code

@@ -19,7 +19,9 @@ type private Row =
       Colour: int }
 
 let private left seconds =
-    seconds |> Option.map (fun seconds -> ForecastTable.duration seconds + " left") |> Option.defaultValue ""
+    seconds
+    |> Option.map (fun seconds -> ForecastTable.duration seconds + " left")
+    |> Option.defaultValue ""
 
 let private epochs (schedule: Schedule) iterations =
     let total = (schedule.Iterations + schedule.PerEpoch - 1) / schedule.PerEpoch
@@ -48,7 +50,9 @@ let private allRow now (state: Underway) =
 /// A bar of so many cells, filled up to a share in [0, 1].
 let bar cells colour share =
     let full = share * float cells |> int |> max 0 |> min cells
-    [ Span.coloured colour (String.replicate full "━"); Span.coloured faint (String.replicate (cells - full) "━") ]
+
+    [ Span.coloured colour (String.replicate full "━")
+      Span.coloured faint (String.replicate (cells - full) "─") ]
 
 // Only what is complete is 100 %.
 let private percent share = $"{int (floor (100.0 * share + 1e-9)), 3} %%"
@@ -56,28 +60,28 @@ let private percent share = $"{int (floor (100.0 * share + 1e-9)), 3} %%"
 /// A column: what it shows of a row in so many cells, which are the same in all rows.
 type private Column = { Cells: int; Show: Row -> Span list }
 
-let private text (rows: Row list) (choose: Row -> string) =
-    match rows |> List.map (choose >> Cells.width) |> List.max with
-    | 0 -> None
-    | cells -> Some { Cells = cells; Show = fun row -> [ Span.plain (Cells.fit cells (choose row)) ] }
+// What comes and goes has its room all the time: the bars stand still.
+let private text least (rows: Row list) (choose: Row -> string) =
+    let cells = rows |> List.map (choose >> Cells.width) |> List.fold max least
+
+    { Cells = cells
+      Show = fun row -> [ Span.plain (Cells.fit cells (choose row)) ] }
 
 let private barColumn cells = { Cells = cells; Show = fun row -> bar cells row.Colour row.Share }
 let private gap = 2
 
 /// The columns behind the label, from the richest to the poorest.
 let private choices rows =
-    let percent = text rows (fun row -> percent row.Share)
-    let epoch = text rows _.Epoch
-    let worst = text rows _.Worst
-    let left = text rows _.Left
+    let percent = text 5 rows (fun row -> percent row.Share)
+    let epoch = text 0 rows _.Epoch
+    let worst = text "worst 99.9 %".Length rows _.Worst
+    let left = text "under 1 s left".Length rows _.Left
 
-    [ [ Some(barColumn 16); percent; epoch; worst; left ]
-      [ Some(barColumn 8); percent; epoch; worst; left ]
-      [ percent; epoch; worst; left ]
-      [ percent; worst; left ]
-      [ percent; left ]
-      [ percent ] ]
-    |> List.map (List.choose id)
+    [ for cells in 16..-1..8 -> [ barColumn cells; percent; epoch; worst; left ] ]
+    @ [ [ percent; epoch; worst; left ]
+        [ percent; worst; left ]
+        [ percent; left ]
+        [ percent ] ]
 
 let private room (columns: Column list) = columns |> List.sumBy (fun column -> column.Cells + gap)
 
@@ -92,7 +96,12 @@ let private line labelCells (columns: Column list) (row: Row) =
     :: (columns |> List.collect (fun column -> Span.plain (String.replicate gap " ") :: column.Show row))
 
 let private more count =
-    [ Span.coloured faint (if count = 1 then "and 1 more run" else $"and {count} more runs") ]
+    [ Span.coloured
+          faint
+          (if count = 1 then
+               "and 1 more run"
+           else
+               $"and {count} more runs") ]
 
 /// The lines for a terminal of some size at a time (in seconds, of the clock that the state was made with): one for each
 /// run under way, as far as there is room, and one for all of them. `labels` names the runs under way in so many cells.
@@ -123,4 +132,7 @@ let lines
 
     List.map (line labelCells chosen) rows
     @ (if hidden > 0 then [ more hidden ] else [])
-    @ (if state.Total > 1 then [ line labelCells chosen all ] else [])
+    @ (if state.Total > 1 then
+           [ line labelCells chosen all ]
+       else
+           [])

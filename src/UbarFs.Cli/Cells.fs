@@ -10,6 +10,19 @@ let private runeWidth (rune: Rune) = max 0 (StringExtensions.GetCellWidth(string
 /// The cells that a text takes in one line.
 let width (text: string) = text.EnumerateRunes() |> Seq.sumBy runeWidth
 
+/// The rows that a text takes in a terminal of so many columns, where a wide character never stands on the edge.
+let rows columns (text: string) =
+    let next struct (rows, column) rune =
+        let width = runeWidth rune
+
+        if column + width > columns then
+            struct (rows + 1, width)
+        else
+            struct (rows, column + width)
+
+    let struct (rows, _) = text.EnumerateRunes() |> Seq.fold next struct (1, 0)
+    rows
+
 let private isControl (rune: Rune) =
     match Rune.GetUnicodeCategory rune with
     | Globalization.UnicodeCategory.Control
@@ -59,7 +72,8 @@ let rec private pieces cells (word: string) =
 
         first :: pieces cells (word.Substring first.Length)
 
-/// The lines of a text, broken between words so that each takes at most so many cells.
+/// The lines of a text, broken between words so that each takes at most so many cells. Lines that begin with a space are
+/// laid out already, as pieces of code are: they stay as they are.
 let wrap cells (text: string) : string list =
     let cells = max 1 cells
 
@@ -69,12 +83,9 @@ let wrap cells (text: string) : string list =
         | lines -> List.rev (pieces cells word) @ lines
 
     let paragraph (text: string) =
-        match width text <= cells, text.Split(' ') |> List.ofArray with
+        match width text <= cells || text.StartsWith ' ', text.Split(' ') |> List.ofArray with
         | true, _
         | _, [] -> [ text ]
         | false, first :: words -> words |> List.fold add (List.rev (pieces cells first)) |> List.rev
 
-    text.ReplaceLineEndings("\n").Split('\n')
-    |> Seq.map line
-    |> Seq.collect paragraph
-    |> List.ofSeq
+    text.ReplaceLineEndings("\n").Split('\n') |> Seq.map line |> Seq.collect paragraph |> List.ofSeq

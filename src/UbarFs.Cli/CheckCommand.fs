@@ -1,19 +1,17 @@
 /// `ubarfs check`: what scenarios would do, without doing it.
 module UbarFs.Cli.CheckCommand
 
-open System
 open Argu
 open FsToolkit.ErrorHandling
-open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 
 let private print (scenario: Scenario, forecasts: Forecast list) =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-    console.Write(ForecastTable.networks scenario forecasts)
-    console.Write(ForecastTable.costs forecasts)
+    let console = Tables.console ()
+    Tables.print console (ForecastTable.networks scenario forecasts)
+    Tables.print console (ForecastTable.costs forecasts)
 
     for path, value in ForecastTable.common forecasts do
         printfn "  %s: %s" path value

@@ -11,7 +11,7 @@ let private parser =
     ArgumentParser.Create<Command>(
         programName = "ubarfs",
         helpTextMessage = "Experiments on Byzantine-resilient decentralized learning, described in YAML.",
-        usageStringCharacterWidth = 100
+        usageStringCharacterWidth = (Tables.console().Profile.Width - 1 |> max 60 |> min 100)
     )
 
 let private commands =

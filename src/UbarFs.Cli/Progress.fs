@@ -91,12 +91,13 @@ let private plain (total: int) : Event -> unit =
         line result.Run $"{title result.Run}: {outcome result} (from the store)"
     | Event.Waiting held -> Exit.complain (others held)
 
-/// What stays on a terminal, above the bars.
+/// What stays on a terminal, above the bars. Failures are told in full at the end, and so is where missing data belong.
 let private tell (event: Event) =
     match event with
     | Event.Noticed(run, text) -> Exit.complain $"{title run}: {text}"
-    | Event.Ended result when result.Status <> Status.Complete || isDiverged result ->
-        Exit.complain $"{title result.Run}: {outcome result}"
+    | Event.Ended result when result.Status = Status.Failed || isDiverged result ->
+        let first = (outcome result).ReplaceLineEndings("\n").Split('\n')[0]
+        Exit.complain $"{title result.Run}: {first}"
     | Event.Waiting held -> Exit.complain (others held)
     | _ -> ()
 

@@ -205,7 +205,10 @@ let run (arguments: ParseResults<RunArguments>) : int =
             let out = arguments.GetResult(RunArguments.Out, "runs")
             let! planned = scenarios |> List.traverseResultM (opened out) |> Result.mapError Exit.refuse
             libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
-            let tracker = planned |> List.collect (fun planned -> Session.runs session planned.Scenario) |> Progress.Tracker
+
+            let tracker =
+                planned |> List.collect (fun planned -> Session.runs session planned.Scenario) |> Progress.Tracker
+
             let! server = watch arguments tracker planned |> Result.mapError Exit.refuse
             use _ = server |> Option.toObj
             return execute arguments { session with Versions = Provenance.versions libtorch } tracker planned

@@ -1,7 +1,6 @@
 /// What bars call the runs that are under way.
 module UbarFs.Cli.RunLabels
 
-open System
 open UbarFs.Core
 open UbarFs.Scenario
 
@@ -37,16 +36,16 @@ let private joined (parts: Part list) = parts |> List.map _.Says |> String.conca
 
 let private only keys (parts: Part list) = keys |> List.choose (fun key -> valueOf key parts)
 
+/// How much all texts begin with alike, in whole words and numbers.
 let private commonLength (texts: string list) =
+    let first = texts.Head
     let shortest = texts |> List.map _.Length |> List.min
-    let alike index = texts |> List.forall (fun text -> text[index] = texts.Head[index])
-    let length = Seq.initInfinite id |> Seq.takeWhile (fun index -> index < shortest && alike index) |> Seq.length
+    let alike index = texts |> List.forall (fun text -> text[index] = first[index])
+    let length = Seq.init shortest id |> Seq.takeWhile alike |> Seq.length
+    let isWithin index = not (" (){}[],:".Contains first[index])
 
-    // Not between the halves of a character.
-    if length > 0 && Char.IsHighSurrogate texts.Head[length - 1] then
-        length - 1
-    else
-        length
+    Seq.init (length + 1) (fun index -> length - index)
+    |> Seq.find (fun length -> length = 0 || not (isWithin (length - 1)))
 
 /// Leaves out what long values begin with alike, but for their first word.
 let private abridged (values: string list) : string list =

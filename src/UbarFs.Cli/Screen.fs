@@ -30,7 +30,7 @@ type Screen(write: string -> unit, size: unit -> Terminal.Size, colours: bool) =
     let mutable isClosed = false
 
     // Terminals break lines anew when they become narrower.
-    let rows columns (line: Span list) = max 1 ((Span.width line + columns - 1) / columns)
+    let rows columns (line: Span list) = line |> List.map _.Text |> String.concat "" |> Cells.rows columns
 
     let erasing columns =
         match drawn |> List.sumBy (rows columns) with
@@ -54,7 +54,10 @@ type Screen(write: string -> unit, size: unit -> Terminal.Size, colours: bool) =
     let frame (messages: string list) (lines: Span list list) =
         if not isClosed then
             let now: Terminal.Size = size ()
-            let above = messages |> List.collect (Cells.wrap (now.Columns - 1)) |> List.map (fun line -> line + "\n")
+
+            let above =
+                messages |> List.collect (Cells.wrap (now.Columns - 1)) |> List.map (fun line -> line + "\n")
+
             let before = erasing now.Columns
             drawn <- lines |> List.truncate (max 1 (now.Rows - 1)) |> List.map (fitted now.Columns)
             let below = drawn |> List.map (List.map coloured >> String.concat "") |> String.concat "\n"

@@ -25,14 +25,10 @@ let writeTensorBoard (study: Study) =
 
 /// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-
-    if Console.IsOutputRedirected then
-        // A file has no edge to wrap at.
-        console.Profile.Width <- 1000
+    let console = Tables.console ()
 
     for study in studies do
-        console.Write(ResultsTable.create console.Profile.Width study)
+        Tables.print console (ResultsTable.create console.Profile.Width study)
         ResultsTable.legend study |> List.iter console.WriteLine
 
 /// Prints the studies as JSON.

@@ -48,7 +48,8 @@ let size () =
     { Columns = if size.Columns > 0 then size.Columns else usual.Columns
       Rows = if size.Rows > 0 then size.Rows else usual.Rows }
 
-let private variable name = Environment.GetEnvironmentVariable name |> Option.ofObj |> Option.defaultValue ""
+let private variable name =
+    Environment.GetEnvironmentVariable name |> Option.ofObj |> Option.defaultValue ""
 
 // Asking Spectre.Console is what makes Windows understand control sequences.
 let private understandsMovement () =

@@ -87,10 +87,7 @@ type private Gathered() =
             match transfers.TryGetValue file with
             | true, (before, clock) ->
                 transfers[file] <-
-                    ({ before with
-                        Received = received
-                        Total = Option.orElse before.Total total },
-                     clock)
+                    ({ before with Received = received; Total = Option.orElse before.Total total }, clock)
 
                 false
             | false, _ ->
@@ -112,9 +109,8 @@ let during (verb: string) (work: (string -> int64 -> int64 option -> unit) -> 'r
     if Terminal.isLive () then
         let name (transfer: Transfer) = { transfer with File = Path.GetFileName transfer.File |> string }
 
-        Live.during
-            (fun () -> gathered.Now() |> List.map name |> lines (Terminal.size ()))
-            (fun () -> work (fun file received total -> gathered.Take file received total |> ignore))
+        Live.during (fun () -> gathered.Now() |> List.map name |> lines (Terminal.size ())) (fun () ->
+            work (fun file received total -> gathered.Take file received total |> ignore))
     else
         work (fun file received total ->
             if gathered.Take file received total then

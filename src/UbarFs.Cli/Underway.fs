@@ -49,14 +49,22 @@ module Underway =
 
     let private without run (state: Underway) : Underway =
         let ended, others = state.Runs |> List.partition (isOf run)
-        { state with Runs = others; Computed = state.Computed + List.sumBy computed ended }
+
+        { state with
+            Runs = others
+            Computed = state.Computed + List.sumBy computed ended }
 
     /// What an event at a time (in seconds, from anywhere) makes of it.
     let take (now: float) (event: Event) (state: Underway) : Underway =
         match event with
         | Event.Started(run, schedule, from) ->
             let progress: RunProgress =
-                { Run = run; Schedule = schedule; From = from; Iterations = from; Worst = None; Since = now }
+                { Run = run
+                  Schedule = schedule
+                  From = from
+                  Iterations = from
+                  Worst = None
+                  Since = now }
 
             let others = without run state
 

@@ -61,7 +61,13 @@ let private handle (watched: Watched) (readers: Readers) (context: HttpContext) 
     | ("GET" | "HEAD"), "/underway" -> html (watched.Underway())
     | ("GET" | "HEAD"), "/state" ->
         readers.Asked()
-        let state = if readers.IsOver then $"over {watched.State()}" else watched.State()
+
+        let state =
+            if readers.IsOver then
+                $"over {watched.State()}"
+            else
+                watched.State()
+
         answer context 200 "text/plain" state
     | ("GET" | "HEAD"), _ -> answer context 404 "text/plain" "there is only one page: /\n"
     | _ -> answer context 405 "text/plain" "this page can only be read\n"

@@ -10,7 +10,7 @@ type Watched(tracker: Progress.Tracker, folders: string list) =
     let gate = obj ()
     let mutable known: (string * Study) option = None
     let ids = lazy (tracker.Runs |> List.map (fun run -> RunStore.id run, run) |> Map.ofList)
-    let locks = lazy (folders |> List.filter Directory.Exists |> List.map Locks.ofStore)
+    let locks = lazy (Map.ofList [ for folder in folders -> Path.GetFullPath folder, Locks.ofStore folder ])
 
     let waiting: Study =
         { Name = "Waiting for the first run"
@@ -33,8 +33,7 @@ type Watched(tracker: Progress.Tracker, folders: string list) =
         folders
         |> Seq.filter Directory.Exists
         |> Seq.collect (fun folder -> DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
-        |> Seq.filter (fun file ->
-            List.contains file.Name [ "metrics.csv"; "results.csv"; "run.json"; "sweep.json" ])
+        |> Seq.filter (fun file -> List.contains file.Name [ "metrics.csv"; "results.csv"; "run.json"; "sweep.json" ])
         |> Seq.fold (fun sum file -> sum * 31L + written file) 17L
         |> string
 
@@ -76,7 +75,8 @@ type Watched(tracker: Progress.Tracker, folders: string list) =
             if run.Outcome.Status = Status.Complete then
                 None
             else
-                locks.Value |> List.tryPick (fun locks -> Locks.tryHolder locks run.Folder)
+                let store = Path.GetDirectoryName(Path.GetFullPath run.Folder) |> string
+                Locks.tryHolder locks.Value[store] run.Folder
 
         study.Runs
         |> List.choose (fun run ->

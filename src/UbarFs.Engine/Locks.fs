@@ -189,7 +189,9 @@ module Locks =
     // A reader's lock: it fails while a worker has the lock, and keeps no other reader from looking.
     let private isLocked folder =
         try
-            use _ = new FileStream(Path.Combine(folder, lockName), FileMode.Open, FileAccess.Read, FileShare.Read, 1)
+            use _ =
+                new FileStream(Path.Combine(folder, lockName), FileMode.Open, FileAccess.Read, FileShare.Read, 1)
+
             false
         with
         | :? FileNotFoundException

@@ -51,9 +51,7 @@ module Activity =
                     let remains = elapsed / (did * share) * (1.0 - share)
                     Some(max 0.0 (remains - (now - measured).TotalSeconds))
 
-            { nothing with
-                Share = share
-                SecondsLeft = Option.bind left share }
+            { nothing with Share = share; SecondsLeft = Option.bind left share }
         | _ -> nothing
 
     /// The study with the runs under way said to be running: their records call them interrupted, as they would be if

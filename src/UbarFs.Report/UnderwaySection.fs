@@ -35,23 +35,16 @@ module UnderwaySection =
             Markup.element
                 "tr"
                 []
-                ([ for path in paths ->
-                       cell [ values |> Map.tryFind path |> Option.defaultValue "" |> Markup.text ] ]
+                ([ for path in paths -> cell [ values |> Map.tryFind path |> Option.defaultValue "" |> Markup.text ] ]
                  @ [ figure (string run.Identity.Seed)
                      cell (progress activity)
-                     figure (
-                         last
-                         |> Option.map (fun point -> $"%.1f{100.0 * point.Worst}")
-                         |> Option.defaultValue "–"
-                     )
+                     figure (last |> Option.map (fun point -> $"%.1f{100.0 * point.Worst}") |> Option.defaultValue "–")
                      figure (activity.SecondsLeft |> Option.map left |> Option.defaultValue "–")
                      cell [ Markup.text activity.Holder ] ]))
 
     let private summary (secondsLeft: float option) (study: Study) (activities: Activity list) =
         let complete =
-            study.Runs
-            |> List.filter (fun run -> run.Outcome.Status = Status.Complete)
-            |> List.length
+            study.Runs |> List.filter (fun run -> run.Outcome.Status = Status.Complete) |> List.length
 
         let rest =
             secondsLeft

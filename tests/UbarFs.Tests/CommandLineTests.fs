@@ -102,7 +102,8 @@ let private missingData =
             let told = outcome.Errors.Split "ubarfs data get mnist"
             Expect.hasLength told 2 "the command is told once")
 
-let private isIgnored signal =
+/// Whether child processes of this one do not hear a signal.
+let isIgnored signal =
     File.ReadLines "/proc/self/status"
     |> Seq.tryFind _.StartsWith("SigIgn:")
     |> Option.exists (fun line -> (Convert.ToUInt64(line.Substring(7).Trim(), 16) >>> (signal - 1)) &&& 1UL = 1UL)

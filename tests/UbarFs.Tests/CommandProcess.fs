@@ -11,8 +11,9 @@ type Outcome = { Code: int; Output: string; Errors: string }
 /// A file beside the tests.
 let beside name = Path.Combine(AppContext.BaseDirectory, name)
 
-/// No dataset of this machine is seen, nor its cache: their folders are given by the environment.
-let start folder (arguments: string list) =
+/// The command with some variables in its environment. No dataset of this machine is seen, nor its cache: their folders
+/// are given by the environment.
+let startWith (variables: (string * string) list) folder (arguments: string list) =
     let info = ProcessStartInfo("dotnet", beside "ubarfs.dll" :: arguments, WorkingDirectory = folder)
     info.RedirectStandardOutput <- true
     info.RedirectStandardError <- true
@@ -21,9 +22,14 @@ let start folder (arguments: string list) =
     // Several of these run at once: more threads than cores would only wait for each other.
     info.Environment["OMP_NUM_THREADS"] <- "1"
 
+    for name, value in variables do
+        info.Environment[name] <- value
+
     match Process.Start info with
     | null -> failtest "dotnet does not start"
     | started -> started
+
+let start = startWith []
 
 let outcome (started: Process) =
     let output = started.StandardOutput.ReadToEndAsync()

@@ -19,21 +19,20 @@ type Request =
 /// Reads `--seed N` and `--hunt MINUTES`.
 let rec parse (arguments: string list) : Result<Request, string> =
     match arguments with
-    | [] -> Ok { Seed = Seeds.usual; Hunt = None; Others = [] }
+    | [] -> Result.Ok { Seed = Seeds.usual; Hunt = None; Others = [] }
     | "--seed" :: rest ->
         match rest with
         | text :: rest when fst (UInt64.TryParse text) ->
             parse rest |> Result.map (fun request -> { request with Seed = UInt64.Parse text })
-        | _ -> Error "--seed needs a number from 0"
+        | _ -> Result.Error "--seed needs a number from 0"
     | "--hunt" :: rest ->
         match rest with
         | text :: rest ->
             match Double.TryParse(text, Globalization.CultureInfo.InvariantCulture) with
             | true, minutes when minutes > 0.0 && minutes <= 1e5 ->
-                parse rest
-                |> Result.map (fun request -> { request with Hunt = Some(TimeSpan.FromMinutes minutes) })
-            | _ -> Error $"--hunt {text}: expected a number of minutes"
-        | [] -> Error "--hunt needs a number of minutes"
+                parse rest |> Result.map (fun request -> { request with Hunt = Some(TimeSpan.FromMinutes minutes) })
+            | _ -> Result.Error $"--hunt {text}: expected a number of minutes"
+        | [] -> Result.Error "--hunt needs a number of minutes"
     | other :: rest -> parse rest |> Result.map (fun request -> { request with Others = other :: request.Others })
 
 /// A word of a POSIX shell.
@@ -48,38 +47,43 @@ let command (seed: uint64) (names: string list) =
 
     $"dotnet fsi build.fsx test --seed {seed}{filter}"
 
-/// The arguments of Expecto that leave its own words to failures.
-let private quiet failed =
+/// The arguments of Expecto that print nothing, and tell what fails and how.
+let private telling (failed: string * string -> unit) =
     let silent = TestPrinters.silent
 
     [ CLIArguments.No_Spinner
       CLIArguments.Printer
           { silent with
-              failed = fun name message duration -> failed name; TestPrinters.defaultPrinter.failed name message duration
-              exn = fun name error duration -> failed name; TestPrinters.defaultPrinter.exn name error duration } ]
+              failed = fun name message _ -> async { failed (name, message) }
+              exn = fun name error _ -> async { failed (name, string error) } } ]
 
-/// Repeats the properties among the tests until the time is over or one of them fails; gives the exit code. `seeds` gives
-/// the seed of each round.
-let hunt (seeds: unit -> uint64) (time: TimeSpan) (others: string list) (tests: Test) : int =
+/// Repeats the properties among the tests until the time is over or one of them fails, and says so; gives the exit code.
+/// `seeds` gives the seed of each round.
+let hunt (say: string -> unit) (seeds: unit -> uint64) (time: TimeSpan) (others: string list) (tests: Test) : int =
     let properties = Seeds.properties tests
     let clock = Stopwatch.StartNew()
 
     let rec round number =
         let seed = seeds ()
-        let failed = ConcurrentQueue<string>()
-        let code = runTestsWithCLIArgs (quiet failed.Enqueue) (Array.ofList others) (Seeds.give seed properties)
+        let failed = ConcurrentQueue<string * string>()
+
+        let code =
+            runTestsWithCLIArgs (telling failed.Enqueue) (Array.ofList others) (Seeds.give seed properties)
 
         if code <> 0 then
-            let names = List.ofSeq failed |> List.distinct
+            for name, message in failed do
+                say $"{name}: {message.Trim()}"
+
+            let names = failed |> Seq.map fst |> Seq.distinct |> List.ofSeq
             let repeat = command seed names
-            printfn "round %d, seed %d: %d failed" number seed names.Length
-            printfn "To repeat it: %s" repeat
+            say $"round {number}, seed {seed}: {names.Length} failed"
+            say $"To repeat it: {repeat}"
             code
         elif clock.Elapsed < time then
-            printfn "round %d, seed %d: passed" number seed
+            say $"round {number}, seed {seed}: passed"
             round (number + 1)
         else
-            printfn "round %d, seed %d: passed. No seed of %d has failed." number seed number
+            say $"round {number}, seed {seed}: passed. No seed of {number} has failed."
             0
 
     round 1

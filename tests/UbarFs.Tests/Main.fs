@@ -14,9 +14,9 @@ let main arguments =
         |> Option.defaultWith (fun () -> invalidOp "there are no tests in this program")
 
     match Hunting.parse (List.ofArray arguments) with
-    | Error reason ->
+    | Result.Error reason ->
         eprintfn "%s" reason
         2
-    | Ok { Hunt = Some time; Others = others } ->
-        Hunting.hunt (fun () -> uint64 (Random.Shared.NextInt64 1_000_000_000L)) time others tests
-    | Ok request -> runTestsWithCLIArgs [] (Array.ofList request.Others) (Seeds.give request.Seed tests)
+    | Result.Ok { Hunt = Some time; Others = others } ->
+        Hunting.hunt (printfn "%s") (fun () -> uint64 (Random.Shared.NextInt64 1_000_000_000L)) time others tests
+    | Result.Ok request -> runTestsWithCLIArgs [] (Array.ofList request.Others) (Seeds.give request.Seed tests)

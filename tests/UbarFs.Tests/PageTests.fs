@@ -216,7 +216,7 @@ let private live =
     testCase "the local server shows a store while it grows, to this machine's readers only"
     <| fun () ->
         TinyDataset.inFolder (fun folder ->
-            match Watch.start 0 [ folder ] with
+            match Watch.start 0 (Progress.Tracker []) [ folder ] with
             | Error reason -> failtest reason
             | Ok(address, server) ->
                 use _ = server

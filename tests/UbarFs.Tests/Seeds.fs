@@ -21,14 +21,15 @@ let private replay seed name = ofName seed name, 2UL * seed + 1UL
 let private map change test =
     let rec go trail test =
         match test with
-        | TestCase(code, focus) -> change (String.concat "." (List.rev trail)) code |> Option.map (fun code -> TestCase(code, focus))
+        | TestCase(code, focus) ->
+            change (String.concat "." (List.rev trail)) code |> Option.map (fun code -> TestCase(code, focus))
         | TestList(tests, focus) ->
             match List.choose (go trail) tests with
             | [] -> None
             | tests -> Some(TestList(tests, focus))
         | TestLabel(label, test, focus) ->
             go (label :: trail) test |> Option.map (fun test -> TestLabel(label, test, focus))
-        | Sequenced(method', test) -> go trail test |> Option.map (fun test -> Sequenced(method', test))
+        | Test.Sequenced(method', test) -> go trail test |> Option.map (fun test -> Test.Sequenced(method', test))
 
     go [] test |> Option.defaultValue (TestList([], FocusState.Normal))
 
