@@ -87,7 +87,13 @@ let private ofSweep (folder: string) (sweep: SweepRecord) =
             |> Array.map (fun pair -> $"{pair[0]} {pair[1]}")
 
         let words = Array.append [| run.Rule; run.Attack |] swept |> String.concat ", "
-        let without = if File.Exists(Path.Combine(own, ModelFile.name)) then "" else "  (no model)"
+
+        let without =
+            if File.Exists(Path.Combine(own, ModelFile.name)) then
+                ""
+            else
+                "  (no model)"
+
         $"{own}  {words}, seed {run.Seed}{without}"
 
     $"'{folder}' is the folder of a sweep. Name one of its runs:{listed (sweep.Runs |> Array.map line |> List.ofArray)}"
@@ -119,8 +125,7 @@ let private runFolder (given: string) : Result<string, string> =
             | [] -> Ok folder
             | sweeps -> Error $"'{folder}' is a folder of sweeps. Name a run of one of them:{listed sweeps}"
 
-let private json =
-    JsonSerializerOptions(Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
+let private json = JsonSerializerOptions(Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
 
 let private python (file: string) (notes: ModelNotes) =
     let quoted = JsonSerializer.Serialize(file, json)

@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Kernels.Images
 open UbarFs.Scenario
 
 /// Images `[b, channels, height, width]` with their labels `[b]`.
@@ -61,11 +62,20 @@ module Objective =
     /// How many answers of logits `[…, b, classes]` are right, and the sum of the losses of labels `[b]`, both in float64:
     /// `[2, …]`.
     let judged loss (logits: torch.Tensor) (labels: torch.Tensor) : torch.Tensor =
-        let right = logits.argmax(-1L).eq(labels).sum (-1L, ``type`` = torch.float64)
-        let each = labels.expand(logits.shape[.. logits.shape.Length - 2]).flatten ()
+        let right = logits.argmax(-1L).eq(labels).sum(-1L, ``type`` = torch.float64)
+        let each = labels.expand(logits.shape[.. logits.shape.Length - 2]).flatten()
         let losses = ofImages loss (logits.flatten (0L, int64 (logits.dim ()) - 2L)) each
-        let lost = losses.view(logits.shape[.. logits.shape.Length - 2]).sum (-1L, ``type`` = torch.float64)
+        let lost = losses.view(logits.shape[.. logits.shape.Length - 2]).sum(-1L, ``type`` = torch.float64)
         torch.stack [| right; lost |]
+
+    // The same in one pass, where it can be.
+    let private judgedApart loss (logits: torch.Tensor) (labels: torch.Tensor) : Answered =
+        match loss with
+        | Loss.CrossEntropy when Answers.Takes logits -> Answers.CrossEntropy(logits, labels)
+        | Loss.Hinge when Answers.Takes logits -> Answers.Hinge(logits, labels)
+        | loss ->
+            let sums = Transfers.Read<float>(judged loss logits labels)
+            Answered(int64 sums[0], sums[1])
 
     /// What a row achieves on images taken a chunk at a time.
     let tested loss architecture (chunks: Batch list) (row: torch.Tensor) : Tested =
@@ -75,8 +85,10 @@ module Objective =
 
         let ofChunk chunk =
             use inner = torch.NewDisposeScope()
-            Transfers.Read<float>(judged loss (Forward.logits architecture blocks chunk.Images) chunk.Labels)
+            judgedApart loss ((Forward.logits architecture blocks chunk.Images).contiguous()) chunk.Labels
 
-        let right, lost = chunks |> List.map ofChunk |> List.map (fun sums -> sums[0], sums[1]) |> List.unzip
+        let answered = List.map ofChunk chunks
         let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]) |> float
-        { Accuracy = List.sum right / images; Loss = List.sum lost / images }
+
+        { Accuracy = float (answered |> List.sumBy _.Right) / images
+          Loss = (answered |> List.sumBy _.Loss) / images }

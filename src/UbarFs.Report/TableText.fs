@@ -4,10 +4,7 @@ open System
 open System.Globalization
 
 /// A table for papers. The caption says what the cells are, in which unit, and over how many runs.
-type PaperTable =
-    { Caption: string list
-      Headings: string list
-      Rows: string list list }
+type PaperTable = { Caption: string list; Headings: string list; Rows: string list list }
 
 /// Tables as text for papers.
 [<RequireQualifiedAccess>]
@@ -34,8 +31,7 @@ module TableText =
             match letter with
             | '<' -> "&lt;"
             | '&' when
-                place + 1 < letters.Length
-                && (Char.IsAsciiLetter letters[place + 1] || letters[place + 1] = '#')
+                place + 1 < letters.Length && (Char.IsAsciiLetter letters[place + 1] || letters[place + 1] = '#')
                 ->
                 "&amp;"
             | letter when "\\`*_[]|~$".Contains letter -> $"\\{letter}"
@@ -123,17 +119,20 @@ module TableText =
     /// A `tabular` in the manner of booktabs, with its caption as a comment. What no font of pdfLaTeX has, such as Chinese,
     /// stays as it is, for XeLaTeX and LuaLaTeX.
     let latex (table: PaperTable) : string =
-        let columns = table.Headings |> List.mapi (fun column _ -> if isRight table.Rows column then "r" else "l")
+        let columns =
+            table.Headings |> List.mapi (fun column _ -> if isRight table.Rows column then "r" else "l")
+
         let line cells = cells |> List.map latexCell |> String.concat " & " |> sprintf "%s \\\\\n"
 
         // One sentence after the other, on one line.
-        let ended (sentence: string) = if Seq.contains (Seq.last sentence) ".;:" then sentence else sentence + "."
+        let ended (sentence: string) =
+            if Seq.contains (Seq.last sentence) ".;:" then
+                sentence
+            else
+                sentence + "."
 
         let caption =
-            table.Caption
-            |> List.filter ((<>) "")
-            |> List.map (ended >> latexCell)
-            |> String.concat " "
+            table.Caption |> List.filter ((<>) "") |> List.map (ended >> latexCell) |> String.concat " "
 
         String.concat
             ""

@@ -9,7 +9,7 @@ open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
-open UbarFs.Engine.Data
+open UbarFs.Kernels.Images
 open UbarFs.Scenario
 open UbarFs.Testing.Generators
 
@@ -97,6 +97,35 @@ let private inOnePiece (experiment: Experiment) (row: torch.Tensor) =
     let loss = (Objective.ofImages experiment.Run.Training.Loss logits labels).mean() |> Native.read
     right, loss
 
+// Ties, infinities and NaN among ordinary numbers.
+let private logits =
+    gen {
+        let! images, classes = Gen.zip (Gen.choose (1, 40)) (Gen.choose (1, 12))
+        let ordinary = Gen.choose (-80, 80) |> Gen.map (fun eighths -> float32 eighths / 8.0f)
+        let odd = Gen.elements [ nanf; infinityf; -infinityf; 0.0f; -0.0f; 1e30f; -1e30f ]
+        let! share = Gen.elements [ 0; 0; 1 ]
+        let! values = Gen.frequency [ 12, ordinary; share, odd ] |> Gen.arrayOfLength (images * classes)
+        let! labels = Gen.choose (0, classes - 1) |> Gen.map int64 |> Gen.arrayOfLength images
+        return values, labels
+    }
+
+let private judged =
+    testProperty "logits are judged in one pass as libtorch does it in several"
+    <| forAll (Gen.zip logits (Gen.elements [ Loss.CrossEntropy; Loss.Hinge ])) (fun ((values, labels), loss) ->
+        use _ = torch.NewDisposeScope()
+        let logits = torch.tensor(values).view(labels.LongLength, -1L)
+        let labels = torch.tensor labels
+        let sums = (Objective.judged loss logits labels).data<float>().ToArray()
+
+        let ours =
+            match loss with
+            | Loss.CrossEntropy -> Answers.CrossEntropy(logits, labels)
+            | Loss.Hinge -> Answers.Hinge(logits, labels)
+
+        let near (one: float) (other: float) = one.Equals other || abs (one - other) <= 1e-5 * (1.0 + abs other)
+
+        Answers.Takes logits && float ours.Right = sums[0] && near ours.Loss sums[1])
+
 let private testLoss =
     [ for loss in [ Loss.CrossEntropy; Loss.Hinge ] do
           testCase $"the test loss is the mean of the {loss} over the test images, whatever the chunks"
@@ -157,4 +186,4 @@ let private files =
               Expect.equal (node.Accuracy, node.TestLoss, node.Loss) (0.5, None, Some 1.25) "the rest is there") ]
 
 [<Tests>]
-let tests = testList "measurements" (consensus :: testLoss @ files)
+let tests = testList "measurements" (consensus :: judged :: testLoss @ files)

@@ -87,13 +87,13 @@ let private whole =
             let attacks = (settings["attack"] |> nonNull).AsArray()
 
             Expect.equal
-                (attacks |> Seq.map (fun attack -> written(nonNull attack)["name"]) |> List.ofSeq)
+                (attacks |> Seq.map (fun attack -> nameOf attack) |> List.ofSeq)
                 [ "\"bit-flip\""; "\"gaussian\"" ]
                 "attacks that take turns"
 
             let layers = (settings["model"] |> nonNull).AsArray()
             Expect.equal layers.Count 3 "layers"
-            Expect.equal (written(nonNull layers[1])["name"]) "\"relu\"" "by their names"
+            Expect.equal (nameOf layers[1]) "\"relu\"" "by their names"
 
 let private code =
     testCase "code goes by the name of its file or its type, and its parameters are under 'with'"
