@@ -1,8 +1,10 @@
 /// `ubarfs check`: what scenarios would do, without doing it.
 module UbarFs.Cli.CheckCommand
 
+open System
 open Argu
 open FsToolkit.ErrorHandling
+open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Scenario

@@ -34,7 +34,7 @@ module Export =
             Description = "the pairs of seeds that verdicts rest on"
             Drawing = None
             Paper = None
-            Data = VerdictTable.pairs judged } ]
+            Data = FigureData.pairs judged } ]
 
     let private drawn format description drawing : string * byte[] =
         match format with

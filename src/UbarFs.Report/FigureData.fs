@@ -131,6 +131,37 @@ module FigureData =
               "stretches" ]
             rows
 
+    /// Every pair of seeds that verdicts rest on: a run, and the baseline's run of the same seed.
+    let pairs (judged: Judged list) : string list * string list list =
+        let ofSeed (group: Group) seed =
+            group.Runs
+            |> List.find (fun run -> run.Identity.Seed = seed && run.Outcome.Status = Status.Complete)
+
+        let compared =
+            [ for one in judged do
+                  match one.Judgement with
+                  | Judgement.Compared(baseline, comparison, _) ->
+                      for pair in comparison.Pairs do
+                          let run = ofSeed one.Group pair.Seed
+                          run, (pair, comparison.Chance, ofSeed baseline pair.Seed)
+                  | _ -> () ]
+
+        let known = compared |> List.map (fun (run, pair) -> run.Identity.Id, pair) |> Map.ofList
+
+        let rows (run: StudyRun) =
+            let pair, chance, baseline = known[run.Identity.Id]
+
+            [ [ Csv.number pair.Accuracy
+                Csv.number pair.Baseline
+                Csv.number chance
+                Csv.number pair.Difference
+                Csv.number (pair.Kept chance)
+                baseline.Identity.Id ] ]
+
+        compared
+        |> List.map fst
+        |> ofRuns [ "worst_accuracy"; "baseline"; "chance"; "difference"; "share_kept"; "baseline_run" ] rows
+
     /// A table with a row for each group, with the runs that it is over: their ids, with spaces between them.
     let withRuns (groups: Group list) (headings: string list, rows: string list list) =
         let runs (group: Group) = group.Runs |> List.map _.Identity.Id |> String.concat " "

@@ -141,32 +141,3 @@ module VerdictTable =
             "verdict"
             "possible" ],
         List.map row judged
-
-    /// Every pair of seeds that verdicts rest on, for programs.
-    let pairs (judged: Judged list) : string list * string list list =
-        let paths = judged |> List.map _.Group |> Summary.paths
-
-        let rows one =
-            comparisonOf one
-            |> Option.map (fun comparison ->
-                comparison.Pairs
-                |> List.map (fun pair ->
-                    valuesOf paths one.Group
-                    @ [ one.Group.Rule
-                        string pair.Seed
-                        Csv.number pair.Accuracy
-                        Csv.number pair.Baseline
-                        Csv.number comparison.Chance
-                        Csv.number pair.Difference
-                        Csv.number (pair.Kept comparison.Chance) ]))
-            |> Option.defaultValue []
-
-        (if paths.IsEmpty then [ "attack" ] else paths)
-        @ [ "rule"
-            "seed"
-            "worst_accuracy"
-            "baseline"
-            "chance"
-            "difference"
-            "share_kept" ],
-        List.collect rows judged

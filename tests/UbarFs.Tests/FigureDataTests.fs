@@ -12,7 +12,7 @@ let private exported test =
     TinyDataset.inFolder (fun folder ->
         let study = Studies.withNetworks folder Studies.usual
         let figures = Path.Combine(folder, "figures")
-        Export.write figures study |> ignore
+        Export.write figures FigureFormat.Svg FigureRequest.usual study |> ignore
         test study figures)
 
 let private headings (file: string) = (File.ReadLines file |> Seq.head).Split ',' |> List.ofArray
@@ -60,7 +60,7 @@ let private verdicts =
         exported (fun study figures ->
             let listed =
                 Csv.read (Path.Combine(figures, "verdicts.csv"))
-                |> List.collect (fun row -> (row.TryCell "runs").Value.Split ' ' |> List.ofArray)
+                |> List.collect (fun row -> (row.TryCell "run_ids").Value.Split ' ' |> List.ofArray)
 
             Expect.equal (List.sort listed) (study.Runs |> List.map _.Identity.Id |> List.sort) "each once")
 
@@ -77,7 +77,7 @@ let private captions =
     <| fun () ->
         exported (fun _ figures ->
             for name, unit', n in
-                [ "verdicts", "in per cent", "over 2 seeds"
+                [ "verdicts", "in per cent", "over n seeds"
                   "times", "in milliseconds", "over 4 runs" ] do
                 for extension in [ "md"; "tex" ] do
                     let text = File.ReadAllText(Path.Combine(figures, $"{name}.{extension}"))
@@ -91,7 +91,13 @@ let private names =
     <| fun () ->
         let ubar = Studies.usual.Runs |> List.filter (fun run -> run.Identity.Rule = "ubar")
         let both = List.map (renamed "ubar (rho: 0.3)") ubar @ List.map (renamed "ubar+ (rho= 0.3)") ubar
-        let names = Export.ofStudy { Studies.usual with Runs = both } |> List.map _.Name
+        let groups = Summary.groups { Studies.usual with Runs = both }
+
+        let names =
+            match Figures.ofGroups FigureRequest.usual groups with
+            | Ok figures -> figures |> List.map _.Name
+            | Error reason -> failtest reason
+
         Expect.equal (List.distinct names) names "no two have one name"
         Expect.contains names "ubar-rho-0-3-sizes" "plain letters"
 

@@ -146,6 +146,7 @@ let private sweepOf (run: Run) : Scenario =
       File = "measured.yaml"
       Runs = [ run ]
       Places = []
+      Baseline = "average"
       Definition = Node.scalar (Span.at (Source.create Origin.CommandLine "") 0) "" }
 
 let private store folder =

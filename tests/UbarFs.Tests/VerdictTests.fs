@@ -294,11 +294,11 @@ let private tables =
       <| fun () ->
           let judged = judged galleryStudy
 
-          for headings, rows in [ VerdictTable.text judged; VerdictTable.csv judged; VerdictTable.pairs judged ] do
+          for headings, rows in [ VerdictTable.text judged; VerdictTable.csv judged; FigureData.pairs judged ] do
               for row in rows do
                   Expect.hasLength row headings.Length "cells"
 
-          let headings, rows = VerdictTable.pairs judged
+          let headings, rows = FigureData.pairs judged
           let column name = List.findIndex ((=) name) headings
           let number name row = float (List.item (column name) row)
 
@@ -317,7 +317,8 @@ let private tables =
 
       testCase "figures stay to the right in papers where a rule has no baseline to differ from"
       <| fun () ->
-          let table = VerdictTable.text (judged galleryStudy)
+          let headings, rows = VerdictTable.text (judged galleryStudy)
+          let table = { Caption = []; Headings = headings; Rows = rows }
           let latex = TableText.latex table
           Expect.stringContains latex @"\begin{tabular}{llrrrrrrl}" "the columns"
           Expect.stringContains (TableText.markdown table) "worst accuracy, %, mean ± s.d." "units" ]

@@ -143,17 +143,19 @@ let private closed =
 
 let private lastOf (run: StudyRun) = List.last run.Points
 
-let private record (run: StudyRun) length from (started: DateTimeOffset) : RunRecord =
+let private record (run: StudyRun) from (started: DateTimeOffset) : RunRecord =
     { Id = run.Identity.Id
       Identity = ""
       Scenario = "test"
       Status = "interrupted"
       Reason = None
       Breach = None
-      Settings = Map [ "training.length", length ]
+      Canonical = Map.empty
       WorstAccuracy = None
       MeanAccuracy = None
       BestAccuracy = None
+      TestLoss = None
+      ConsensusError = None
       Diverged = None
       Seconds = None
       CpuSeconds = None
@@ -168,6 +170,7 @@ let private record (run: StudyRun) length from (started: DateTimeOffset) : RunRe
       Sittings =
         [ { Started = started
             FromIteration = from
+            FromSeconds = 0.0
             Host = "here"
             Device = "cpu"
             Threads = 1 } ] }
@@ -176,10 +179,13 @@ let private ofOthers =
     testProperty "of another process's run, what is left takes as long for its share as what this sitting did"
     <| Prop.forAll (Arb.fromGen (Gen.zip (Gen.choose (0, 39)) (Gen.choose (41, 400)))) (fun (from, total) ->
         // The run was at iteration 40 after a hundred seconds of this sitting.
-        let run = Studies.run "ubar" "none" 1L 0.9
+        let run =
+            { Studies.run "ubar" "none" 1L 0.9 with
+                Resolved = Map [ "training.length", $"{total} iterations" ] }
+
         let started = DateTimeOffset.UnixEpoch
         let measured = started.AddSeconds 100.0
-        let record = record run $"{total} iterations" from started
+        let record = record run from started
         let activity = Activity.ofStore measured measured "somebody" record run
         let later = Activity.ofStore (measured.AddSeconds 5.0) measured "somebody" record run
         let expected = 100.0 / float (40 - from) * float (total - 40)
