@@ -85,17 +85,41 @@ type RunRecord =
         Sittings: Sitting list
     }
 
+/// Numbers that JSON lacks are the texts "NaN", "Infinity" and "-Infinity", in options, too, which .NET's own handling of
+/// them leaves out.
+type private AnyNumber() =
+    inherit JsonConverter<float>()
+
+    override _.Read(reader, _, _) =
+        if reader.TokenType = JsonTokenType.String then
+            match reader.GetString() with
+            | "NaN" -> nan
+            | "Infinity" -> infinity
+            | "-Infinity" -> -infinity
+            | text -> raise (JsonException $"'{text}' is no number")
+        else
+            reader.GetDouble()
+
+    override _.Write(writer, value, _) =
+        if Double.IsFinite value then
+            writer.WriteNumberValue value
+        else
+            writer.WriteStringValue(value.ToString Globalization.CultureInfo.InvariantCulture)
+
 [<RequireQualifiedAccess>]
 module RunRecord =
 
     let private json =
-        JsonSerializerOptions(
-            WriteIndented = true,
-            Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
-        )
+        let options =
+            JsonSerializerOptions(
+                WriteIndented = true,
+                Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+                PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+                DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+            )
+
+        options.Converters.Add(AnyNumber())
+        options
 
     /// The longest `run.json` that is read, in bytes.
     let longest = 4 <<< 20

@@ -178,6 +178,22 @@ let private files =
               let first = Csv.read (Path.Combine(run, "metrics.csv")) |> List.head
               Expect.equal (first.Number "consensus_error") 0.0 "all start from one estimate")
 
+      testCase "a run that diverges is recorded with what it measured"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let run =
+                  { Runs.digits with
+                      Model = Runs.choose "mlp" Catalogue.models
+                      Rule = Runs.choose "average" Catalogue.rules
+                      Training.Rate = { Initial = 1e38; Fading = None } }
+
+              let store = store folder
+              let result = Session.runScenario session store (sweepOf run) |> List.exactlyOne
+              let record = (RunStore.tryRecord store run).Value
+              Expect.equal (record.Status, record.Diverged) ("complete", Some true) "diverged"
+              Expect.equal (string record.TestLoss) (string result.Record.Value.TestLoss) "read back"
+              Expect.isFalse (Double.IsFinite record.TestLoss.Value) "not finite")
+
       testCase "a node's file of an older version has no test loss"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->

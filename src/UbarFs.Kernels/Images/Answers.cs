@@ -42,6 +42,7 @@ public static class Answers
     }
 
     /// <summary>With the multi-class hinge loss of each image, max(0, 1 + max over c ≠ y of s_c − s_y).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe Answered Hinge(torch.Tensor logits, torch.Tensor labels)
     {
         ArgumentNullException.ThrowIfNull(labels);
@@ -103,6 +104,7 @@ public static class Answers
     }
 
     /// <summary>The place of the largest value but for one place; −1 if there is no other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int Largest(float* values, int count, int without)
     {
         var best = without == 0 ? 1 : 0;
