@@ -18,15 +18,11 @@ let private argumentsOf (project: string) =
 let private options (checker: FSharpChecker) (project: string) =
     let folder = Path.GetDirectoryName(Path.GetFullPath project) |> string
 
-    let arguments =
-        File.ReadAllLines(argumentsOf project)
-        |> Array.map (fun argument ->
-            if argument.EndsWith ".fs" && not (argument.StartsWith '-') then
-                Path.GetFullPath(Path.Combine(folder, argument))
-            else
-                argument)
+    let isSource (argument: string) = argument.EndsWith ".fs" && not (argument.StartsWith '-')
+    let sources, others = File.ReadAllLines(argumentsOf project) |> Array.partition isSource
 
-    checker.GetProjectOptionsFromCommandLineArgs(Path.GetFullPath project, arguments)
+    { checker.GetProjectOptionsFromCommandLineArgs(Path.GetFullPath project, others) with
+        SourceFiles = sources |> Array.map (fun source -> Path.GetFullPath(Path.Combine(folder, source))) }
 
 let private isOurs (file: string) =
     not (file.Contains $"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}")
@@ -38,15 +34,13 @@ let private written (warning: Suggestion.LintWarning) =
     $"{warning.FilePath}({range.StartLine},{range.StartColumn + 1}): {warning.RuleIdentifier}: {warning.Details.Message}"
 
 let private lintFile (checker: FSharpChecker) configuration (project: FSharpCheckProjectResults) options file =
-    let found = ResizeArray<string>()
-
     let parsed, checked' =
         checker.GetBackgroundCheckResultsForFileInProject(file, options) |> Async.RunSynchronously
 
     let parameters: Lint.OptionalLintParameters =
         { CancellationToken = None
           Configuration = configuration
-          ReceivedWarning = Some(written >> found.Add)
+          ReceivedWarning = None
           ReportLinterProgress = None }
 
     let information: Lint.ParsedFileInformation =
@@ -56,7 +50,7 @@ let private lintFile (checker: FSharpChecker) configuration (project: FSharpChec
           ProjectCheckResults = Some project }
 
     match Lint.lintParsedFile parameters information file with
-    | Lint.LintResult.Success _ -> List.ofSeq found
+    | Lint.LintResult.Success found -> List.map written found
     | Lint.LintResult.Failure failure -> [ $"{file}: {failure}" ]
 
 let private lint configuration (project: string) : string list =

@@ -196,7 +196,7 @@ let private labelExamples =
              testCase "of long values the part that differs stays"
              <| fun () ->
                  Expect.equal
-                     (RunLabels.create variants [ variants[0]; variants[2] ] 16)
+                     (RunLabels.create variants [ variants[0]; variants[2] ] 14)
                      [ "ubar…0.41)"; "ubar…0.43)" ]
                      "not the beginning" ])
 

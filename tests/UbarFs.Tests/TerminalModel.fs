@@ -62,17 +62,18 @@ type TerminalModel(columns: int, rows: int) =
             continues.RemoveAt(continues.Count - 1)
 
     let control (parameters: string) (final: char) =
-        let number = if parameters = "" then 1 else int parameters
-
         match final, parameters with
         | 'm', _ -> ()
         | 'A', _ ->
             // Not beyond the first row of the screen.
+            let number = if parameters = "" then 1 else int parameters
             row <- max (row - number) (max 0 (grid.Count - rows))
             column <- min column (columns - 1)
         | 'J', ("" | "0") -> eraseBelow ()
         | 'h', "?25" -> isCursorVisible <- true
         | 'l', "?25" -> isCursorVisible <- false
+        // What keys send.
+        | ('h' | 'l'), "?1" -> ()
         | _ -> invalidOp $"the model does not know the sequence CSI {parameters}{final}"
 
     let isFinal (letter: char) = letter >= '@' && letter <= '~'
@@ -86,6 +87,8 @@ type TerminalModel(columns: int, rows: int) =
 
         while index < text.Length do
             match text[index] with
+            // ESC = and ESC >: what the keys of a numeric pad send.
+            | '\u001b' when index + 1 < text.Length && text[index + 1] <> '[' -> index <- index + 2
             | '\u001b' ->
                 match Seq.tryFindIndex isFinal (Seq.skip (min text.Length (index + 2)) text) with
                 | Some length ->
