@@ -21,7 +21,7 @@ let private listedParameters family (owner: Member) (node: Node) =
 
     if Node.hasDistinctKeys joined then
         diagnostic
-        |> Diagnostic.meant node.Span [ Node.flow joined ] "take the '-' before the parameters away"
+        |> Diagnostic.fixedBy [ Node.withoutDashes Node.flow node ] "take the '-' before the parameters away"
     else
         diagnostic
 
@@ -235,7 +235,15 @@ let orCode
     : Decoder<Chosen<'value>> =
     let known = decoder family catalogue
 
-    let isCode (entries: Entry list) = entries |> List.exists (fun entry -> CodeFile.isKey entry.Key.Value)
+    let isMember (entry: Entry) =
+        match entry.Value.Content with
+        | Content.Scalar(name, _) -> catalogue |> List.exists (fun component' -> component'.Name = name)
+        | _ -> false
+
+    // `type: ubar` names no class, but a component as other programs do.
+    let isCode (entries: Entry list) =
+        entries
+        |> List.exists (fun entry -> CodeFile.isKey entry.Key.Value && not (entry.Key.Value = "type" && isMember entry))
 
     let isFile (extension: string) (text: string) = text.EndsWith(extension, StringComparison.OrdinalIgnoreCase)
 

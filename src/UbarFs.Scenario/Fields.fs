@@ -143,7 +143,7 @@ module Field =
         match node.Content with
         | Content.Sequence items when List.forall isItemOfKeys items && Node.hasDistinctKeys (Node.joined node) ->
             diagnostic
-            |> Diagnostic.meant node.Span [ Node.flow (Node.joined node) ] "take the '-' before the keys away"
+            |> Diagnostic.fixedBy [ Node.withoutDashes Node.flow node ] "take the '-' before the keys away"
         | Content.Scalar(text, false) when text.Contains ':' && not (text.Contains ": ") ->
             let spaced = text.Replace(":", ": ")
 

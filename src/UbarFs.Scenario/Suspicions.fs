@@ -60,13 +60,13 @@ let private rounding (draft: Draft) =
     match draft.ByzantineRatio with
     | Some place when isAttacked draft && isFar ->
         let exact = Math.Round(exact, 2).ToString Globalization.CultureInfo.InvariantCulture
-        let isOne = if byzantine = 1 then "it is" else "they are"
+        let which = if byzantine = 1 then "which is" else "which are"
 
         let warning =
             Diagnostic.warning
                 place
                 $"the Byzantine ratio {percent asked} asks for {exact} Byzantine nodes beside {network.Benign} benign ones: \
-                  rounded to {byzantine}, {isOne} {percent effective} of all"
+                  rounded to {byzantine}, {which} {percent effective} of all nodes"
 
         match fittingSize network with
         | Some benign ->

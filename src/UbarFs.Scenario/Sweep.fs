@@ -333,9 +333,8 @@ module Sweep =
                     |> Result.bind (withoutConflicts context)
                 | _, Content.Sequence _ when Node.hasDistinctKeys (Node.joined node) ->
                     Diagnostic.error node.Span $"'sweep' {Node.describe node}: expected paths with lists of values"
-                    |> Diagnostic.meant
-                        node.Span
-                        [ Node.flow (Node.joined node) ]
+                    |> Diagnostic.fixedBy
+                        [ Node.withoutDashes Node.flow node ]
                         "take the '-' before the paths away; what is to be taken side by side stands in 'zip'"
                     |> Validation.error
                 | _ ->

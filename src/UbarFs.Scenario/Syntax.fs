@@ -57,6 +57,26 @@ module Node =
         | Content.Sequence items -> mapping node.Span (List.collect entries items)
         | _ -> node
 
+    /// What makes a list of mappings one mapping: the dashes before its items become blanks, or the whole is written on
+    /// one line.
+    let withoutDashes flow (node: Node) : Fix =
+        let dash (item: Node) =
+            let start = item.Span.Offset - 2
+
+            if start >= 0 && item.Span.Source.Text.Substring(start, 2) = "- " then
+                Some(Change.Replace({ item.Span with Offset = start; Length = 2; Extent = 2 }, "  "))
+            else
+                None
+
+        let items =
+            match node.Content with
+            | Content.Sequence items -> items
+            | _ -> []
+
+        match items |> List.map dash with
+        | dashes when List.forall Option.isSome dashes -> List.choose id dashes
+        | _ -> [ Change.Replace(node.Span, flow (joined node)) ]
+
     let hasDistinctKeys (node: Node) =
         match node.Content with
         | Content.Mapping entries -> (entries |> List.distinctBy _.Key.Value).Length = entries.Length
