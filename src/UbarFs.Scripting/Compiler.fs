@@ -23,9 +23,14 @@ type Message =
 /// What became of a script: an assembly, or none if one of the messages is an error.
 type CompiledScript = { Code: byte[]; Messages: Message list }
 
+/// A warning of something private in the library: nobody who writes a script can do anything about it.
+[<Literal>]
+let private Metadata = 3186
+
 /// The message, if it does more than inform.
 let message (said: FSharpDiagnostic) : Message option =
     match said.Severity with
+    | FSharpDiagnosticSeverity.Warning when said.ErrorNumber = Metadata -> None
     | FSharpDiagnosticSeverity.Error
     | FSharpDiagnosticSeverity.Warning ->
         Some

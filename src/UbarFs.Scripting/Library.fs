@@ -109,6 +109,7 @@ let private options (sources: Sources) =
       // Nobody refers to a script.
       "--nointerfacedata"
       "--nooptimizationdata"
+      "--nowin32manifest"
       // Names are words of the language wherever a script says them.
       "--nowarn:3391" ]
 

@@ -124,10 +124,22 @@ let private hasNoHistory: LawCheck =
             same "asked after other neighbourhoods than before" first (twice rule view))
         |> LawCheck.all
 
-/// The rule says what one says that was never asked anything before. `anew` makes such a rule.
+/// The rule says what one says that was never asked anything before, and so does one that was asked about the same own
+/// estimate with something else received. `anew` makes such rules.
 let saysWhatNew (anew: unit -> Rule) : LawCheck =
     fun rule view ->
-        same "asked after many others, against the same rule loaded anew" (twice (anew ()) view) (twice rule view)
+        let expected = twice (anew ()) view
+
+        let other =
+            { view with
+                Received = view.Received |> Array.rev |> Array.map (Array.map (fun value -> 5.0 - 2.0 * value)) }
+
+        let experienced = anew ()
+        outcome experienced other |> ignore
+
+        LawCheck.all
+            [ same "asked after many others, against the same rule loaded anew" expected (twice rule view)
+              same "asked after others with the same own estimate" expected (twice experienced view) ]
 
 /// What a rule makes of a neighbourhood, to be compared with what it makes of it later; nothing if it makes nothing.
 let internal recollection rule view : (Neighbourhood * Outcome list) option =
