@@ -119,7 +119,11 @@ let main arguments =
         | Some reason, _
         | None, Error reason -> Exit.refuse reason
         | None, Ok arguments -> parseAndExecute arguments
-    with error ->
+    with
+    | CodeException(problem, _) ->
+        Scenarios.print [ problem ]
+        Exit.badUsage
+    | error ->
         // Nothing foreseen: the trace is for whoever gets the report.
         Exit.complain $"this is a defect of ubarfs: {error.Message}\n{error.StackTrace}"
         Exit.runFailed
