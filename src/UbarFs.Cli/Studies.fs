@@ -24,6 +24,11 @@ let writeTensorBoard (study: Study) =
     let now = float (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()) / 1000.0
     TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) now study
 
+/// Says on standard error what of the runs differs although their settings do not say so, and what else the stores hold.
+let tellMore (studies: Study list) =
+    for study in studies do
+        Summary.remarks study @ Summary.others study |> List.iter Exit.complain
+
 /// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =
     let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))

@@ -4,6 +4,8 @@ open System
 open System.Text
 open System.Text.Json
 open System.Text.Json.Serialization
+open UbarFs.Core
+open UbarFs.Scenario
 
 /// How far a run is, as it is written in the store.
 [<RequireQualifiedAccess>]
@@ -43,6 +45,39 @@ type Sitting =
 /// Where a rule or an attack failed: of which node (none: of all at once), in which iteration, counted from 1.
 type Breach = { Node: int option; Iteration: int64 }
 
+/// What a run is called, and what is to be known of it to read its numbers: nobody has to tell it from names.
+type RunFacts =
+    {
+        /// Labels.
+        Dataset: string
+        Model: string
+        Rule: string
+        Attack: string
+        /// The names in the catalogue, or those of code.
+        RuleName: string
+        AttackName: string
+        /// Whether nobody lies: the Byzantine nodes are left out or behave, or there are none.
+        AttackFree: bool
+        /// The accuracy of guessing.
+        Chance: float
+        /// The names of the stages in which the rule selects.
+        Stages: string list
+    }
+
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module RunFacts =
+
+    let ofRun (run: Run) : RunFacts =
+        { Dataset = Chosen.label run.Dataset
+          Model = Chosen.label run.Model
+          Rule = Chosen.label run.Rule
+          Attack = Run.attackLabel run
+          RuleName = run.Rule.Name
+          AttackName = Run.attackName run
+          AttackFree = Run.isAttackFree run
+          Chance = 1.0 / float run.Dataset.Value.Classes
+          Stages = run.Rule.Value.Stages }
+
 /// What `run.json` says of a run: what it is, what produced it and how it ended.
 type RunRecord =
     {
@@ -54,6 +89,8 @@ type RunRecord =
         Reason: string option
         Breach: Breach option
         Settings: Map<string, string>
+        /// None in records of older versions.
+        Facts: RunFacts option
         WorstAccuracy: float option
         MeanAccuracy: float option
         BestAccuracy: float option
@@ -103,6 +140,16 @@ module RunRecord =
           record.Versions
           record.Sittings ]
         |> List.forall (isNull >> not)
+        && record.Facts
+           |> Option.forall (fun facts ->
+               [ box facts.Dataset
+                 facts.Model
+                 facts.Rule
+                 facts.Attack
+                 facts.RuleName
+                 facts.AttackName
+                 facts.Stages ]
+               |> List.forall (isNull >> not))
 
     /// The record in a text; nothing if it is not one.
     let tryParse (text: byte[]) : RunRecord option =

@@ -40,7 +40,9 @@ module Page =
             [ Element.text "h1" study.Name
               if study.Description <> "" then
                   Element.withClass "p" "lead" [ Markup.text study.Description ]
-              facts study ]
+              facts study
+              for sentence in Summary.remarks study @ Summary.others study do
+                  Element.note sentence ]
 
     let private times (study: Study) =
         match Timing.rows study with

@@ -1,14 +1,17 @@
 namespace UbarFs.Report
 
+open UbarFs.Core
 open UbarFs.Engine
 
 /// The time of one iteration of the whole network under one rule, by phase, in seconds.
 type RuleTiming =
     {
         Rule: string
-        /// The dataset and the model.
+        /// The dataset and the model, and what else of that which takes time is not the same for all runs.
         Task: string
         Times: PhaseTimes
+        /// The least and the most that an attack of these runs takes.
+        Attacks: float * float
         Runs: int
     }
 
@@ -41,8 +44,19 @@ module Timing =
             let time phase =
                 stretches |> List.map (fun (times, iterations) -> phase times / iterations) |> median
 
+            let attack runs =
+                runs
+                |> List.collect perIteration
+                |> List.map (fun (times, iterations) -> times.Attack / iterations)
+                |> function
+                    | [] -> None
+                    | times -> Some(median times)
+
+            let attacks = runs |> List.groupBy _.Identity.Attack |> List.choose (snd >> attack)
+
             Some
                 { Rule = rule
+                  Attacks = List.min attacks, List.max attacks
                   Task = task
                   Times =
                     { Training = time _.Training
@@ -52,10 +66,56 @@ module Timing =
                       Update = time _.Update }
                   Runs = runs.Length }
 
+    let private whole path (run: StudyRun) =
+        Map.tryFind path run.Resolved
+        |> Option.bind (fun text ->
+            match System.Int32.TryParse text with
+            | true, number -> Some number
+            | false, _ -> None)
+
+    // Nodes that are left out take no time.
+    let private nodes (run: StudyRun) =
+        let ratio =
+            Map.tryFind "network.byzantine" run.Resolved
+            |> Option.bind (Kind.read (Kind.Real Interval.unbounded))
+
+        match whole "network.benign" run, ratio with
+        | Some benign, Some(Value.Real ratio) when run.Identity.AttackName <> "absent" ->
+            $"{benign + Network.byzantineCount benign ratio} nodes"
+        | Some benign, _ -> $"{benign} nodes"
+        | None, _ -> ""
+
+    let private setting path words (run: StudyRun) =
+        Map.tryFind path run.Resolved |> Option.map (fun value -> words + value) |> Option.defaultValue ""
+
+    let private provenance name words (run: StudyRun) =
+        run.Outcome.Provenance
+        |> List.tryFind (fst >> (=) name)
+        |> Option.map (fun (_, value) -> words value)
+        |> Option.defaultValue ""
+
+    /// What takes time beside the rule, in words.
+    let private taking: (StudyRun -> string) list =
+        [ nodes
+          setting "network.topology" ""
+          setting "training.batch" "batch "
+          setting "training.loss" ""
+          provenance "device" id
+          provenance "threads" (fun threads -> $"{threads} threads")
+          provenance "jobs" (fun jobs -> $"{jobs} side by side") ]
+
     /// One row for each rule and task: the median over the stretches between evaluations of all runs.
     let rows (study: Study) : RuleTiming list =
-        study.Runs
-        |> List.groupBy (fun run -> run.Identity.Rule, $"{run.Identity.Dataset}, {run.Identity.Model}")
+        let measured = study.Runs |> List.filter (fun run -> run.Points.Length > 1)
+        let differing = taking |> List.filter (fun words -> (List.distinctBy words measured).Length > 1)
+
+        let task (run: StudyRun) =
+            run.Identity.Dataset :: run.Identity.Model :: (differing |> List.map (fun words -> words run))
+            |> List.filter ((<>) "")
+            |> String.concat ", "
+
+        measured
+        |> List.groupBy (fun run -> run.Identity.Rule, task run)
         |> List.choose (fun (key, runs) -> ofRuns key runs)
 
     let private milliseconds (seconds: float) =
@@ -65,6 +125,11 @@ module Timing =
         elif value >= 100.0 then $"%.0f{value}"
         elif value >= 1.0 then $"%.1f{value}"
         else $"%.2f{value}"
+
+    let private range (least: float, most: float) =
+        match milliseconds least, milliseconds most with
+        | least, most when least = most -> least
+        | least, most -> $"{least} to {most}"
 
     /// The headings and cells of the table, in milliseconds.
     let table (rows: RuleTiming list) : string list * string list list =
@@ -76,7 +141,7 @@ module Timing =
                 milliseconds row.Times.Training
                 milliseconds row.Aggregation
                 milliseconds row.Times.Losses
-                milliseconds row.Times.Attack
+                range row.Attacks
                 $"%.2f{row.Aggregation / row.Times.Training}" ]
 
         (if several then [ "task" ] else [])

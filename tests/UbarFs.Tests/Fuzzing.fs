@@ -40,6 +40,17 @@ let private record =
           Reason = Some "none"
           Breach = Some { Node = Some 3; Iteration = 7L }
           Settings = Map [ "seed", "1"; "rule", "ubar" ]
+          Facts =
+            Some
+                { Dataset = "digits"
+                  Model = "mlp"
+                  Rule = "Ours"
+                  Attack = "none"
+                  RuleName = "ubar"
+                  AttackName = "none"
+                  AttackFree = true
+                  Chance = 0.1
+                  Stages = [ "stage 1" ] }
           WorstAccuracy = Some 0.5
           MeanAccuracy = Some 0.25
           BestAccuracy = None
