@@ -145,8 +145,55 @@ type DataArguments =
             | Get _ -> "download a dataset, verified"
             | Import _ -> "take a dataset out of an archive or a folder"
 
+type RunsListArguments =
+    | [<MainCommand; ExactlyOnce>] Store of dir: string
+    | [<Unique>] Json
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Store _ -> "folder of a scenario, such as runs/NAME"
+            | Json -> "print them as JSON"
+
+type RunsShowArguments =
+    | [<MainCommand; ExactlyOnce>] Run of dir: string * id: string
+    | [<Unique>] Json
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Run _ -> "folder of a scenario, such as runs/NAME, and the id of a run in it, or its first digits"
+            | Json -> "print it as JSON"
+
+type RunsPruneArguments =
+    | [<MainCommand; ExactlyOnce>] Store of dir: string
+    | [<Unique>] Yes
+    | [<Unique; CustomCommandLine "--dry-run">] DryRun
+    | [<Unique>] Json
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | Store _ -> "folder of a scenario, such as runs/NAME"
+            | Yes -> "do not ask"
+            | DryRun -> "only show what would be removed"
+            | Json -> "print what was removed as JSON"
+
+type RunsArguments =
+    | [<CliPrefix(CliPrefix.None)>] List of ParseResults<RunsListArguments>
+    | [<CliPrefix(CliPrefix.None)>] Show of ParseResults<RunsShowArguments>
+    | [<CliPrefix(CliPrefix.None)>] Prune of ParseResults<RunsPruneArguments>
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | List _ -> "list every run in a store, and whether its scenario still has it"
+            | Show _ -> "show a run's settings and result, and what the scenario has changed since"
+            | Prune _ -> "remove the runs that the scenario has no more"
+
 type ReportArguments =
     | [<MainCommand; ExactlyOnce>] Stores of dir: string list
+    | [<Unique>] All
     | [<Unique>] Out of file: string
     | [<Unique>] Figures of dir: string
     | [<Unique>] Format of format: string
@@ -164,6 +211,7 @@ type ReportArguments =
         member argument.Usage =
             match argument with
             | Stores _ -> "folders of scenarios, such as runs/NAME, or a folder of such folders"
+            | All -> "report on everything in the stores: also on runs that their scenarios have no more"
             | Out _ ->
                 "write one report on all of them into this file; without it, several folders go to report.html here"
             | Figures _ -> "write figures, the data behind them and tables for papers into this folder"
@@ -272,6 +320,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] Run of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None)>] Check of ParseResults<CheckArguments>
     | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
+    | [<CliPrefix(CliPrefix.None)>] Runs of ParseResults<RunsArguments>
     | [<CliPrefix(CliPrefix.None)>] Show of ParseResults<ShowArguments>
     | [<CliPrefix(CliPrefix.None)>] New of ParseResults<NewArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Schema
@@ -291,6 +340,7 @@ type Command =
             | Run _ -> "run scenarios; 'ubarfs FILE…' is the same"
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
             | Report _ -> "rebuild the reports of run stores, merge them, and write figures and tables"
+            | Runs _ -> "list, show and prune the runs that a store holds"
             | Show _ -> "print a scenario in full: inherited keys, defaults, references resolved"
             | New _ -> "write a scenario, a rule or an attack to start from"
             | Schema -> "print the JSON Schema of scenarios, for editors"

@@ -18,6 +18,7 @@ let private commands =
     [ "run"
       "check"
       "report"
+      "runs"
       "show"
       "new"
       "schema"
@@ -73,6 +74,7 @@ let private execute (command: ParseResults<Command>) =
         | Run arguments -> RunCommand.run arguments
         | Check arguments -> CheckCommand.run arguments
         | Report arguments -> ReportCommand.run arguments
+        | Runs arguments -> RunsCommand.run arguments
         | Show arguments -> ShowCommand.run arguments
         | New arguments -> NewCommand.run arguments
         | Schema -> Catalogues.schema ()

@@ -8,14 +8,16 @@ open FsToolkit.ErrorHandling
 open UbarFs.Report
 open UbarFs.Cli.Arguments
 
-let private loaded (folder: string) : Result<Study list, string> =
+let private loaded isAll (folder: string) : Result<Study list, string> =
+    let tryLoad = if isAll then Study.tryLoadAll else Study.tryLoad
+
     if not (Directory.Exists folder) then
         Error $"there is no folder '{folder}'"
     else
-        match Study.tryLoad folder with
+        match tryLoad folder with
         | Some study -> Ok [ study ]
         | None ->
-            match Directory.GetDirectories folder |> Array.sort |> Array.choose Study.tryLoad |> List.ofArray with
+            match Directory.GetDirectories folder |> Array.sort |> Array.choose tryLoad |> List.ofArray with
             | [] ->
                 Error
                     $"'{folder}' is no run store: it has no sweep.json. 'ubarfs run' writes it, also for a scenario that \
@@ -49,7 +51,15 @@ let private writeFigures figures (study: Study) : Result<string list, string> =
 /// What there is a page on, and where it goes: each store's own, or one on all of them.
 let private pages (arguments: ParseResults<ReportArguments>) (studies: Study list) merged : (Study * string) list =
     match arguments.TryGetResult ReportArguments.Out, arguments.GetResult Stores with
-    | None, [ _ ] -> [ for study in studies -> study, Path.Combine(study.Folders.Head, "report.html") ]
+    | None, [ _ ] ->
+        // The report on the scenario stays what it is.
+        let page =
+            if arguments.Contains All then
+                "report-all.html"
+            else
+                "report.html"
+
+        [ for study in studies -> study, Path.Combine(study.Folders.Head, page) ]
     | out, _ -> [ merged, Option.defaultValue "report.html" out ]
 
 /// The studies, all of them compared with the rule that the command line names.
@@ -85,13 +95,21 @@ let private write (arguments: ParseResults<ReportArguments>) figures studies : R
         elif not (arguments.Contains ReportArguments.Quiet) then
             Studies.printTables (List.map fst pages)
             List.map snd pages @ figures |> List.iter (printfn "%s")
+
+        if arguments.Contains All then
+            for folder, count in List.collect _.Others studies do
+                Exit.complain
+                    $"{count} of the runs in {folder} were left out: an older version wrote them without what a report \
+                      needs, or they are damaged"
+        else
+            Studies.tellMore (List.map fst pages)
     }
 
 let run (arguments: ParseResults<ReportArguments>) : int =
     let prepared =
         result {
             let! figures = FigureArguments.parse arguments
-            let! studies = arguments.GetResult Stores |> List.traverseResultM loaded
+            let! studies = arguments.GetResult Stores |> List.traverseResultM (loaded (arguments.Contains All))
             let! studies = compared arguments (List.concat studies)
             return figures, studies
         }

@@ -94,6 +94,7 @@ let private print
             for file in [ "results.csv"; "report.html" ] do
                 printfn "%s" (IO.Path.Combine(study.Folders.Head, file))
 
+    Studies.tellMore studies
     let all = List.collect snd results
     missing all |> List.distinct |> List.iter Exit.complain
     failures all |> List.iter Exit.complain

@@ -23,6 +23,11 @@ let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, pag
 let writeTensorBoard (study: Study) =
     TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) study
 
+/// Says on standard error what of the runs differs although their settings do not say so, and what else the stores hold.
+let tellMore (studies: Study list) =
+    for study in studies do
+        Summary.remarks study @ Summary.others study |> List.iter Exit.complain
+
 /// Prints the final table of each study, and what its verdicts mean.
 let printTables (studies: Study list) =
     let console = Tables.console ()

@@ -70,6 +70,7 @@ module Execution =
           Reason = None
           Breach = None
           Canonical = Map.ofList (Run.canonical run)
+          Facts = Some(RunFacts.ofRun run)
           WorstAccuracy = None
           MeanAccuracy = None
           BestAccuracy = None
@@ -85,7 +86,7 @@ module Execution =
           Threads = now.Threads
           Jobs = session.Jobs
           DataChecksum = checksum
-          Versions = session.Versions
+          Versions = session.Versions |> Map.add "code" (Identity.code.Substring(0, 12))
           Sittings = earlier @ [ now ] }
 
     let private ended (meter: Meter) outcome (record: RunRecord) =

@@ -5,6 +5,7 @@ open System.Text
 open System.Text.Json
 open System.Text.Json.Nodes
 open System.Text.Json.Serialization
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// How far a run is, as it is written in the store.
@@ -50,6 +51,44 @@ type Sitting =
 /// Where a rule or an attack failed: of which node (none: of all at once), in which iteration, counted from 1.
 type Breach = { Node: int option; Iteration: int64 }
 
+/// What a run is called, and what is to be known of it to read its numbers: nobody has to tell it from names.
+type RunFacts =
+    {
+        /// Labels.
+        Dataset: string
+        Model: string
+        Rule: string
+        Attack: string
+        /// The names in the catalogue, or those of code.
+        RuleName: string
+        AttackName: string
+        /// Whether nobody lies: the Byzantine nodes are left out or behave, or there are none.
+        AttackFree: bool
+        /// The accuracy of guessing.
+        Chance: float
+        /// How many test images an evaluation took, of how many.
+        TestImages: int
+        TestSize: int
+        /// The names of the stages in which the rule selects.
+        Stages: string list
+    }
+
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module RunFacts =
+
+    let ofRun (run: Run) : RunFacts =
+        { Dataset = Chosen.label run.Dataset
+          Model = Chosen.label run.Model
+          Rule = Chosen.label run.Rule
+          Attack = Run.attackLabel run
+          RuleName = run.Rule.Name
+          AttackName = Run.attackName run
+          AttackFree = Run.isAttackFree run
+          Chance = 1.0 / float run.Dataset.Value.Classes
+          TestImages = Run.testImages run
+          TestSize = run.Dataset.Value.TestSize
+          Stages = run.Rule.Value.Stages }
+
 /// What `run.json` says of a run: what it is, what produced it and how it ended.
 type RunRecord =
     {
@@ -62,6 +101,8 @@ type RunRecord =
         Breach: Breach option
         /// The text of every setting, by path: with versions and code, all that the id is derived from.
         Canonical: Map<string, string>
+        /// None in records of older versions.
+        Facts: RunFacts option
         WorstAccuracy: float option
         MeanAccuracy: float option
         BestAccuracy: float option
@@ -134,6 +175,14 @@ module RunRecord =
             text.ToJsonString json + "\n"
         | _ -> invalidOp "a record is an object"
 
+    // Older versions had the texts of the settings in the place of their values.
+    let private older (fields: JsonObject) =
+        match fields["settings"] with
+        | null -> ()
+        | settings ->
+            if not (fields.ContainsKey "canonical") then
+                fields.Add("canonical", settings.DeepClone())
+
     // The reader leaves null in the place of what is not there.
     let private isWhole (record: RunRecord) =
         [ box record.Id
@@ -146,13 +195,25 @@ module RunRecord =
           record.Versions
           record.Sittings ]
         |> List.forall (isNull >> not)
+        && record.Facts
+           |> Option.forall (fun facts ->
+               [ box facts.Dataset
+                 facts.Model
+                 facts.Rule
+                 facts.Attack
+                 facts.RuleName
+                 facts.AttackName
+                 facts.Stages ]
+               |> List.forall (isNull >> not))
 
     /// The record in a text; nothing if it is not one.
     let tryParse (text: byte[]) : RunRecord option =
         try
-            JsonSerializer.Deserialize<RunRecord>(ReadOnlySpan text, json)
-            |> Option.ofObj
-            |> Option.filter isWhole
+            match JsonNode.Parse(ReadOnlySpan text) with
+            | :? JsonObject as fields ->
+                older fields
+                JsonSerializer.Deserialize<RunRecord>(fields, json) |> Option.ofObj |> Option.filter isWhole
+            | _ -> None
         with
         | :? JsonException
         | :? ArgumentException

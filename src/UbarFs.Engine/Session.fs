@@ -108,6 +108,7 @@ module Session =
 
         SweepFile.write store scenario
         ledger.Save()
+        OtherRuns.write store.Folder
         ledger, scenario
 
     /// Runs those of the scenarios' runs that are not complete, side by side if the session says so. What other processes

@@ -104,21 +104,23 @@ module SweepFile =
     let private file folder = Path.Combine(folder, "sweep.json")
 
     let private swept (names: RunNames) (run: Run) : SweptRun =
+        let facts = RunFacts.ofRun run
+
         { Id = RunStore.id run
           Seed = run.Seed
           Dataset = names.Dataset run
           Model = names.Model run
           Rule = names.Rule run
           Attack = names.Attack run
-          RuleName = run.Rule.Name
-          AttackName = Run.attackName run
-          IsAttackFree = Run.isAttackFree run
+          RuleName = facts.RuleName
+          AttackName = facts.AttackName
+          IsAttackFree = facts.AttackFree
           Swept = [| for path, value in run.Swept -> [| path; value |] |]
           Settings = Map.ofList (Run.settings run)
-          Chance = 1.0 / float run.Dataset.Value.Classes
-          TestImages = Some(Run.testImages run)
-          TestSize = Some run.Dataset.Value.TestSize
-          Stages = Array.ofList run.Rule.Value.Stages }
+          Chance = facts.Chance
+          TestImages = Some facts.TestImages
+          TestSize = Some facts.TestSize
+          Stages = Array.ofList facts.Stages }
 
     let ofScenario (scenario: Scenario) : SweepRecord =
         let names = RunNames.among scenario.Runs
@@ -253,6 +255,17 @@ module SweepFile =
           line.Swept
           line.Stages ]
         |> List.forall (isNull >> not)
+        && line.Swept
+           |> Array.forall (fun pair -> not (isNull (box pair)) && pair.Length = 2 && not (Array.exists isNull pair))
+
+    let private isReadable (head: SweepHead) =
+        not (isNull (box head.Name) || isNull (box head.Scenario))
+        && head.Varied
+           |> Option.forall (
+               Array.forall (fun varied ->
+                   not (isNull (box varied) || isNull (box varied.Path) || isNull (box varied.Values))
+                   && not (Array.exists isNull varied.Values))
+           )
 
     let private parse (text: string) : SweepRecord option =
         let head = JsonSerializer.Deserialize<SweepHead>(text, indented) |> Option.ofObj
@@ -260,8 +273,7 @@ module SweepFile =
 
         match head, lines with
         | Some head, Some { Runs = lines } when
-            not (isNull (box head.Name) || isNull (box head.Scenario) || isNull (box lines))
-            && Array.forall isWhole lines
+            isReadable head && not (isNull (box lines)) && Array.forall isWhole lines
             ->
             Some
                 { Name = head.Name

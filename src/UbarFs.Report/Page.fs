@@ -41,7 +41,9 @@ module Page =
               if study.Description <> "" then
                   Element.withClass "p" "lead" [ Markup.text study.Description ]
               facts study
-              yield! ProblemSection.problems groups ]
+              yield! ProblemSection.problems groups
+              for sentence in Summary.remarks study @ Summary.others study do
+                  Element.note sentence ]
 
     // A chart of its own for narrow screens: text keeps its size.
     let private timingWidths = [ "wide", 720.0; "narrow", 340.0 ]

@@ -80,16 +80,11 @@ module Study =
 
         runs |> List.map (fun run -> { run with StudyRun.Code = digits code })
 
-    let private isId (name: string) = name.Length = 12 && Seq.forall Char.IsAsciiHexDigitLower name
-
     let private others folder (runs: StudyRun list) =
         let own = runs |> List.map _.Identity.Id |> Set.ofList
 
         let count =
-            Directory.EnumerateDirectories folder
-            |> Seq.map (Path.GetFileName >> string)
-            |> Seq.filter (fun name -> isId name && not (own.Contains name))
-            |> Seq.length
+            Contents.folders folder |> List.filter (fun run -> not (own.Contains run.Name)) |> List.length
 
         if count = 0 then [] else [ folder, count ]
 
@@ -112,6 +107,49 @@ module Study =
 
     /// What is in a store; nothing if the folder is none.
     let tryLoad (folder: string) : Study option = SweepFile.tryRead folder |> Option.map (ofSweep folder)
+
+    /// A run by its own record alone; nothing where an older version left out what a report needs.
+    let private ofRecord (stored: StoredRun) : StudyRun option =
+        match stored.Record with
+        | Some({ Facts = Some facts } as record) ->
+            let seed = record.Canonical |> Map.tryFind "seed" |> Option.map Int64.TryParse
+
+            let identity: SweptRun =
+                { Id = record.Id
+                  Seed = seed |> Option.map snd |> Option.defaultValue 0L
+                  Dataset = facts.Dataset
+                  Model = facts.Model
+                  Rule = facts.Rule
+                  Attack = facts.Attack
+                  RuleName = facts.RuleName
+                  AttackName = facts.AttackName
+                  IsAttackFree = facts.AttackFree
+                  Swept = [||]
+                  Settings = Map.remove "seed" record.Canonical
+                  Chance = facts.Chance
+                  TestImages = Some facts.TestImages
+                  TestSize = Some facts.TestSize
+                  Stages = Array.ofList facts.Stages }
+
+            let run = run (Path.GetDirectoryName stored.Folder |> string) identity
+            Some { run with Code = digits run.Code }
+        | _ -> None
+
+    /// Everything in a store, what is not of its scenario any more included: what these runs differ in sets them apart.
+    /// `Others` counts what cannot be read.
+    let tryLoadAll (folder: string) : Study option =
+        tryLoad folder
+        |> Option.map (fun study ->
+            let own = study.Runs |> List.map _.Identity.Id |> Set.ofList
+            let stored = Contents.others folder own
+            let others = List.choose ofRecord stored
+
+            { study with
+                Runs = Columns.align [ study.Runs; others ]
+                Others =
+                    match stored.Length - others.Length with
+                    | 0 -> []
+                    | unreadable -> [ folder, unreadable ] })
 
     // Of the same run in several stores the one that is furthest.
     let private furthest (runs: StudyRun list) =

@@ -127,6 +127,43 @@ module Summary =
         |> List.groupBy (fun run -> run.Resolved, run.Code)
         |> List.map (snd >> group study.Baselines)
 
+    /// What the runs of a study differ in although their settings do not say so: where they were computed, and from
+    /// which data. A sentence each.
+    let remarks (study: Study) : string list =
+        let complete = study.Runs |> List.filter (fun run -> run.Outcome.Status = Status.Complete)
+
+        let said name (runs: StudyRun list) =
+            runs
+            |> List.choose (fun run -> run.Outcome.Provenance |> List.tryFind (fst >> (=) name) |> Option.map snd)
+            |> List.filter ((<>) "")
+            |> List.distinct
+
+        // The index of a GPU does not matter.
+        let devices = said "device" complete |> List.map (fun device -> device.Split(':')[0]) |> List.distinct
+
+        [ if devices.Length > 1 then
+              let devices = String.concat " and on " devices
+              $"Some of the runs were computed on {devices}, which round differently."
+
+          for dataset, runs in complete |> List.groupBy _.Identity.Dataset do
+              match said "data checksum" runs with
+              | first :: second :: more ->
+                  let checksums =
+                      first :: second :: more
+                      |> List.map (fun checksum -> checksum.Substring(0, min 8 checksum.Length))
+                      |> String.concat ", "
+
+                  $"The runs on {dataset} did not all have the same data: checksums {checksums}."
+              | _ -> () ]
+
+    /// What the folders of a study hold beside it. A sentence for each.
+    let others (study: Study) : string list =
+        [ for folder, count in study.Others do
+              let runs = if count = 1 then "1 run" else $"{count} runs"
+
+              $"{folder} has {runs} beside these, of the scenario before it was changed: 'ubarfs runs list {folder}' shows \
+                them, {OtherRuns.name} has their results." ]
+
     /// The paths as headings: the last key says enough unless two paths end alike.
     let headings (paths: string list) =
         let last (path: string) = path.Substring(path.LastIndexOf '.' + 1)

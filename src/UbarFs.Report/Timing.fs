@@ -1,14 +1,17 @@
 namespace UbarFs.Report
 
+open UbarFs.Core
 open UbarFs.Engine
 
 /// The time of one iteration of the whole network under one rule, by phase, in seconds.
 type RuleTiming =
     {
         Rule: string
-        /// The dataset, the model, and what else of the swept settings the time depends on.
+        /// The dataset and the model, and what else of that which takes time is not the same for all runs.
         Task: string
         Times: PhaseTimes
+        /// The least and the most that an attack of these runs takes.
+        Attacks: float * float
         Runs: int
     }
 
@@ -48,8 +51,19 @@ module Timing =
             let time phase =
                 stretches |> List.map (fun (times, iterations) -> phase times / iterations) |> median
 
+            let attack runs =
+                runs
+                |> List.collect perIteration
+                |> List.map (fun (times, iterations) -> times.Attack / iterations)
+                |> function
+                    | [] -> None
+                    | times -> Some(median times)
+
+            let attacks = runs |> List.groupBy _.Identity.Attack |> List.choose (snd >> attack)
+
             Some
                 { Rule = rule
+                  Attacks = List.min attacks, List.max attacks
                   Task = task
                   Times =
                     { Training = time _.Training
@@ -59,37 +73,65 @@ module Timing =
                       Update = time _.Update }
                   Runs = runs.Length }
 
-    // The time of an iteration depends on how many nodes there are, and how they are connected.
-    let private isOfSize (path: string, _: string) = path.StartsWith "network." || path = "training.batch"
+    let private whole path (run: StudyRun) =
+        Map.tryFind path run.Resolved
+        |> Option.bind (fun text ->
+            match System.Int32.TryParse text with
+            | true, number -> Some number
+            | false, _ -> None)
 
-    let private task (group: Group) =
-        let identity = group.Runs.Head.Identity
-        let size = group.Settings |> List.filter isOfSize
+    // Nodes that are left out take no time.
+    let private nodes (run: StudyRun) =
+        let ratio =
+            Map.tryFind "network.byzantine" run.Resolved
+            |> Option.bind (Kind.read (Kind.Real Interval.unbounded))
 
-        [ "data.dataset", identity.Dataset; "model", identity.Model ] @ size
+        match whole "network.benign" run, ratio with
+        | Some benign, Some(Value.Real ratio) when run.Identity.AttackName <> "absent" ->
+            $"{benign + Network.byzantineCount benign ratio} nodes"
+        | Some benign, _ -> $"{benign} nodes"
+        | None, _ -> ""
 
-    // What all tasks have in common says nothing.
-    let private taskName (tasks: (string * string) list list) (task: (string * string) list) =
-        let differs pair = tasks |> List.exists (List.contains pair >> not)
-        let isNamed (path, _) = path = "data.dataset" || path = "model"
+    let private setting path words (run: StudyRun) =
+        Map.tryFind path run.Resolved |> Option.map (fun value -> words + value) |> Option.defaultValue ""
 
-        match List.filter differs task with
-        | [] -> task |> List.filter isNamed
-        | different -> different
-        |> List.map (fun (path, value) ->
-            if isNamed (path, value) then
-                value
-            else
-                $"{Summary.headings [ path ] |> List.head} {value}")
-        |> String.concat ", "
+    let private provenance name words (run: StudyRun) =
+        run.Outcome.Provenance
+        |> List.tryFind (fst >> (=) name)
+        |> Option.map (fun (_, value) -> words value)
+        |> Option.defaultValue ""
+
+    /// What takes time beside the rule, in words.
+    let private taking: (StudyRun -> string) list =
+        [ nodes
+          setting "network.topology" ""
+          setting "training.batch" "batch "
+          setting "training.loss" ""
+          provenance "device" id
+          provenance "threads" (fun threads -> $"{threads} threads")
+          provenance "jobs" (fun jobs -> $"{jobs} side by side") ]
 
     /// One row for each rule and task: the median over the stretches between evaluations of all runs.
     let rows (groups: Group list) : RuleTiming list =
-        let tasks = groups |> List.map task |> List.distinct
+        let measured =
+            [ for group in groups do
+                  for run in group.Runs do
+                      if run.Points.Length > 1 then
+                          group.Rule, run ]
 
-        groups
-        |> List.groupBy (fun group -> group.Rule, taskName tasks (task group))
-        |> List.choose (fun (key, groups) -> groups |> List.collect _.Runs |> ofRuns key)
+        let runs = List.map snd measured
+        let differing = taking |> List.filter (fun words -> (List.distinctBy words runs).Length > 1)
+
+        let task (run: StudyRun) =
+            run.Identity.Dataset :: run.Identity.Model :: (differing |> List.map (fun words -> words run))
+            |> List.filter ((<>) "")
+            |> String.concat ", "
+
+        measured
+        |> List.groupBy (fun (rule, run) -> rule, task run)
+        |> List.choose (fun (key, runs) -> runs |> List.map snd |> ofRuns key)
+
+    let private attack = "attack"
 
     /// In the order in which bars show them.
     let phases: Phase list =
@@ -99,7 +141,7 @@ module Timing =
             Class = "c0"
             Seconds = fun times -> max 0.0 (times.Aggregation - times.Losses) }
           { Name = "aggregation: update"; Class = "c3"; Seconds = _.Update }
-          { Name = "attack"; Class = "c4"; Seconds = _.Attack } ]
+          { Name = attack; Class = "c4"; Seconds = _.Attack } ]
 
     /// Seconds in milliseconds, with about three digits.
     let milliseconds (seconds: float) =
@@ -109,6 +151,11 @@ module Timing =
         elif value >= 100.0 then $"%.0f{value}"
         elif value >= 1.0 then $"%.1f{value}"
         else $"%.2f{value}"
+
+    let private range (least: float, most: float) =
+        match milliseconds least, milliseconds most with
+        | least, most when least = most -> least
+        | least, most -> $"{least} to {most}"
 
     /// The headings and cells of the table: the phases, and what they make together.
     let table (rows: RuleTiming list) : string list * string list list =
@@ -124,7 +171,10 @@ module Timing =
             (if several then [ row.Task ] else [])
             @ [ row.Rule
                 for phase in phases do
-                    milliseconds (phase.Seconds row.Times)
+                    if phase.Name = attack then
+                        range row.Attacks
+                    else
+                        milliseconds (phase.Seconds row.Times)
                 milliseconds row.All
                 milliseconds row.Aggregation
                 ratio row ]

@@ -54,6 +54,28 @@ let (=>) (key: string) (value: 'value) : string * Term = key, Term.Of value
 /// A component with parameters: `choose "ubar" [ "rho" => 0.3 ]`.
 let choose (name: string) (parameters: (string * Term) list) : Term = mapping [ name, mapping parameters ]
 
+/// A rule or an attack from an F# script, by its path: `script "rules/mine.fsx" [ "share" => 0.3 ]`.
+let script (path: string) (parameters: (string * Term) list) : Term =
+    let given =
+        if parameters.IsEmpty then
+            []
+        else
+            [ CodeFile.arguments, mapping parameters ]
+
+    mapping (("script", Term.Of path) :: given)
+
+/// A rule or an attack under a name of its own in tables and legends: `labelled "Ours" (choose "ubar" [ "rho" => 0.3 ])`.
+let labelled (label: string) (named: 'value) : Term =
+    let term = Term.Of named
+
+    let entries =
+        match term.Node.Content with
+        | Content.Mapping entries -> entries |> List.map (fun entry -> entry.Key.Value, Term entry.Value)
+        | Content.Scalar(name, _) -> [ name, mapping [] ]
+        | Content.Sequence _ -> invalidArg (nameof named) "a list has no label; each item of it can have one"
+
+    mapping (entries @ [ Label.key, Term.Of label ])
+
 /// What a scenario says, by the paths of its keys, in the order in which it was said.
 type Saying =
     internal
@@ -238,7 +260,7 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "zip">]
     member _.Zip(saying: Saying, lists: (string * Term) list) : Saying = { saying with Zips = lists :: saying.Zips }
 
-    /// A name with several values that it sets at once.
+    /// A name with several values that it sets at once. `"label" => "…"` among them is what tables call it.
     [<CustomOperation "variant">]
     member _.Variant(saying: Saying, name: string, values: (string * Term) list) : Saying =
         { saying with Variants = (name, mapping values) :: saying.Variants }

@@ -22,7 +22,7 @@ let private values (run: Run) =
         | Duration.Epochs _ -> "training.epochs"
         | Duration.Iterations _ -> "training.iterations"
 
-    Run.canonical run
+    Run.canonical run @ Run.written run
     |> List.map (fun (path, text) -> (if path = "training.length" then length else path), text)
     |> Map.ofList
 

@@ -66,6 +66,7 @@ let private severalKeys family (members: Member list) (node: Node) (entries: Ent
         entries
         |> List.tryFind (fun entry -> members |> List.exists (fun known -> known.Name = entry.Key.Value))
 
+    let isLabelled = entries |> List.exists (fun entry -> Label.isKey entry.Key.Value)
     let second = entries |> List.tryItem 1 |> Option.map _.Key.Span |> Option.defaultValue node.Span
     let diagnostic = Diagnostic.error second $"expected one {family}, found {entries.Length} keys"
 
@@ -82,6 +83,8 @@ let private severalKeys family (members: Member list) (node: Node) (entries: Ent
         if Node.isNothing name.Value && List.forall (isOwn owner) others then
             diagnostic
             |> Diagnostic.meant node.Span [ Node.flow inside ] $"parameters belong inside: {Node.flow inside}"
+        elif isLabelled then
+            diagnostic |> Diagnostic.hinted $"only rules, attacks and variants of a sweep have a {Label.key}"
         else
             diagnostic |> Diagnostic.hinted $"the parameters of '{owner.Name}' belong inside of it"
     | _ ->
@@ -227,7 +230,7 @@ let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>>
     { Shape = Shape.Component(family, members, false); Read = read }
 
 /// A component of a family out of its catalogue, or out of code: `{ script: … }`, or `{ assembly: …, type: … }`, with
-/// its parameters under `with`.
+/// its parameters under `with`. A `label` can stand beside any of them.
 let orCode
     family
     (access: CodeAccess -> CodeFile -> Result<Loaded<'value>, Diagnostic list>)
@@ -252,12 +255,30 @@ let orCode
         |> Diagnostic.meant node.Span [ correct ] $"write {correct}"
         |> Validation.error
 
-    let read (context: Context) (node: Node) =
+    let unlabelled (context: Context) (node: Node) =
         match node.Content with
         | Content.Mapping entries when isCode entries -> ofCode family (access context.Code) context node entries
         | Content.Scalar(text, _) when isFile ".fsx" text -> refuse node text $"{{ script: {text} }}"
         | Content.Scalar(text, _) when isFile ".dll" text -> refuse node text $"{{ assembly: {text}, type: NAME }}"
         | _ -> known.Read context node
+
+    let read (context: Context) (node: Node) =
+        let isLabel (entry: Entry) = Label.isKey entry.Key.Value
+
+        match node.Content with
+        | Content.Mapping [ only ] when isLabel only ->
+            Diagnostic.error only.Key.Span $"'{Label.key}' stands beside a {family}, and there is none"
+            |> Diagnostic.hinted $"write {{ name: {{ parameter: value }}, {Label.key}: {Node.flow only.Value} }}"
+            |> Validation.error
+        | Content.Mapping entries when List.exists isLabel entries ->
+            let labels, others = List.partition isLabel entries
+
+            validation {
+                let! label = Decode.label.Read (Context.enter labels.Head.Key context) labels.Head.Value
+                and! chosen = unlabelled context (Node.mapping node.Span others)
+                return { chosen with Label = Some label }
+            }
+        | _ -> unlabelled context node
 
     let shape =
         match known.Shape with

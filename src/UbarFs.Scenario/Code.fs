@@ -59,6 +59,27 @@ module CodeFile =
         | CodeFile.Script path -> [ "script", path ]
         | CodeFile.Assembly(path, typeName) -> [ "assembly", path; "type", typeName ]
 
+/// What a scenario calls a rule, an attack or a variant: `{ ubar: { rho: 0.3 }, label: Ours }`.
+[<RequireQualifiedAccess>]
+module Label =
+
+    /// The key that stands beside what it names.
+    let key = "label"
+
+    let isKey name = name = key
+
+    /// The longest, in characters.
+    let longest = 60
+
+    /// The label in a text; nothing if the text cannot be one.
+    let read (text: string) =
+        let text = text.Trim()
+
+        if text = "" || text.Length > longest || Seq.exists System.Char.IsControl text then
+            None
+        else
+            Some text
+
 [<RequireQualifiedAccess>]
 module CodeAccess =
 

@@ -236,6 +236,11 @@ module Decode =
                         [ mismatch context expected isValid node |> corrected context node correction ])
                 | _ -> Validation.error (mismatch context expected isValid node) }
 
+    /// What a scenario calls something.
+    let label: Decoder<string> =
+        text $"a label: a text of at most {Label.longest} characters on one line" (fun text ->
+            Label.read text |> Option.either Ok (fun () -> Error None))
+
     /// A value of a kind.
     let value (kind: Kind) : Decoder<Value> =
         let read text = Kind.read kind text |> Option.either Ok (fun () -> Error(meant kind text))

@@ -19,6 +19,8 @@ type Expanded =
 /// One combination of the sweep that is run.
 type private Variant = { Levels: Level list; Draft: Draft }
 
+let private levelsAndDraft variant = variant.Levels, variant.Draft
+
 let private entries (node: Node) =
     match node.Content with
     | Content.Mapping entries -> entries
@@ -285,7 +287,7 @@ let private combined survey context root (header: Header) =
     | [] ->
         variants survey context header.Sweep (onlyRun root)
         |> Result.bind (fun (variants, odd) ->
-            match baselineErrors header variants with
+            match baselineErrors header variants @ Labels.ambiguous (List.map levelsAndDraft variants) with
             | [] -> Ok(variants, odd)
             | errors -> Error errors)
         |> Result.map (fun (variants, odd) ->
@@ -294,7 +296,7 @@ let private combined survey context root (header: Header) =
                 @ unusedSeed header root
                 @ Checks.warnings (List.map _.Draft variants)
                 @ Suspicions.ofDrafts (List.map _.Draft variants)
-                @ Repeats.warnings (seeds header) [ for variant in variants -> variant.Levels, variant.Draft ]
+                @ Repeats.warnings (seeds header) (List.map levelsAndDraft variants)
 
             let runs, places = runs header variants
 

@@ -8,6 +8,8 @@ type Level =
     {
         /// That of a variant.
         Name: Located<string> option
+        /// What a variant is called in tables, if not by its name.
+        Label: Located<string> option
         /// None of them gets in another's way.
         Assignments: Assignment list
     }
@@ -45,15 +47,37 @@ module Level =
 
     let private isSeed assignment = Assignment.text assignment = "seed"
 
-    /// What it says of its runs: its name, or the values that it sets, each on one line. A seed is not among them: it
+    // `rule.label` changes no number.
+    let private isLabel (assignment: Assignment) = Label.isKey (List.last assignment.Path).Value
+
+    /// A value on one line: a component with a label is called by it.
+    let rec private said (node: Node) =
+        let label (entry: Entry) =
+            match entry.Value.Content with
+            | Content.Scalar(text, _) when Label.isKey entry.Key.Value -> Label.read text
+            | _ -> None
+
+        match node.Content with
+        | Content.Mapping entries -> entries |> List.tryPick label |> Option.defaultWith (fun () -> Node.flow node)
+        | Content.Sequence items -> items |> List.map said |> String.concat ", " |> sprintf "[%s]"
+        | Content.Scalar _ -> Node.flow node
+
+    // The parameters of code are no component, whatever they are called.
+    let private text (assignment: Assignment) =
+        if (List.last assignment.Path).Value = CodeFile.arguments then
+            Node.flow assignment.Value
+        else
+            said assignment.Value
+
+    /// What it says of its runs: its label or its name, or the values that it sets, each on one line. A seed is not among them: it
     /// is the run's.
     let texts level =
         match level.Name with
-        | Some name -> [ column, name.Value ]
+        | Some name -> [ column, (level.Label |> Option.defaultValue name).Value ]
         | None ->
             level.Assignments
-            |> List.filter (isSeed >> not)
-            |> List.map (fun assignment -> Assignment.text assignment, Node.flow assignment.Value)
+            |> List.filter (fun assignment -> not (isSeed assignment || isLabel assignment))
+            |> List.map (fun assignment -> Assignment.text assignment, text assignment)
 
     /// Its place, and what to call it in a message.
     let place level =
@@ -93,4 +117,6 @@ module Factor =
     /// One path that takes one value after the other.
     let ofPath path values =
         { Place = Path.span path
-          Levels = values |> List.map (fun value -> { Name = None; Assignments = [ { Path = path; Value = value } ] }) }
+          Levels =
+            values
+            |> List.map (fun value -> { Name = None; Label = None; Assignments = [ { Path = path; Value = value } ] }) }

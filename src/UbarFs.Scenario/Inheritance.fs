@@ -42,6 +42,7 @@ let private plain (path: string) =
     path.Replace('\\', '/').Split '/' |> Array.fold step [] |> List.rev |> String.concat "/"
 
 let private isCode (entry: Entry) = CodeFile.isKey entry.Key.Value
+let private isLabel (entry: Entry) = Label.isKey entry.Key.Value
 
 /// Graph files and the like count from the folder of the scenario that names them: told from another folder, they
 /// are found at the same place.
@@ -81,10 +82,13 @@ let rec private moved grammar folder shape (node: Node) : Node =
             else
                 entry)
         |> Node.mapping node.Span
-    | Shape.Component(_, members, _), Content.Mapping [ entry ] ->
-        match members |> List.tryFind (fun owner -> owner.Name = entry.Key.Value) with
-        | Some owner -> Node.mapping node.Span [ { entry with Value = arguments owner entry.Value } ]
-        | None -> node
+    | Shape.Component(_, members, _), Content.Mapping entries ->
+        entries
+        |> List.map (fun entry ->
+            match members |> List.tryFind (fun owner -> owner.Name = entry.Key.Value) with
+            | Some owner -> { entry with Value = arguments owner entry.Value }
+            | None -> entry)
+        |> Node.mapping node.Span
     | Shape.Sweep, Content.Mapping entries ->
         // The values of a sweep are lists, those of its variants stand alone.
         let value (key: string) (node: Node) =
@@ -117,7 +121,9 @@ let rec private moved grammar folder shape (node: Node) : Node =
 /// Whether an heir says nothing else of where the code is.
 let private isSameCode (before: Entry list) (after: Entry list) =
     let written (entry: Entry) = entry.Key.Value, Node.flow entry.Value
-    let named = after |> List.filter (fun entry -> entry.Key.Value <> CodeFile.arguments)
+
+    let named =
+        after |> List.filter (fun entry -> not (entry.Key.Value = CodeFile.arguments || isLabel entry))
 
     not after.IsEmpty
     && named |> List.forall (fun entry -> List.contains (written entry) (List.map written before))
@@ -128,7 +134,11 @@ let rec private merge shape (parent: Node) (heir: Node) : Node =
     match shape with
     | Shape.Component _ ->
         match entries parent, entries heir with
-        | before, after when List.exists isCode before && List.forall isCode after && isSameCode before after ->
+        | before, after when
+            List.exists isCode before
+            && after |> List.forall (fun entry -> isCode entry || isLabel entry)
+            && isSameCode before after
+            ->
             let inner key =
                 if key = CodeFile.arguments then
                     Some(Shape.Fields [])
@@ -136,11 +146,16 @@ let rec private merge shape (parent: Node) (heir: Node) : Node =
                     None
 
             joined inner [] parent heir
-        | [ before ], [ after ] when
-            before.Key.Value = after.Key.Value && isMapping before.Value && isMapping after.Value
-            ->
-            Node.mapping heir.Span [ { after with Value = joined (fun _ -> None) [] before.Value after.Value } ]
-        | _ -> heir
+        | before, after ->
+            match List.partition isLabel before, List.partition isLabel after with
+            | (label, [ before ]), (own, [ after ]) when
+                before.Key.Value = after.Key.Value && isMapping before.Value && isMapping after.Value
+                ->
+                // The label is the heir's, or stays that of the same component.
+                let label = if own.IsEmpty then label else own
+                let inner = joined (fun _ -> None) [] before.Value after.Value
+                Node.mapping heir.Span ({ after with Value = inner } :: label)
+            | _ -> heir
     | Shape.OrList(one, _) -> merge one parent heir
     | Shape.Fields fields when isMapping parent && isMapping heir ->
         let shapeOf key = fields |> List.tryFind (fun field -> field.Key = key) |> Option.map _.Shape

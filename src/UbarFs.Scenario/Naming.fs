@@ -54,26 +54,27 @@ module Naming =
         else
             $"{last}: {leaf.Text}"
 
-    let private digest (named: Named) =
-        // What a code's checksum tells apart can be looked up in run.json.
+    /// The digits that can tell a thing apart: those of its code, which run.json has, too, and those of all of it.
+    let private digits (named: Named) =
         let whole =
             SHA256.HashData(Encoding.UTF8.GetBytes(named.Canonical + "\n" + named.Print))
             |> Convert.ToHexStringLower
 
-        if named.Print <> "" then named.Print + whole else whole
+        [ (if named.Print.Length >= whole.Length then
+               named.Print
+           else
+               whole)
+          whole ]
 
-    /// The names with as many digits of checksums behind them as it takes.
+    /// The names with as many digits behind them as it takes.
     let private numbered (names: (Named * string) list) =
-        let withDigits count =
-            names |> List.map (fun (named, name) -> named, $"{name} #{(digest named).Substring(0, count)}")
+        let numberedBy (kind, count) =
+            names
+            |> List.map (fun (named, name) -> named, $"{name} #{(List.item kind (digits named)).Substring(0, count)}")
 
         let differ (names: (Named * string) list) = (List.distinctBy snd names).Length = names.Length
-
-        [ 6; 12; 64; 128 ]
-        |> List.map withDigits
-        |> List.tryFind differ
-        |> Option.defaultWith (fun () ->
-            names |> List.map (fun (named, name) -> named, $"{name} {named.Canonical} #{digest named}"))
+        let ways = [ 0, 6; 0, 12; 1, 6; 1, 12; 1, 64 ]
+        ways |> List.map numberedBy |> List.tryFind differ |> Option.defaultValue (numberedBy (1, 64))
 
     /// Names for things with one label: it, and the first parts that set all of them apart.
     let private apart (alike: Named list) : (Named * string) list =
@@ -111,9 +112,15 @@ module Naming =
                 | alike -> apart alike)
 
         // Somebody's label can be what another name was made to.
-        named
-        |> List.groupBy snd
-        |> List.collect (fun (_, same) -> if same.Length = 1 then same else numbered same)
+        let rec settled rounds (names: (Named * string) list) =
+            match names |> List.groupBy snd with
+            | groups when rounds = 0 || groups.Length = names.Length -> names
+            | groups ->
+                groups
+                |> List.collect (fun (_, same) -> if same.Length = 1 then same else numbered same)
+                |> settled (rounds - 1)
+
+        settled 5 named
         |> List.map (fun (named, name) -> (named.Canonical, named.Print), name)
         |> Map.ofList
 

@@ -70,6 +70,11 @@ module Path =
         | _, Content.Mapping entries -> Some entries
         | _ -> None
 
+    let private isLabel (entry: Entry) = Label.isKey entry.Key.Value
+
+    /// The label of a component, if it has one.
+    let private labels (node: Node) = entriesOf node |> Option.defaultValue [] |> List.filter isLabel
+
     let private insideValue (whole: Path) (key: Located<string>) (trail: Path) =
         let path = text (List.rev trail)
 
@@ -81,8 +86,10 @@ module Path =
         match node, node.Content with
         | Node.Nothing, _ -> Some None
         | _, Content.Scalar(name, _) -> Some(Some({ Value = name; Span = node.Span }, Node.scalar node.Span ""))
-        | _, Content.Mapping [] -> Some None
-        | _, Content.Mapping [ entry ] -> Some(Some(entry.Key, entry.Value))
+        | _, Content.Mapping entries when entries |> List.forall isLabel -> Some None
+        | _, Content.Mapping([ entry ] | [ entry; _ ] as entries) when entries.Tail |> List.forall isLabel ->
+            Some(Some(entry.Key, entry.Value))
+        | _, Content.Mapping [ label; entry ] when isLabel label -> Some(Some(entry.Key, entry.Value))
         | _, Content.Mapping entries ->
             // Code has several keys; the first of them stands for it.
             entries
@@ -114,6 +121,20 @@ module Path =
         |> Diagnostic.noting other.Span $"the {family} is chosen here"
         |> Diagnostic.meant other.Span [ name.Value ] $"choose '{name.Value}' there, or take the path out"
 
+    /// Puts a label beside a component.
+    let private setLabel family (key: Located<string>) (whole: Path) rest value (node: Node) : Node * Diagnostic list =
+        match rest, node, node.Content with
+        | next :: _, _, _ -> node, [ insideValue whole next [ key ] ]
+        | [], _, Content.Sequence _ ->
+            node,
+            [ Diagnostic.error key.Span $"a list has no {Label.key}"
+              |> Diagnostic.hinted $"each {family} in it can have one" ]
+        | [], Node.Nothing, _ -> Node.mapping node.Span [ { Key = key; Value = value } ], []
+        | [], _, Content.Scalar(name, _) ->
+            let chosen = { Key = { Value = name; Span = node.Span }; Value = Node.scalar node.Span "" }
+            Node.mapping node.Span [ chosen; { Key = key; Value = value } ], []
+        | [], _, Content.Mapping entries -> Node.mapping node.Span (replace key value entries), []
+
     /// Puts a value at a key of what names code. What cannot stand beside it is taken out.
     let private setCode family (key: Located<string>) rest value (node: Node) (path: Path) : Node * Diagnostic list =
         let kept =
@@ -121,6 +142,8 @@ module Path =
             |> Option.defaultValue []
             |> List.filter (fun entry ->
                 CodeFile.isKey entry.Key.Value && not (CodeFile.areAlternatives key.Value entry.Key.Value))
+
+        let kept = if kept.IsEmpty then kept else kept @ labels node
 
         let isArguments = key.Value = CodeFile.arguments
 
@@ -148,6 +171,8 @@ module Path =
             match shape, rest with
             | _, [] -> value, []
             | Shape.Fields fields, key :: rest -> field fields trail key rest node
+            | Shape.Component(family, _, true), name :: rest when Label.isKey name.Value ->
+                setLabel family name path rest value node
             | Shape.Component(family, _, true), name :: rest when CodeFile.isKey name.Value ->
                 setCode family name rest value node path
             | Shape.Component(family, members, _), name :: rest -> componentAt family members trail name rest node
@@ -218,7 +243,14 @@ module Path =
                     | None -> Node.scalar name.Span ""
 
                 let changed, wrong = setParameter family members owner path rest value arguments (name :: trail)
-                Node.mapping node.Span [ { Key = name; Value = changed } ], wrong
+
+                // A component keeps its label as long as it is the same.
+                let kept =
+                    match current with
+                    | Some(other, _) when other.Value <> name.Value -> []
+                    | _ -> labels node
+
+                Node.mapping node.Span ({ Key = name; Value = changed } :: kept), wrong
 
         at grammar [] path root
 
@@ -251,6 +283,7 @@ module Path =
 
     let rec private areAlternatives shape one other =
         match shape with
+        | Some(Shape.Component(_, _, true)) when Label.isKey one || Label.isKey other -> false
         | Some(Shape.Component(_, _, true)) when CodeFile.isKey one && CodeFile.isKey other ->
             CodeFile.areAlternatives one other
         | Some(Shape.Component _) -> true

@@ -134,7 +134,10 @@ module Run =
         | [ single ] -> text single
         | several -> several |> List.map text |> String.concat ", " |> sprintf "[%s]"
 
-    /// The attack in its shortest form; several as a list in brackets.
+    /// What the rule is called: its label, or its shortest form.
+    let ruleLabel (run: Run) = Chosen.label run.Rule
+
+    /// What the attack is called, its label or its shortest form; several as a list in brackets.
     let attackLabel (run: Run) = listed Chosen.label run.Attacks
 
     /// Everything that determines the run's numbers, one `key: value` a line. Runs with the same text are the same.

@@ -172,6 +172,17 @@ let private ofMember path (owner: Member) : Definition list =
 
     (path, anyOf (mapping true keys [] :: shorthand)) :: List.map parameter owner.Parameters
 
+let private ofLabel path family : Definition =
+    let meaning = $"what tables and legends call the {family}; it changes no number"
+
+    let label =
+        object'
+            [ "type", words [ "string"; "number"; "boolean" ]
+              "minLength", JsonValue.Create 1
+              "maxLength", JsonValue.Create Label.longest ]
+
+    $"{path}.{Label.key}", described meaning Default.Absent (anyOf [ label; ref reference ])
+
 /// What names code in place of a component: each key by its path.
 let private ofCode path family : JsonNode list * Definition list =
     let key name meaning schema : Definition = $"{path}.{name}", described meaning Default.Absent schema
@@ -179,8 +190,10 @@ let private ofCode path family : JsonNode list * Definition list =
     let keys names = mapping false [ for name in names -> name, ref (path' name) ]
     let required names : (string * JsonNode) list = [ "required", words names ]
 
-    [ keys [ "script"; "with" ] [ "minProperties", JsonValue.Create 1 ]
-      keys [ "assembly"; "type"; "with" ] (required [ "assembly"; "type" ]) ],
+    [ keys [ "script"; "with"; Label.key ] (required [ "script" ])
+      keys [ "assembly"; "type"; "with"; Label.key ] (required [ "assembly"; "type" ])
+      // The code is in what this inherits from.
+      keys [ "with" ] [ "minProperties", JsonValue.Create 1 ] ],
     [ key "script" $"an F# script that defines the {family}, relative to the scenario" (anyText ())
       key "assembly" $"an assembly with the {family}, relative to the scenario" (anyText ())
       key "type" $"the class in the assembly that is the {family}" (anyText ())
@@ -199,7 +212,22 @@ let private ofComponent path family (members: Member list) isOpen : JsonNode * D
     let one: (string * JsonNode) list =
         [ "minProperties", JsonValue.Create 1; "maxProperties", JsonValue.Create 1 ]
 
-    let code, definitions = if isOpen then ofCode path family else [], []
+    let label = ofLabel path family
+
+    let labelled =
+        mapping
+            false
+            (keys @ [ Label.key, ref (fst label) ])
+            [ "required", words [ Label.key ]
+              "minProperties", JsonValue.Create 2
+              "maxProperties", JsonValue.Create 2 ]
+
+    let code, definitions =
+        if isOpen then
+            let forms, definitions = ofCode path family
+            labelled :: forms, label :: definitions
+        else
+            [], []
 
     anyOf (List.map name members @ [ mapping false keys one ] @ code @ [ ref reference ]),
     (members |> List.collect (fun owner -> ofMember (inner owner) owner)) @ definitions
@@ -315,6 +343,13 @@ let private ofSweep (paths: string list) : Definition list =
 
     let lists () = paths |> List.map (fun path -> path, listOf (ref path))
     let values = paths |> List.map (fun path -> path, ref path)
+
+    let label: JsonNode =
+        object'
+            [ "type", words [ "string"; "number"; "boolean" ]
+              "maxLength", JsonValue.Create Label.longest
+              "description", text "what tables call the variant, if not by its name" ]
+
     let conditions = paths |> List.map (fun path -> path, anyOf [ ref path; listOf (ref path) ])
     let itemsOf name = object' [ "type", text "array"; "items", ref name ]
 
@@ -337,7 +372,7 @@ let private ofSweep (paths: string list) : Definition list =
     let one: (string * JsonNode) list = [ "minProperties", JsonValue.Create 1 ]
 
     [ "sweep-zip", mapping true (lists ()) (anyList ())
-      "sweep-variant", mapping true values (parameters (object' []))
+      "sweep-variant", mapping true (values @ [ Label.key, label ]) (parameters (object' []))
       "sweep-exclusion", mapping false ((Level.column, anyText ()) :: conditions) (one @ parameters (object' []))
       "sweep-plan", mapping true (keywords @ lists ()) (anyList ()) ]
 

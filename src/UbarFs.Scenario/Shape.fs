@@ -92,7 +92,7 @@ module Shape =
         | _, [] -> true
         | Shape.Fields fields, key :: rest ->
             fields |> List.exists (fun field -> field.Key = key && hasPath rest field.Shape)
-        | Shape.Component(_, _, true), [ key ] when List.contains key CodeFile.keywords -> true
+        | Shape.Component(_, _, true), [ key ] when List.contains key CodeFile.keywords || Label.isKey key -> true
         | Shape.Component(_, _, true), key :: rest when key = CodeFile.arguments -> rest.Length <= 1
         | Shape.Component(_, members, _), name :: rest ->
             members

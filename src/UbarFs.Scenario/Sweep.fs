@@ -90,6 +90,7 @@ module Sweep =
     let private zipped context (node: Node) =
         let level (lists: (Path * Node[]) list) index =
             { Name = None
+              Label = None
               Assignments = lists |> List.map (fun (path, values) -> { Path = path; Value = values[index] }) }
 
         let sameLength (lists: (Path * Node list) list) =
@@ -135,13 +136,27 @@ module Sweep =
     let private assignment context (entry: Entry) =
         path context entry.Key |> Result.map (fun path -> { Path = path; Value = entry.Value })
 
+    let private isLabel (entry: Entry) = Label.isKey entry.Key.Value
+
+    let private label context (entry: Entry) =
+        Decode.label.Read (Context.enter entry.Key context) entry.Value
+        |> Result.map (fun label -> { Value = label; Span = entry.Value.Span })
+
     let private variant context (entry: Entry) =
         match entry.Value, entry.Value.Content with
-        | Node.Nothing, _ -> Ok { Name = Some entry.Key; Assignments = [] }
+        | Node.Nothing, _ -> Ok { Name = Some entry.Key; Label = None; Assignments = [] }
         | _, Content.Mapping entries ->
-            entries
-            |> List.traverseValidationA (assignment context)
-            |> Result.map (fun assignments -> { Name = Some entry.Key; Assignments = assignments })
+            let labels, others = List.partition isLabel entries
+
+            validation {
+                let! assignments = others |> List.traverseValidationA (assignment context)
+                and! labels = labels |> List.traverseValidationA (label context)
+
+                return
+                    { Name = Some entry.Key
+                      Label = List.tryHead labels
+                      Assignments = assignments }
+            }
         | _ ->
             expected
                 entry.Value
@@ -272,8 +287,10 @@ module Sweep =
         match entry.Value.Content with
         | Content.Mapping entries ->
             { Name = Some entry.Key
-              Assignments = entries |> List.choose (assignment context >> Result.toOption) }
-        | _ -> { Name = Some entry.Key; Assignments = [] }
+              Label = None
+              Assignments =
+                entries |> List.filter (isLabel >> not) |> List.choose (assignment context >> Result.toOption) }
+        | _ -> { Name = Some entry.Key; Label = None; Assignments = [] }
 
     let private factorsOnly factors = { Factors = factors; Exclusions = [] }
 

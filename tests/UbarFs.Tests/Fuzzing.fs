@@ -40,6 +40,19 @@ let private record =
           Reason = Some "none"
           Breach = Some { Node = Some 3; Iteration = 7L }
           Canonical = Map [ "seed", "1"; "rule", "ubar" ]
+          Facts =
+            Some
+                { Dataset = "digits"
+                  Model = "mlp"
+                  Rule = "Ours"
+                  Attack = "none"
+                  RuleName = "ubar"
+                  AttackName = "none"
+                  AttackFree = true
+                  Chance = 0.1
+                  TestImages = 100
+                  TestSize = 360
+                  Stages = [ "stage 1" ] }
           WorstAccuracy = Some 0.5
           MeanAccuracy = Some 0.25
           BestAccuracy = None

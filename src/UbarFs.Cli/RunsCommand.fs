@@ -1,0 +1,337 @@
+/// `ubarfs runs`: what a store holds, run by run, and the way to get rid of what its scenario has no more.
+module UbarFs.Cli.RunsCommand
+
+open System
+open System.IO
+open System.Text.Json
+open System.Text.Json.Nodes
+open Argu
+open FsToolkit.ErrorHandling
+open Spectre.Console
+open UbarFs.Engine
+open UbarFs.Report
+open UbarFs.Cli.Arguments
+
+/// A folder of a run, and what a report knows of it.
+type private Listed = { Stored: StoredRun; Run: StudyRun option }
+
+let private columnsOf (listed: Listed) =
+    match listed.Run with
+    | Some run -> run.Settings @ [ "seed", string run.Identity.Seed ]
+    | None -> []
+
+/// Every run folder of a store; fails if the folder is none.
+let private listed (folder: string) : Result<Listed list, string> =
+    match Contents.current folder, Study.tryLoadAll folder with
+    | Some current, Some study ->
+        let known = study.Runs |> List.map (fun run -> run.Identity.Id, run) |> Map.ofList
+
+        Contents.runs folder current
+        |> List.map (fun stored -> { Stored = stored; Run = Map.tryFind stored.Id known })
+        |> Ok
+    | _ when not (Directory.Exists folder) -> Error $"there is no folder '{folder}'"
+    | _ -> Error $"'{folder}' is no run store: it has no sweep.json. 'ubarfs run' writes it"
+
+let private size (bytes: int64) =
+    match float bytes with
+    | bytes when bytes >= 1e9 -> $"%.1f{bytes / 1e9} GB"
+    | bytes when bytes >= 1e6 -> $"%.1f{bytes / 1e6} MB"
+    | bytes -> $"%.0f{ceil (bytes / 1e3)} kB"
+
+let private time (stored: StoredRun) =
+    let time = stored.Record |> Option.map _.Started.UtcDateTime |> Option.defaultValue stored.Changed
+
+    time.ToLocalTime().ToString "yyyy-MM-dd HH:mm"
+
+let private status (stored: StoredRun) =
+    match stored.Record with
+    | Some record -> record.Status
+    | None -> "no record"
+
+let private worst (stored: StoredRun) =
+    match stored.Record |> Option.bind _.WorstAccuracy with
+    | Some worst -> $"%.1f{100.0 * worst}"
+    | None -> ""
+
+// ---- JSON
+
+let private node (value: 'value) : JsonNode | null = JsonValue.Create value
+
+let private json (fields: (string * (JsonNode | null)) list) : JsonNode =
+    let json = JsonObject()
+
+    for name, value in fields do
+        json.Add(name, value)
+
+    json
+
+let private array (items: JsonNode seq) =
+    let array = JsonArray()
+    items |> Seq.iter array.Add
+    array
+
+let private print (document: JsonNode) =
+    printfn "%s" (document.ToJsonString(JsonSerializerOptions(WriteIndented = true)))
+
+let private toJson (listed: Listed) : (string * (JsonNode | null)) list =
+    let stored = listed.Stored
+
+    [ "run", node stored.Id
+      "status", node (status stored)
+      "current", node stored.IsCurrent
+      "started",
+      stored.Record
+      |> Option.map (fun record -> node (record.Started.ToString "o"))
+      |> Option.defaultValue null
+      "bytes", node stored.Bytes
+      "worst_accuracy",
+      stored.Record
+      |> Option.bind _.WorstAccuracy
+      |> Option.filter Double.IsFinite
+      |> Option.map node
+      |> Option.defaultValue null
+      "sets_apart", json [ for path, value in columnsOf listed -> path, node value ] ]
+
+// ---- List
+
+let private console () =
+    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
+
+    if Console.IsOutputRedirected then
+        // A file has no edge to wrap at.
+        console.Profile.Width <- 1000
+
+    console
+
+let private table (runs: Listed list) =
+    let table = Table(Border = TableBorder.Rounded)
+
+    for heading in [ "run"; "status"; "when"; "worst %"; "size" ] do
+        table.AddColumn(TableColumn(heading).NoWrap()) |> ignore
+
+    table.AddColumn(TableColumn "of the scenario, and what sets it apart") |> ignore
+
+    for listed in runs do
+        let apart =
+            columnsOf listed
+            |> List.filter (snd >> (<>) "")
+            |> List.map (fun (path, value) -> $"{path}={value}")
+            |> String.concat ", "
+
+        [ listed.Stored.Id
+          status listed.Stored
+          time listed.Stored
+          worst listed.Stored
+          size listed.Stored.Bytes
+          (if listed.Stored.IsCurrent then "yes" else "no") + (if apart = "" then "" else ": " + apart) ]
+        |> List.map Markup.Escape
+        |> Array.ofList
+        |> table.AddRow
+        |> ignore
+
+    table
+
+let private counted (runs: 'run list) = if runs.Length = 1 then "1 run" else $"{runs.Length} runs"
+
+let private list (arguments: ParseResults<RunsListArguments>) : Result<int, string> =
+    result {
+        let folder = arguments.GetResult RunsListArguments.Store
+        let! runs = listed folder
+
+        if arguments.Contains RunsListArguments.Json then
+            print (json [ "store", node folder; "runs", array (runs |> List.map (toJson >> json)) ])
+        else
+            let console = console ()
+
+            if not runs.IsEmpty then
+                console.Write(table runs)
+
+            let others = runs |> List.filter (fun listed -> not listed.Stored.IsCurrent)
+            let bytes = runs |> List.sumBy _.Stored.Bytes
+            printfn $"{counted runs}, {size bytes}; {others.Length} not of the scenario as it is now"
+
+            if not others.IsEmpty then
+                printfn $"'ubarfs runs prune {folder}' removes these, 'ubarfs report {folder} --all' reports on all"
+
+        return Exit.done'
+    }
+
+// ---- Show
+
+let private find (id: string) (runs: Listed list) =
+    match runs |> List.filter (fun listed -> listed.Stored.Id.StartsWith(id, StringComparison.Ordinal)) with
+    | [ single ] -> Ok single
+    | [] -> Error $"no run of the store begins with '{id}': 'ubarfs runs list' shows them"
+    | several ->
+        let ids = several |> List.map _.Stored.Id |> String.concat ", "
+        Error $"'{id}' stands for several runs: {ids}"
+
+let private settingsOf (run: StudyRun) =
+    Map.add "seed" (string run.Identity.Seed) run.Resolved
+    |> if run.Code = "" then id else Map.add Columns.code run.Code
+
+/// The path and the values in which two runs differ: of the first, of the other.
+let private differences (one: StudyRun) (other: StudyRun) =
+    let one, other = settingsOf one, settingsOf other
+
+    Seq.append one.Keys other.Keys
+    |> Seq.distinct
+    |> Seq.map (fun path -> path, Map.tryFind path one, Map.tryFind path other)
+    |> Seq.filter (fun (_, one, other) -> one <> other)
+    |> List.ofSeq
+
+/// The run of the scenario as it is now that has most in common with a run: of those the one with its seed.
+let private nearest folder (run: StudyRun) =
+    Study.tryLoad folder
+    |> Option.map _.Runs
+    |> Option.defaultValue []
+    |> List.map (fun other -> other, differences run other)
+    |> List.sortBy (fun (_, differences) -> differences.Length)
+    |> List.tryHead
+
+let private shown value = value |> Option.defaultValue "nothing"
+
+let private describe (listed: Listed) near =
+    let line (key: string) value = printfn "%-14s %s" key value
+    let stored = listed.Stored
+    line "run" stored.Id
+
+    line
+        "status"
+        (match worst stored with
+         | "" -> status stored
+         | worst -> $"{status stored}, worst accuracy {worst} %%")
+
+    stored.Record |> Option.bind _.Reason |> Option.iter (line "reason")
+    line "when" (time stored)
+    line "folder" stored.Folder
+    line "size" (size stored.Bytes)
+
+    line
+        "of the scenario"
+        (if stored.IsCurrent then
+             "yes"
+         else
+             "no: it was changed since")
+
+    match listed.Run with
+    | None -> printfn "Its settings cannot be read: an older version wrote it, or its run.json is damaged."
+    | Some run ->
+        printfn ""
+        settingsOf run |> Map.iter (fun path value -> printfn "%-29s %s" path value)
+
+        match near with
+        | Some(other: StudyRun, (_ :: _ as differences)) when not stored.IsCurrent ->
+            printfn ""
+            printfn $"The scenario's nearest run is {other.Identity.Id}. It has"
+
+            for path, here, there in differences do
+                printfn "%-29s %s, here %s" path (shown there) (shown here)
+        | _ -> ()
+
+let private show (arguments: ParseResults<RunsShowArguments>) : Result<int, string> =
+    result {
+        let folder, id = arguments.GetResult RunsShowArguments.Run
+        let! listed = listed folder |> Result.bind (find id)
+        let near = listed.Run |> Option.bind (nearest folder)
+
+        if arguments.Contains RunsShowArguments.Json then
+            let settings =
+                listed.Run
+                |> Option.map (fun run -> json [ for pair in settingsOf run -> pair.Key, node pair.Value ])
+                |> Option.defaultValue null
+
+            let difference (path, here, there) =
+                let value = Option.map node >> Option.defaultValue null
+                json [ "path", node path; "here", value here; "there", value there ]
+
+            let near =
+                match near with
+                | Some(other, differences) ->
+                    json
+                        [ "run", node other.Identity.Id
+                          "differences", array (List.map difference differences) ]
+                | None -> null
+
+            print (json (toJson listed @ [ "settings", settings; "nearest", near ]))
+        else
+            describe listed near
+
+        return Exit.done'
+    }
+
+// ---- Prune
+
+let private isSure (runs: Listed list) (folder: string) =
+    let bytes = runs |> List.sumBy _.Stored.Bytes
+    eprintf "Remove %s of %s (%s) for good? [y/N] " (counted runs) folder (size bytes)
+
+    match Console.ReadLine() |> Option.ofObj with
+    | Some answer -> List.contains (answer.Trim().ToLowerInvariant()) [ "y"; "yes" ]
+    | None -> false
+
+let private told (removal: Removal) =
+    match removal with
+    | Removal.Removed -> "removed"
+    | Removal.Current -> "kept: the scenario has it again"
+    | Removal.Held(Some holder) -> $"kept: {holder} works on it"
+    | Removal.Held None -> "kept: another process works on it"
+    | Removal.Failed reason -> $"not removed: {reason}"
+
+let private remove isJson folder (runs: Listed list) =
+    let locks = Locks.ofStore folder
+    let removed = runs |> List.map (fun listed -> listed, Contents.remove locks folder listed.Stored)
+
+    if isJson then
+        array [ for listed, removal in removed -> json (toJson listed @ [ "outcome", node (told removal) ]) ]
+        |> fun runs -> print (json [ "store", node folder; "runs", runs ])
+    else
+        for listed, removal in removed do
+            printfn "%s %s" listed.Stored.Id (told removal)
+
+    OtherRuns.write folder
+
+    if removed |> List.exists (snd >> _.IsFailed) then
+        Exit.runFailed
+    else
+        Exit.done'
+
+let private prune (arguments: ParseResults<RunsPruneArguments>) : Result<int, string> =
+    result {
+        let folder = arguments.GetResult RunsPruneArguments.Store
+        let isJson = arguments.Contains RunsPruneArguments.Json
+        let! runs = listed folder
+        let others = runs |> List.filter (fun listed -> not listed.Stored.IsCurrent)
+        let bytes = others |> List.sumBy _.Stored.Bytes
+
+        if others.IsEmpty || arguments.Contains DryRun then
+            if isJson then
+                print (json [ "store", node folder; "runs", array (others |> List.map (toJson >> json)) ])
+            else
+                for listed in others do
+                    printfn "%s would be removed (%s)" listed.Stored.Id (size listed.Stored.Bytes)
+
+                printfn $"{counted others} not of the scenario as it is now, {size bytes}"
+
+            return Exit.done'
+        elif arguments.Contains Yes then
+            return remove isJson folder others
+        elif Console.IsInputRedirected || isJson then
+            return! Error $"this would remove {counted others} for good: --yes says so, --dry-run lists them"
+        elif isSure others folder then
+            return remove isJson folder others
+        else
+            printfn "Nothing was removed."
+            return Exit.done'
+    }
+
+let run (arguments: ParseResults<RunsArguments>) : int =
+    try
+        match arguments.GetSubCommand() with
+        | RunsArguments.List arguments -> list arguments
+        | RunsArguments.Show arguments -> show arguments
+        | RunsArguments.Prune arguments -> prune arguments
+        |> Result.either id Exit.refuse
+    with
+    | :? IOException
+    | :? UnauthorizedAccessException as error -> Exit.refuse error.Message
