@@ -86,8 +86,11 @@ let private world (prints: (string * string) list) =
         let print =
             prints |> List.tryFind (fst >> (=) path) |> Option.map snd |> Option.defaultValue (String('0', 64))
 
+        let rule = ruleOf (Path.GetFileNameWithoutExtension path |> string)
+
         Ok
-            { Component = ruleOf (Path.GetFileNameWithoutExtension path |> string)
+            { Component = rule
+              Anew = fun () -> Ok rule
               Fingerprint = print
               Warnings = [] }
 

@@ -86,7 +86,7 @@ let private addressed read =
 
       for definition in Seq.collect withNested library.Types do
           match definition.Methods |> Seq.tryFind (fun method -> method.Name = "get_Handle") with
-          | Some handle when isFinalized definition -> read definition handle
+          | Some handle when isFinalized definition -> yield read definition handle
           | _ -> () ]
 
 /// Lets two threads do some work many times, while another one collects garbage without a pause.

@@ -151,6 +151,7 @@ let private record (run: StudyRun) from (started: DateTimeOffset) : RunRecord =
       Reason = None
       Breach = None
       Canonical = Map.empty
+      Facts = None
       WorstAccuracy = None
       MeanAccuracy = None
       BestAccuracy = None
