@@ -44,7 +44,8 @@ let private orSkip () =
 type Session(started: Process, size: Size) =
     let written = StringBuilder()
     let model = TerminalModel(size.Columns, size.Rows)
-    let patience = TimeSpan.FromMinutes 2.0
+    // Only what hangs takes so long, however busy the machine is.
+    let patience = TimeSpan.FromMinutes 10.0
 
     let read () =
         use reader = new StreamReader(started.StandardOutput.BaseStream, UTF8Encoding false)

@@ -45,12 +45,12 @@ let private failing =
 let private hanging =
     script
         """            eprintfn "the rule hangs"
-            while true do System.Threading.Thread.Sleep 10
-            Aggregate.ofEstimate view.Own"""
+            System.Threading.Thread.Sleep(System.TimeSpan.FromMinutes 5.0)
+            failwith "nobody has ended it" """
 
 let private files =
     [ "quick.yaml", scenario "average" 20
-      "long.yaml", scenario "average" 100000000
+      "long.yaml", scenario "average" 500000
       "failing.yaml", scenario "{ script: failing.fsx }" 20
       "failing.fsx", failing
       "hanging.yaml", scenario "{ script: hanging.fsx }" 20
@@ -207,7 +207,7 @@ let private narrow =
             Expect.isMatch (ending.Seen.Text.Replace("\n", "")) @"\d\d?\.\d ± \d" "worst accuracies"
             isTidy ending)
 
-/// Every command that prints something of its own, at widths from the unusable to the usual.
+/// Every command that prints something of its own, on a terminal that is too narrow for anything.
 let private everywhere =
     [ "check quick.yaml"
       "list"
@@ -224,10 +224,9 @@ let private everywhere =
         testCase $"ubarfs {command}"
         <| fun () ->
             inFolder (fun folder ->
-                for columns in [ 10; 40; 80 ] do
-                    let ending = toEnd folder (size columns) [] $"{ubarfs} {command}"
-                    Expect.equal ending.Code 0 $"{columns} columns: {ending.Seen.Text}"
-                    isTidy ending))
+                let ending = toEnd folder (size 10) [] $"{ubarfs} {command}"
+                Expect.equal ending.Code 0 ending.Seen.Text
+                isTidy ending))
 
 let private closedPipe =
     testCase "a reader that stops reading is no defect"
@@ -262,4 +261,4 @@ let tests =
           narrow
           closedPipe
           ports
-          testList "every command, at any width" everywhere ]
+          testList "every command, on ten columns" everywhere ]

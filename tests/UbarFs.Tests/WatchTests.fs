@@ -18,7 +18,7 @@ let private scenario =
     """data: { dataset: digits }
 model: softmax
 network: { topology: { random: 0.7 }, benign: 4, byzantine: 20% }
-training: { batch: 16, iterations: 100000000, rate: 0.1 }
+training: { batch: 16, iterations: 500000, rate: 0.1 }
 measure: { every: 2 iterations }
 attack: bit-flip
 sweep: { rule: [average, ubar] }
