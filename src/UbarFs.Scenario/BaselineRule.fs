@@ -18,6 +18,8 @@ let errors (rules: (string * string) list) (written: string) (place: Span) : Dia
 
     match labels rules written with
     | [ _ ] -> []
+    // Writing the default out asks for nothing.
+    | [] when written = usual -> []
     | [] ->
         let all = known |> List.map (sprintf "'%s'") |> String.concat ", "
         let nearest = Nearest.find (known @ List.map snd rules) written

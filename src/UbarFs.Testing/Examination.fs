@@ -83,14 +83,16 @@ module Examination =
         | None, Some violation -> Some { View = view; Violation = violation; Steps = 0 }
         | None, None -> None
 
+    let private ofDemanded (effort: Effort) trial =
+        match effort.Dimension with
+        | Some dimension -> Trial.ofDimension dimension trial
+        | None -> trial
+
     let private tested budget (watch: int -> unit) (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
         let clock = Stopwatch.StartNew()
         let isOver () = effort.TimeLimit |> Option.exists (fun limit -> clock.Elapsed.TotalSeconds > limit)
 
-        let trial =
-            match effort.Dimension with
-            | Some dimension -> Trial.ofDimension dimension trial
-            | None -> trial
+        let trial = ofDemanded effort trial
 
         let rec test number =
             if number = effort.Tests then
@@ -122,13 +124,13 @@ module Examination =
     /// A few tests that take long: fewer neighbourhoods are tried in search of a smaller counterexample.
     let ofSlowTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome = tested 60 ignore effort rule trial
 
-    /// The first neighbourhoods of a law, with two neighbours in two dimensions at most.
+    /// The first neighbourhoods of a law, with two neighbours at most, in two dimensions at most unless others are demanded.
     let smallViews count (effort: Effort) (trial: Trial) : Neighbourhood list =
         let few (view: Neighbourhood) =
             Neighbourhood.choose [| 0 .. min 2 (Neighbourhood.count view) - 1 |] view
-            |> Neighbourhood.map (Array.truncate 2)
+            |> Neighbourhood.map (Array.truncate (Option.defaultValue 2 effort.Dimension))
 
-        List.init count (view effort trial >> few)
+        List.init count (view effort (ofDemanded effort trial) >> few)
 
     /// Why a law is tested of a rule.
     let standing (rule: Rule) (trial: Trial) =
