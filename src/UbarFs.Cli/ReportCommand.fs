@@ -93,7 +93,7 @@ let private write (arguments: ParseResults<ReportArguments>) figures studies : R
         if arguments.Contains ReportArguments.Json then
             Studies.printJson (List.map fst pages)
         elif not (arguments.Contains ReportArguments.Quiet) then
-            Studies.printTables (List.map fst pages)
+            Studies.printTables ResultsTable.legend (List.map fst pages)
             List.map snd pages @ figures |> List.iter (printfn "%s")
 
         if arguments.Contains All then

@@ -88,7 +88,7 @@ let private print
     if arguments.Contains RunArguments.Json then
         Studies.printJson studies
     else
-        Studies.printTables studies
+        Studies.printTables ResultsTable.legendOfResults studies
 
         for study in studies do
             for file in [ "results.csv"; "report.html" ] do

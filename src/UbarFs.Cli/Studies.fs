@@ -28,13 +28,13 @@ let tellMore (studies: Study list) =
     for study in studies do
         Summary.remarks study @ Summary.others study |> List.iter Exit.complain
 
-/// Prints the final table of each study, and what its verdicts mean.
-let printTables (studies: Study list) =
+/// Prints the final table of each study, with what its legend says.
+let printTables (legend: Study -> string list) (studies: Study list) =
     let console = Tables.console ()
 
     for study in studies do
         Tables.print console (ResultsTable.create console.Profile.Width study)
-        ResultsTable.legend study |> List.iter console.WriteLine
+        legend study |> List.iter console.WriteLine
 
 /// Prints the studies as JSON.
 let printJson (studies: Study list) =

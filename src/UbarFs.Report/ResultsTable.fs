@@ -112,3 +112,7 @@ module ResultsTable =
 
     /// What the verdicts mean, what they lack, and which runs the table leaves out.
     let legend (study: Study) : string list = Summary.groups study |> Judgement.ofGroups |> VerdictNotes.lines
+
+    /// The same without the runs that failed, for who tells them anyway.
+    let legendOfResults (study: Study) : string list =
+        Summary.groups study |> Judgement.ofGroups |> VerdictNotes.ofResults

@@ -183,6 +183,10 @@ module VerdictNotes =
         else
             lines
 
+    /// Everything but the runs without a result, in lines for a terminal.
+    let ofResults (judged: Judged list) : string list =
+        definition judged @ undecided judged @ withoutBaseline judged @ notCompared judged
+
     /// Everything, in lines for a terminal.
     let lines (judged: Judged list) : string list =
         definition judged @ undecided judged @ withoutBaseline judged @ leftOut judged
