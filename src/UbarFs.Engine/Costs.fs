@@ -130,20 +130,25 @@ module Costs =
             let iterate () = (Simulation.iterate experiment start).Times
             // The first pays for warming up.
             iterate () |> ignore
+            let whole, used = Stopwatch.StartNew(), Environment.CpuUsage.TotalTime
             let times = iterate ()
             let clock = Stopwatch.StartNew()
             Simulation.evaluate experiment start.Estimates |> ignore
+
+            // Some thread always works: where the processor's time is less than the clock's, others had the rest.
+            let undisturbed =
+                min 1.0 (ratio (Environment.CpuUsage.TotalTime - used).TotalSeconds whole.Elapsed.TotalSeconds)
 
             let load =
                 Load.ofNetwork run experiment.Architecture.Dimension experiment.Participants experiment.Network
 
             { Load = { load with Images = int samples.Test.Head.Labels.shape[0] }
-              Training = times.Training
-              Attack = times.Attack
-              Aggregation = max 0.0 (times.Aggregation - times.Losses)
-              Losses = times.Losses
-              Update = times.Update
-              Evaluation = clock.Elapsed.TotalSeconds })
+              Training = undisturbed * times.Training
+              Attack = undisturbed * times.Attack
+              Aggregation = undisturbed * max 0.0 (times.Aggregation - times.Losses)
+              Losses = undisturbed * times.Losses
+              Update = undisturbed * times.Update
+              Evaluation = undisturbed * clock.Elapsed.TotalSeconds })
 
     /// Measures a small run that is like another one. An attack that does not fit the small network counts nothing.
     let measure device (run: Run) : Result<Costs, string> =

@@ -34,7 +34,7 @@ module ForecastTable =
     let private network (forecast: Forecast) =
         let figures = forecast.Figures
 
-        [ $"{figures.Benign} + {figures.Byzantine}"
+        [ $"{figures.Benign}+{figures.Byzantine}"
           string figures.Edges
           range figures.BenignDegrees
           figures.ByzantineDegrees |> Option.map range |> Option.defaultValue "–"
@@ -82,8 +82,12 @@ module ForecastTable =
     let private table (title: string) (settings: string list) (figures: string list) (rows: string list list) =
         let table = Table(Title = TableTitle(Markup.Escape title), Border = TableBorder.Rounded)
 
-        for setting in settings do
-            table.AddColumn(TableColumn(Markup.Escape setting)) |> ignore
+        // Only long texts are broken where the terminal is narrow.
+        for index, setting in List.indexed settings do
+            let longest =
+                rows |> List.fold (fun longest row -> max longest (List.item index row).Length) setting.Length
+
+            table.AddColumn(TableColumn(Markup.Escape setting, NoWrap = (longest <= 12))) |> ignore
 
         for figure in figures do
             table.AddColumn(TableColumn(Markup.Escape figure, NoWrap = true).RightAligned()) |> ignore
@@ -109,19 +113,12 @@ module ForecastTable =
         let rows =
             forecasts
             |> List.groupBy (fun forecast -> settings |> List.map (fun (_, value) -> value forecast))
-            |> List.map (fun (texts, alike) -> texts @ network alike.Head @ [ string alike.Length ])
+            |> List.map (fun (texts, alike) -> texts @ network alike.Head)
 
         table
             scenario.Name
             (List.map fst settings)
-            [ "nodes"
-              "edges"
-              "degrees:\nbenign"
-              "degrees:\nliars"
-              "τ"
-              "gap"
-              "share"
-              "runs" ]
+            [ "nodes"; "edges"; "benign\ndegree"; "liars'\ndegree"; "τ"; "gap"; "share" ]
             (bounded rows)
 
     /// What the runs take, one a row for each combination of settings that costs depend on.
@@ -142,10 +139,10 @@ module ForecastTable =
 
     /// What the columns of the tables mean.
     let legend isTimed =
-        [ "nodes: benign + Byzantine ones (liars) that take part; degrees: least–most"
-          "neighbours of benign nodes, and of liars; τ: edges on the longest path between"
-          "benign nodes; gap: 1 − |λ₂| of averaging among them; share: the largest share"
-          "of liars among a benign node's neighbours; networks: of the first seed;"
+        [ "nodes: benign + Byzantine ones (liars) that take part; degree: neighbours, from"
+          "the least to the most, of benign nodes and of liars; τ: edges on the longest"
+          "path between benign nodes; gap: 1 − |λ₂| of averaging among them; share: the"
+          "largest share of liars among a benign node's neighbours; of the first seed;"
           "d: parameters; MiB: memory of the largest run; time: of all runs,"
           if isTimed then
               "from a trial of each combination"

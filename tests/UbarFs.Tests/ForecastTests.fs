@@ -59,7 +59,7 @@ let tests =
         [ testCase "each network is a row that says its settings"
           <| fun () ->
               let lines = networks 100
-              Expect.hasLength (lines |> List.filter (fun line -> line.Contains "6 + ")) 6 "rows"
+              Expect.hasLength (lines |> List.filter (fun line -> line.Contains "6+")) 6 "rows"
 
               for topology in [ "ring"; "complete"; "ratio: 0.9" ] do
                   for attack in [ "absent"; "others" ] do
@@ -71,8 +71,8 @@ let tests =
               let figures parts = (rowOf parts (networks 100) |> List.exactlyOne |> cells)[3..6]
 
               // Of a complete graph of 6 + 2 nodes.
-              Expect.equal (figures [ "complete"; "others" ]) [ "6 + 2"; "28"; "7"; "7" ] "with the liars"
-              Expect.equal (figures [ "complete"; "absent" ]) [ "6 + 0"; "15"; "5"; "–" ] "without them"
+              Expect.equal (figures [ "complete"; "others" ]) [ "6+2"; "28"; "7"; "7" ] "with the liars"
+              Expect.equal (figures [ "complete"; "absent" ]) [ "6+0"; "15"; "5"; "–" ] "without them"
 
           testCase "the costs are told for each model and rule"
           <| fun () ->
