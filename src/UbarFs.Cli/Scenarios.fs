@@ -27,8 +27,13 @@ let print (diagnostics: Diagnostic list) =
         let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error))
 
         for diagnostic in diagnostics do
+            // As one paragraph: its lines break between words, wherever a style ends.
+            let paragraph = Paragraph()
+
             for style, text in Rendering.pieces diagnostic do
-                console.Write(Text(text, colour style))
+                paragraph.Append(text, colour style) |> ignore
+
+            console.Write paragraph
 
 let private noScripts = "--no-scripts refuses to run code"
 

@@ -51,11 +51,19 @@ module ForecastTable =
     let private isAbsent (forecast: Forecast) =
         forecast.Run.Attacks |> List.exists (fun attack -> attack.Value.IsAbsent)
 
+    /// A component with parameters without the braces around it.
+    let private bare (text: string) =
+        if text.StartsWith "{ " && text.EndsWith " }" then
+            text.Substring(2, text.Length - 4)
+        else
+            text
+
     /// A setting of a run as the sweep writes it, or else in the language's own form.
     let private written (short: Run -> string) path (forecast: Forecast) =
         forecast.Run.Swept
         |> List.tryPick (fun (swept, value) -> if swept = path then Some value else None)
         |> Option.defaultWith (fun () -> short forecast.Run)
+        |> bare
 
     let private canonical path (run: Run) = Run.canonical run |> List.find (fst >> (=) path) |> snd
 
