@@ -24,6 +24,7 @@ let private commands =
       "list"
       "describe"
       "reference"
+      "api"
       "data"
       "test-rule"
       "export"
@@ -79,6 +80,7 @@ let private execute (command: ParseResults<Command>) =
         | List arguments -> Catalogues.list (arguments.TryGetResult Family)
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)
         | Reference -> Catalogues.reference ()
+        | Api -> Catalogues.api ()
         | Data arguments -> DataCommand.run arguments
         | TestRule arguments -> TestRuleCommand.run arguments
         | Export arguments -> ExportCommand.run arguments
