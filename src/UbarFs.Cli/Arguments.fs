@@ -327,6 +327,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] List of ParseResults<ListArguments>
     | [<CliPrefix(CliPrefix.None)>] Describe of ParseResults<DescribeArguments>
     | [<SubCommand; CliPrefix(CliPrefix.None)>] Reference
+    | [<SubCommand; CliPrefix(CliPrefix.None)>] Api
     | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
     | [<CliPrefix(CliPrefix.None); CustomCommandLine "test-rule">] TestRule of ParseResults<TestRuleArguments>
     | [<CliPrefix(CliPrefix.None)>] Export of ParseResults<ExportArguments>
@@ -347,6 +348,7 @@ type Command =
             | List _ -> "list what scenarios can name"
             | Describe _ -> "explain one component: meaning, parameters, source, an example"
             | Reference -> "print the keys of scenarios and all components as Markdown"
+            | Api -> "print what rules and attacks of your own see of the library, as Markdown"
             | Data _ -> "list, get and import datasets"
             | TestRule _ -> "test a rule against its laws; print the smallest counterexamples"
             | Export _ -> "write trained models of nodes as safetensors, with the names of PyTorch's state_dict"

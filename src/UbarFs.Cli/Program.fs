@@ -25,6 +25,7 @@ let private commands =
       "list"
       "describe"
       "reference"
+      "api"
       "data"
       "test-rule"
       "export"
@@ -81,6 +82,7 @@ let private execute (command: ParseResults<Command>) =
         | List arguments -> Catalogues.list (arguments.TryGetResult Family)
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)
         | Reference -> Catalogues.reference ()
+        | Api -> Catalogues.api ()
         | Data arguments -> DataCommand.run arguments
         | TestRule arguments -> TestRuleCommand.run arguments
         | Export arguments -> ExportCommand.run arguments

@@ -60,7 +60,8 @@ let rec private innermost (error: exn) =
 let private messageOf (error: exn) : string =
     try
         match Option.ofObj error.Message with
-        | Some message -> oneLine message
+        // libtorch adds a trace of its own code.
+        | Some message -> oneLine (message.Split("Exception raised from")[0])
         | None -> "no message"
     with _ ->
         "a message that cannot be read"
