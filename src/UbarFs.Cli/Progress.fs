@@ -128,7 +128,7 @@ let show (quiet: bool) (tracker: Tracker) (work: (Event -> unit) -> 'result) : '
 
         let lines () =
             let now, state = tracker.Now
-            Bars.lines labels (Terminal.size ()) now state
+            Bars.lines labels (Terminal.room ()) now state
 
         Live.during lines (fun () -> work (tracked tell))
     else

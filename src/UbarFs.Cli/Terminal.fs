@@ -48,6 +48,12 @@ let size () =
     { Columns = if size.Columns > 0 then size.Columns else usual.Columns
       Rows = if size.Rows > 0 then size.Rows else usual.Rows }
 
+/// The cells that lines at the foot of the terminal may take: a terminal shows what is typed behind the last of them, such
+/// as ^C twice, and that must not begin another row.
+let room () =
+    let size = size ()
+    { size with Columns = size.Columns - min 4 (size.Columns / 5) }
+
 let private variable name =
     Environment.GetEnvironmentVariable name |> Option.ofObj |> Option.defaultValue ""
 

@@ -109,7 +109,7 @@ let during (verb: string) (work: (string -> int64 -> int64 option -> unit) -> 'r
     if Terminal.isLive () then
         let name (transfer: Transfer) = { transfer with File = Path.GetFileName transfer.File |> string }
 
-        Live.during (fun () -> gathered.Now() |> List.map name |> lines (Terminal.size ())) (fun () ->
+        Live.during (fun () -> gathered.Now() |> List.map name |> lines (Terminal.room ())) (fun () ->
             work (fun file received total -> gathered.Take file received total |> ignore))
     else
         work (fun file received total ->

@@ -11,7 +11,7 @@ open UbarFs.Engine
 open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Testing
-open UbarFs.Tests.Situations
+open UbarFs.Testing.Situations
 
 let private beside name = CommandProcess.beside $"misbehaving/{name}"
 
@@ -38,6 +38,7 @@ let private choose how (component': Component<'value>) =
 let private case rule : Case =
     { Rule =
         { Name = "rules.fsx"
+          Label = None
           Code = None
           Arguments = []
           Value = rule }
@@ -135,7 +136,8 @@ let private scriptRules =
                   for law in report.Laws do
                       match law.Outcome with
                       | Outcome.Falsified(_, found) when law.Trial.Name = "shape" ->
-                          let words = expected.Split(';')[0].Replace("[3, 2]", "[").Split('[')[0]
+                          let shortened = (expected.Split(';')[0]).Replace("[3, 2]", "[")
+                          let words = (shortened.Split '[')[0]
                           Expect.stringContains found.Violation.Got words "the same words"
                       | _ -> () ]
 

@@ -70,6 +70,9 @@ type TerminalModel(columns: int, rows: int) =
             row <- max (row - number) (max 0 (grid.Count - rows))
             column <- min column (columns - 1)
         | 'J', ("" | "0") -> eraseBelow ()
+        | 'K', ("" | "0") ->
+            let keep = min column grid[row].Count
+            grid[row].RemoveRange(keep, grid[row].Count - keep)
         | 'h', "?25" -> isCursorVisible <- true
         | 'l', "?25" -> isCursorVisible <- false
         // What keys send.
