@@ -105,7 +105,7 @@ type private Bars(console: IAnsiConsole, context: ProgressContext, total: int) =
 
     let show (run: Run) text =
         match current.TryGetValue run with
-        | true, task -> describe task $"{Run.ruleLabel run}, {Run.attackLabel run}: {text}"
+        | true, task -> describe task $"{run.Rule.Name}, {Run.attackLabel run}: {text}"
         | false, _ -> ()
 
     let progress () =
