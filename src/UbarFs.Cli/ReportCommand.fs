@@ -5,18 +5,33 @@ open System
 open System.IO
 open Argu
 open FsToolkit.ErrorHandling
+open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Cli.Arguments
 
 let private loaded isAll (folder: string) : Result<Study list, string> =
     let tryLoad = if isAll then Study.tryLoadAll else Study.tryLoad
 
+    let isDamaged store =
+        File.Exists(Path.Combine(store, "sweep.json")) && (SweepFile.tryRead store).IsNone
+
+    let unreadable store =
+        let file = Path.Combine(store, "sweep.json")
+        $"'{file}' cannot be read: it is damaged, or of another version. 'ubarfs run' of its scenario writes it anew"
+
     if not (Directory.Exists folder) then
         Error $"there is no folder '{folder}'"
     else
         match tryLoad folder with
         | Some study -> Ok [ study ]
+        | None when isDamaged folder -> Error(unreadable folder)
         | None ->
+            // Nothing is left out without a word.
+            Directory.GetDirectories folder
+            |> Array.sort
+            |> Array.filter isDamaged
+            |> Array.iter (unreadable >> Exit.complain)
+
             match Directory.GetDirectories folder |> Array.sort |> Array.choose tryLoad |> List.ofArray with
             | [] ->
                 Error

@@ -7,7 +7,6 @@ open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
 open FsToolkit.ErrorHandling
-open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Cli.Arguments
@@ -94,44 +93,51 @@ let private toJson (listed: Listed) : (string * (JsonNode | null)) list =
 
 // ---- List
 
-let private console () =
-    let console = AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Out))
-
-    if Console.IsOutputRedirected then
-        // A file has no edge to wrap at.
-        console.Profile.Width <- 1000
-
-    console
-
-let private table (runs: Listed list) =
-    let table = Table(Border = TableBorder.Rounded)
-
-    for heading in [ "run"; "status"; "when"; "worst %"; "size" ] do
-        table.AddColumn(TableColumn(heading).NoWrap()) |> ignore
-
-    table.AddColumn(TableColumn "of the scenario, and what sets it apart") |> ignore
-
-    for listed in runs do
-        let apart =
-            columnsOf listed
-            |> List.filter (snd >> (<>) "")
-            |> List.map (fun (path, value) -> $"{path}={value}")
-            |> String.concat ", "
-
-        [ listed.Stored.Id
-          status listed.Stored
-          time listed.Stored
-          worst listed.Stored
-          size listed.Stored.Bytes
-          (if listed.Stored.IsCurrent then "yes" else "no") + (if apart = "" then "" else ": " + apart) ]
-        |> List.map Markup.Escape
-        |> Array.ofList
-        |> table.AddRow
-        |> ignore
-
-    table
-
 let private counted (runs: 'run list) = if runs.Length = 1 then "1 run" else $"{runs.Length} runs"
+
+/// The runs with what sets them apart as headings, the seeds below: each line fits a terminal.
+let private lines (runs: Listed list) : string list =
+    let settings = runs |> List.choose _.Run |> List.collect _.Settings |> List.distinct
+
+    // What all of them share sets none of them apart.
+    let varies path = (settings |> List.filter (fst >> (=) path)).Length > 1
+
+    let heading (listed: Listed) =
+        match listed.Run with
+        | None -> "  settings unknown"
+        | Some run ->
+            let rule =
+                if run.Settings |> List.exists (fst >> (=) "rule") then
+                    []
+                else
+                    [ "rule", run.Identity.Rule ]
+
+            rule @ (run.Settings |> List.filter (fun (path, value) -> value <> "" && varies path))
+            |> List.map (fun (path, value) -> $"{path} {value}")
+            |> String.concat ", "
+            |> sprintf "  %s"
+
+    let line (listed: Listed) =
+        let stored = listed.Stored
+
+        let seed = listed.Run |> Option.map (fun run -> $"seed {run.Identity.Seed}") |> Option.defaultValue ""
+
+        let worst =
+            match worst stored with
+            | "" -> ""
+            | worst -> worst + " %"
+
+        sprintf "    %s  %-8s %-12s %7s  %s  %8s" stored.Id seed (status stored) worst (time stored) (size stored.Bytes)
+
+    [ for isCurrent, title in [ true, "Of the scenario as it is now"; false, "Not of it" ] do
+          match runs |> List.filter (fun listed -> listed.Stored.IsCurrent = isCurrent) with
+          | [] -> ()
+          | own ->
+              $"{title}: {counted own}"
+
+              for heading, same in List.groupBy heading own do
+                  heading
+                  yield! List.map line same ]
 
 let private list (arguments: ParseResults<RunsListArguments>) : Result<int, string> =
     result {
@@ -141,17 +147,14 @@ let private list (arguments: ParseResults<RunsListArguments>) : Result<int, stri
         if arguments.Contains RunsListArguments.Json then
             print (json [ "store", node folder; "runs", array (runs |> List.map (toJson >> json)) ])
         else
-            let console = console ()
-
-            if not runs.IsEmpty then
-                console.Write(table runs)
-
+            lines runs |> List.iter (printfn "%s")
             let others = runs |> List.filter (fun listed -> not listed.Stored.IsCurrent)
             let bytes = runs |> List.sumBy _.Stored.Bytes
             printfn $"{counted runs}, {size bytes}; {others.Length} not of the scenario as it is now"
 
             if not others.IsEmpty then
-                printfn $"'ubarfs runs prune {folder}' removes these, 'ubarfs report {folder} --all' reports on all"
+                printfn $"'ubarfs report {folder} --all' reports on all of them"
+                printfn $"'ubarfs runs prune {folder}' removes those that the scenario has no more"
 
         return Exit.done'
     }

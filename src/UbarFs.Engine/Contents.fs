@@ -40,6 +40,9 @@ module Contents =
         |> Seq.filter (fun folder -> isId folder.Name && isNull folder.LinkTarget)
         |> List.ofSeq
 
+    /// Whether there is more in a run's folder than a lock.
+    let isBegun (folder: DirectoryInfo) = File.Exists(Path.Combine(folder.FullName, "run.json"))
+
     /// The ids of the runs of a store's scenario; nothing if the folder is no store.
     let current (store: string) : Set<string> option =
         SweepFile.tryRead store |> Option.map (fun sweep -> sweep.Runs |> Seq.map _.Id |> Set.ofSeq)

@@ -72,7 +72,11 @@ let write (store: string) =
     | Some sweep ->
         let file = Path.Combine(store, name)
 
-        match Contents.others store (sweep.Runs |> Seq.map _.Id |> Set.ofSeq) with
+        let others =
+            Contents.others store (sweep.Runs |> Seq.map _.Id |> Set.ofSeq)
+            |> List.filter (fun run -> Contents.isBegun (DirectoryInfo run.Folder))
+
+        match others with
         | [] -> File.Delete file
         | others ->
             let current = sweep.Runs |> Seq.map _.Settings |> Seq.distinct |> List.ofSeq

@@ -84,7 +84,9 @@ module Study =
         let own = runs |> List.map _.Identity.Id |> Set.ofList
 
         let count =
-            Contents.folders folder |> List.filter (fun run -> not (own.Contains run.Name)) |> List.length
+            Contents.folders folder
+            |> List.filter (fun run -> not (own.Contains run.Name) && Contents.isBegun run)
+            |> List.length
 
         if count = 0 then [] else [ folder, count ]
 
@@ -141,7 +143,10 @@ module Study =
         tryLoad folder
         |> Option.map (fun study ->
             let own = study.Runs |> List.map _.Identity.Id |> Set.ofList
-            let stored = Contents.others folder own
+
+            let stored =
+                Contents.others folder own |> List.filter (fun run -> Contents.isBegun (DirectoryInfo run.Folder))
+
             let others = List.choose ofRecord stored
 
             { study with

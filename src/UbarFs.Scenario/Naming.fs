@@ -89,6 +89,9 @@ module Naming =
         let name count (named: Named, leaves: Leaf list) =
             match List.truncate count differing |> List.choose (fun key -> at key leaves) with
             | [] -> named, named.Label
+            // A script is called by its file: the path says it already.
+            | [ path ] when isBare path.Key && path.Text.EndsWith("/" + named.Label, StringComparison.Ordinal) ->
+                named, path.Text
             | shown -> named, shown |> List.map said |> String.concat ", " |> sprintf "%s (%s)" named.Label
 
         let names count = parts |> List.map (name count)

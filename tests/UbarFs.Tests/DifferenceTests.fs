@@ -60,6 +60,11 @@ let private names =
               "paths"
 
           Expect.equal
+              (called [ thing "mine.fsx" (script "v1") one; thing "mine.fsx" (script "v2") other ])
+              [ "v1/mine.fsx"; "v2/mine.fsx" ]
+              "a path that has the name in it stands alone"
+
+          Expect.equal
               (called [ thing "mine" (script "v1") one; thing "mine" (script "v1") other ])
               [ "mine #111111"; "mine #222222" ]
               "the same path before and after an edit"

@@ -190,7 +190,7 @@ let private command =
             Expect.stringContains page "1 run beside these" "in the report, too"
 
             let list = accepted [ "runs"; "list"; "runs/study" ]
-            Expect.stringContains list.Output "training.rate=0.2" "what sets the older one apart"
+            Expect.stringContains list.Output "training.rate 0.2" "what sets the older one apart"
             Expect.stringContains list.Output "1 not of the scenario as it is now" "how many"
 
             use document = JsonDocument.Parse (accepted [ "runs"; "list"; "runs/study"; "--json" ]).Output
@@ -221,10 +221,23 @@ let private command =
             Expect.isFalse (File.Exists(Path.Combine(folder, "runs", "study", OtherRuns.name))) "and its row"
             Expect.equal (ubarfs [ "runs"; "list"; "runs" ]).Code 2 "no store")
 
+let private unreadable =
+    testCase "a store that cannot be read is named, and the others are reported on"
+    <| fun () ->
+        inFolderWith [ "study.yaml", text 0.2 ""; "runs/broken/sweep.json", "{" ] (fun folder ->
+            Expect.equal (ubarfs folder [ "study.yaml"; "--quiet" ]).Code 0 "runs"
+            let all = ubarfs folder [ "report"; "runs"; "--quiet" ]
+            Expect.equal all.Code 0 all.Errors
+            Expect.stringContains all.Errors "broken/sweep.json' cannot be read" "named"
+            let alone = ubarfs folder [ "report"; "runs/broken" ]
+            Expect.equal alone.Code 2 "nothing to report on"
+            Expect.stringContains alone.Errors "cannot be read" "and why")
+
 [<Tests>]
 let tests =
     testList
         "kept runs"
         [ testSequenced (testList "older" kept)
           testSequenced (testList "removing" removing)
-          command ]
+          command
+          unreadable ]
