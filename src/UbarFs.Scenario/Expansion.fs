@@ -265,12 +265,13 @@ let private runs header (variants: Variant list) =
 /// A baseline that is no rule of the scenario.
 let private baselineErrors header (variants: Variant list) =
     match header.BaselinePlace with
-    | Some place ->
+    // A default that is written out changes nothing, also where the scenario has no such rule.
+    | Some place when header.Baseline <> BaselineRule.usual ->
         let runs = variants |> List.map _.Draft.Run
         let names = RunNames.among runs
         let rules = runs |> List.map (fun run -> names.Rule run, run.Rule.Name) |> List.distinct
         BaselineRule.errors rules header.Baseline place
-    | None -> []
+    | _ -> []
 
 /// Repetitions that count beyond the largest seed.
 let private lastSeeds (runs: Run list) root =
