@@ -312,7 +312,8 @@ type ExportArguments =
         member argument.Usage =
             match argument with
             | Run _ -> "folder of a complete run, such as runs/NAME/ID"
-            | Node _ -> "whose models: a node's number, several with commas, benign or all (default: the first benign one)"
+            | Node _ ->
+                "whose models: a node's number, several with commas, benign or all (default: the first benign one)"
             | Out _ -> "file to write, or folder for those of several nodes (default: node-N.safetensors here)"
             | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
 

@@ -20,8 +20,7 @@ let writePage (file: string) (study: Study) =
 let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, page)) study
 
 /// Writes the event files of a study's runs into its own folder.
-let writeTensorBoard (study: Study) =
-    TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) study
+let writeTensorBoard (study: Study) = TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) study
 
 /// Says on standard error what of the runs differs although their settings do not say so, and what else the stores hold.
 let tellMore (studies: Study list) =

@@ -28,7 +28,9 @@ let private isFile (word: string) = Path.HasExtension word || File.Exists word |
 let private isAssembly (word: string) = Path.GetExtension(word).Equals(".dll", StringComparison.OrdinalIgnoreCase)
 
 /// A component, and the way to have it anew.
-type private Found = { Component: Component<Rule>; Fresh: unit -> Result<Component<Rule>, Diagnostic> }
+type private Found =
+    { Component: Component<Rule>
+      Fresh: unit -> Result<Component<Rule>, Diagnostic> }
 
 let private ofCode (loaded: Result<Loaded<Rule>, Diagnostic list>) =
     match loaded with

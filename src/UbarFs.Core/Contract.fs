@@ -166,12 +166,32 @@ let rule (rule: Rule) : string option =
         let names = if isMissing rule.Stages then [] else rule.Stages
 
         first
-            [ fun () -> if isMissing rule.Update then Some "Update is null" else None
-              fun () -> if isMissing rule.Reference then Some "Reference is null" else None
-              fun () -> if isMissing rule.Tolerance then Some "Tolerance is null" else None
+            [ fun () ->
+                  if isMissing rule.Update then
+                      Some "Update is null"
+                  else
+                      None
+              fun () ->
+                  if isMissing rule.Reference then
+                      Some "Reference is null"
+                  else
+                      None
+              fun () ->
+                  if isMissing rule.Tolerance then
+                      Some "Tolerance is null"
+                  else
+                      None
               fun () -> if isMissing rule.Cost then Some "Cost is null" else None
-              fun () -> if isMissing rule.Claims then Some "Claims is null" else None
-              fun () -> if isMissing rule.Stages then Some "Stages is null" else None
+              fun () ->
+                  if isMissing rule.Claims then
+                      Some "Claims is null"
+                  else
+                      None
+              fun () ->
+                  if isMissing rule.Stages then
+                      Some "Stages is null"
+                  else
+                      None
               fun () ->
                   if names |> List.exists String.IsNullOrWhiteSpace then
                       Some "a stage has no name"
@@ -216,9 +236,21 @@ let behaviour (behaviour: Behaviour) : string option =
         Some "the attack is null"
     else
         first
-            [ fun () -> if isMissing behaviour.Strategy then Some "Strategy is null" else None
-              fun () -> if isMissing behaviour.Label then Some "Label is null" else None
-              fun () -> if isMissing behaviour.Objection then Some "Objection is null" else None ]
+            [ fun () ->
+                  if isMissing behaviour.Strategy then
+                      Some "Strategy is null"
+                  else
+                      None
+              fun () ->
+                  if isMissing behaviour.Label then
+                      Some "Label is null"
+                  else
+                      None
+              fun () ->
+                  if isMissing behaviour.Objection then
+                      Some "Objection is null"
+                  else
+                      None ]
 
 /// What is wrong with a component's own texts and parameters.
 let settings (component': Component<'value>) : string option =
@@ -227,7 +259,10 @@ let settings (component': Component<'value>) : string option =
             Some "a parameter has no name"
         elif isMissing parameter.Meaning || isMissing parameter.Kind || isMissing parameter.Default then
             Some $"the parameter '{parameter.Name}' lacks its meaning, its kind or its default (null)"
-        elif parameter.Name |> Seq.exists (fun letter -> Char.IsWhiteSpace letter || ":,{}[]#\"'".Contains letter) then
+        elif
+            parameter.Name
+            |> Seq.exists (fun letter -> Char.IsWhiteSpace letter || ":,{}[]#\"'".Contains letter)
+        then
             Some $"the parameter '{parameter.Name}': a name has no spaces, and none of : , {{ }} [ ] # \" '"
         elif isMissing (string parameter.Default) || (Kind.read parameter.Kind (string parameter.Default)).IsNone then
             Some
@@ -241,12 +276,20 @@ let settings (component': Component<'value>) : string option =
     else
         first
             [ fun () ->
-                  if List.exists isMissing [ component'.Name; component'.Summary; component'.Meaning; component'.Source ] then
+                  if
+                      List.exists
+                          isMissing
+                          [ component'.Name; component'.Summary; component'.Meaning; component'.Source ]
+                  then
                       Some "its name or one of its texts is null"
                   else
                       None
               fun () ->
-                  if isMissing component'.Settings || isMissing component'.Settings.Parameters || isMissing component'.Settings.Read then
+                  if
+                      isMissing component'.Settings
+                      || isMissing component'.Settings.Parameters
+                      || isMissing component'.Settings.Read
+                  then
                       Some "its settings are null"
                   else
                       List.tryPick ofParameter component'.Settings.Parameters

@@ -127,8 +127,6 @@ module DevicePasses =
             |> List.reduce Native.sum
 
         torch.cat (
-            nodes
-            |> Array.chunkBySize (Batched.together experiment.Architecture largest)
-            |> Array.map ofNodes,
+            nodes |> Array.chunkBySize (Batched.together experiment.Architecture largest) |> Array.map ofNodes,
             1L
         )

@@ -128,8 +128,7 @@ module ModelFile =
             for node in nodes do
                 let! parameters = parameters notes estimates node |> prefixed
 
-                Durable.write (target node) (fun stream ->
-                    Safetensors.write stream (metadata notes node) parameters)
+                Durable.write (target node) (fun stream -> Safetensors.write stream (metadata notes node) parameters)
 
             return [ for node in nodes -> { Node = node; Notes = notes } ]
         }

@@ -139,8 +139,7 @@ module RunStore =
               names.Rule run
               names.Attack run ]
             @ (paths
-               |> List.map (fun path ->
-                   List.tryFind (fst >> (=) path) run.Swept |> Csv.optional (snd >> Csv.setting)))
+               |> List.map (fun path -> List.tryFind (fst >> (=) path) run.Swept |> Csv.optional (snd >> Csv.setting)))
             @ [ optional Csv.number _.WorstAccuracy
                 optional Csv.number _.MeanAccuracy
                 optional Csv.number _.BestAccuracy

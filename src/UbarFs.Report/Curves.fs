@@ -111,8 +111,7 @@ module Curves =
         let find = baselineFor groups
 
         let references =
-            shown
-            |> List.choose (fun group -> find group |> Option.filter (fun baseline -> baseline <> group))
+            shown |> List.choose (fun group -> find group |> Option.filter (fun baseline -> baseline <> group))
 
         let own =
             shown

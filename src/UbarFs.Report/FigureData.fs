@@ -75,8 +75,7 @@ module FigureData =
 
     /// The nodes of the networks that are shown, with the accuracy of those that were tested.
     let nodes (networks: ShownNetwork list) : string list * string list list =
-        let drawn =
-            networks |> List.map (fun shown -> shown.Run.Identity.Id, shown.Drawn) |> Map.ofList
+        let drawn = networks |> List.map (fun shown -> shown.Run.Identity.Id, shown.Drawn) |> Map.ofList
 
         let rows (run: StudyRun) =
             let drawn = drawn[run.Identity.Id]
@@ -160,7 +159,14 @@ module FigureData =
 
         compared
         |> List.map fst
-        |> ofRuns [ "worst_accuracy"; "baseline"; "chance"; "difference"; "share_kept"; "baseline_run" ] rows
+        |> ofRuns
+            [ "worst_accuracy"
+              "baseline"
+              "chance"
+              "difference"
+              "share_kept"
+              "baseline_run" ]
+            rows
 
     /// A table with a row for each group, with the runs that it is over: their ids, with spaces between them.
     let withRuns (groups: Group list) (headings: string list, rows: string list list) =

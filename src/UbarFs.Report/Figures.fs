@@ -21,9 +21,7 @@ module Figures =
     // A rule's name, with what its parameters are, as a part of a file's name.
     let private fileName (text: string) =
         text.Split(
-            text
-            |> Seq.filter (fun letter -> not (System.Char.IsAsciiLetterOrDigit letter))
-            |> Array.ofSeq,
+            text |> Seq.filter (fun letter -> not (System.Char.IsAsciiLetterOrDigit letter)) |> Array.ofSeq,
             System.StringSplitOptions.RemoveEmptyEntries
         )
         |> String.concat "-"
@@ -80,7 +78,12 @@ module Figures =
         | [] -> []
         | settings ->
             let title, shown = settings[ShownNetwork.mostTelling groups settings]
-            [ figure "networks" $"the network under {title}, by rule" (NetworkFigure.draw width shown) (FigureData.nodes shown) ]
+
+            [ figure
+                  "networks"
+                  $"the network under {title}, by rule"
+                  (NetworkFigure.draw width shown)
+                  (FigureData.nodes shown) ]
 
     let private overview width (groups: Group list) =
         Overview.create width groups
@@ -117,8 +120,7 @@ module Figures =
     /// The same with names that differ: rules can be called alike but for marks that no file's name has.
     let private named (all: Exported list) =
         let number index (exported: Exported) =
-            let before =
-                all |> List.truncate index |> List.filter (fun other -> other.Name = exported.Name)
+            let before = all |> List.truncate index |> List.filter (fun other -> other.Name = exported.Name)
 
             if before.IsEmpty then
                 exported

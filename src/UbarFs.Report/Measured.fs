@@ -131,7 +131,8 @@ module Measured =
             | true, value when value.ValueKind <> JsonValueKind.Null -> Some(text value)
             | _ -> None
 
-        let real name = found name |> Option.map (fun text -> Double.Parse(text, CultureInfo.InvariantCulture))
+        let real name =
+            found name |> Option.map (fun text -> Double.Parse(text, CultureInfo.InvariantCulture))
 
         let plain =
             [ "device"; "threads"; "jobs"; "deterministic"; "data_checksum" ]

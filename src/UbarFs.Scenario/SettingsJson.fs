@@ -50,7 +50,8 @@ let private text (node: Node) =
 
 /// The name that code goes by: its type, or else its file.
 let private nameOfCode (entries: Entry list) =
-    let find key = entries |> List.tryFind (fun entry -> entry.Key.Value = key) |> Option.map (_.Value >> text)
+    let find key =
+        entries |> List.tryFind (fun entry -> entry.Key.Value = key) |> Option.map (_.Value >> text)
 
     match find "type", find "script" with
     | Some name, _ -> name

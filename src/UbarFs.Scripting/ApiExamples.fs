@@ -26,12 +26,16 @@ let all =
             "Estimate.pairwiseSquares (Estimate.rows [| 0; 1 |] received)",
             "[|[|0.0; 20.0|]; [|20.0; 0.0|]|]"
             "Estimate.rows", "numbers (Estimate.rows [| 1; 0 |] received)", "[|1.0; 0.0; 3.0; 4.0|]"
-            "Estimate.mean", "numbers (Estimate.mean (torch.tensor (array2D [ [ 1.0; 0.0 ]; [ 3.0; 4.0 ] ])))", "[|2.0; 2.0|]"
+            "Estimate.mean",
+            "numbers (Estimate.mean (torch.tensor (array2D [ [ 1.0; 0.0 ]; [ 3.0; 4.0 ] ])))",
+            "[|2.0; 2.0|]"
             "Estimate.meanOf", "numbers (Estimate.meanOf [| 0; 1 |] received)", "[|2.0; 2.0|]"
             "OrderStatistics.sorted",
             "numbers (OrderStatistics.sorted received)",
             "[|1.0; 0.0; 3.0; 1.0; infinity; 4.0|]"
-            "OrderStatistics.median", "numbers (OrderStatistics.median (OrderStatistics.sorted received))", "[|3.0; 1.0|]"
+            "OrderStatistics.median",
+            "numbers (OrderStatistics.median (OrderStatistics.sorted received))",
+            "[|3.0; 1.0|]"
             "OrderStatistics.trimmed",
             "numbers (OrderStatistics.trimmed 1 (OrderStatistics.sorted received))",
             "[|3.0; 1.0|]"
@@ -39,6 +43,4 @@ let all =
             "Native.sum", "numbers (own + received[0L] - 1.0)", "[|2.0; 3.0|]"
             "Native.read", "Native.read (received[0L].norm ())", "5.0"
             "Interval.contains", "Interval.contains (Interval.below 0.0 1.0) 1.0", "false" ] ->
-          { Of = name
-            Code = code
-            Gives = gives } ]
+          { Of = name; Code = code; Gives = gives } ]

@@ -10,10 +10,7 @@ open UbarFs.Core
 open UbarFs.Kernels
 
 /// A part of the page: what it is about, and what it lists.
-type private Chapter =
-    { Title: string
-      Says: string
-      Types: Type list }
+type private Chapter = { Title: string; Says: string; Types: Type list }
 
 let private core = typeof<Rule>.Assembly
 
@@ -117,7 +114,11 @@ let private cases (owner: Type) =
                   else
                       $"{field.Name}: {ApiText.fsharp field.PropertyType}")
 
-          let content = if fields.Length = 0 then "" else " of " + String.concat " * " fields
+          let content =
+              if fields.Length = 0 then
+                  ""
+              else
+                  " of " + String.concat " * " fields
 
           { Name = $"{owner.Name}.{case.Name}{content}"
             Doc = ApiText.ofCase owner case.Name } ]
@@ -133,9 +134,7 @@ let private members (owner: Type) =
               // What a constructor of a record takes is described with the record.
               match ApiText.ofProperty owner property.Name with
               | "" when owner.GetConstructors() |> Array.exists (fun made -> made.GetParameters().Length > 0) -> ()
-              | doc ->
-                  { Name = $"{ApiText.csharp property.PropertyType} {property.Name}"
-                    Doc = doc }
+              | doc -> { Name = $"{ApiText.csharp property.PropertyType} {property.Name}"; Doc = doc }
 
       for method in owner.GetMethods declared |> Array.filter isWritten do
           let parameters =
@@ -147,9 +146,7 @@ let private members (owner: Type) =
             Doc = ApiText.ofMethod owner method.Name } ]
 
 let private names (owner: Type) =
-    [ for name in Enum.GetNames owner ->
-          { Name = name
-            Doc = ApiText.ofField owner name } ]
+    [ for name in Enum.GetNames owner -> { Name = name; Doc = ApiText.ofField owner name } ]
 
 let private entries (owner: Type) =
     if FSharpType.IsModule owner then functions owner
@@ -195,7 +192,9 @@ let private templates =
 
     // The lines at the head are for editors, and name folders of this machine.
     let body (script: string) =
-        script.Split '\n' |> Array.skipWhile (fun line -> not (line.StartsWith "open ")) |> String.concat "\n"
+        script.Split '\n'
+        |> Array.skipWhile (fun line -> not (line.StartsWith "open "))
+        |> String.concat "\n"
 
     [ "## Whole examples"
       ""

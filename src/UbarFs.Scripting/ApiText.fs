@@ -106,7 +106,11 @@ let private plain =
 /// A type's name without its namespace and the number of its parameters.
 let nameOf (kind: Type) : string =
     let name = kind.Name.Split('`')[0]
-    if name.EndsWith "Module" && FSharpType.IsModule kind then name.Substring(0, name.Length - 6) else name
+
+    if name.EndsWith "Module" && FSharpType.IsModule kind then
+        name.Substring(0, name.Length - 6)
+    else
+        name
 
 /// As F# writes it.
 let rec fsharp (kind: Type) : string =
@@ -115,7 +119,13 @@ let rec fsharp (kind: Type) : string =
     | false, _ when kind.IsGenericParameter -> $"'{kind.Name}"
     | false, _ when FSharpType.IsFunction kind ->
         let from, result = FSharpType.GetFunctionElements kind
-        let source = if FSharpType.IsFunction from then $"({fsharp from})" else fsharp from
+
+        let source =
+            if FSharpType.IsFunction from then
+                $"({fsharp from})"
+            else
+                fsharp from
+
         $"{source} -> {fsharp result}"
     | false, _ when FSharpType.IsTuple kind -> FSharpType.GetTupleElements kind |> Seq.map inner |> String.concat " * "
     | false, _ when kind.IsArray -> $"{inner (nonNull (kind.GetElementType()))}[]"
@@ -133,7 +143,11 @@ let rec fsharp (kind: Type) : string =
 
 and private inner kind =
     let text = fsharp kind
-    if text.Contains "->" || text.Contains " * " then $"({text})" else text
+
+    if text.Contains "->" || text.Contains " * " then
+        $"({text})"
+    else
+        text
 
 /// As C# writes it.
 let rec csharp (kind: Type) : string =
@@ -172,4 +186,6 @@ let signature (owner: Type) (method: MethodInfo) : string =
             | several -> [ several ]
 
     let parameters = groups |> List.map (Array.map written >> String.concat " * ")
-    String.concat " -> " (parameters @ [ fsharp method.ReturnType ]) |> sprintf "%s.%s: %s" (nameOf owner) (sourceName method)
+
+    String.concat " -> " (parameters @ [ fsharp method.ReturnType ])
+    |> sprintf "%s.%s: %s" (nameOf owner) (sourceName method)

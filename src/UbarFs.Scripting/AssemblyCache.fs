@@ -22,8 +22,7 @@ let private attempt (action: unit -> 'value) : 'value option =
     | :? UnauthorizedAccessException
     | :? NotSupportedException -> None
 
-let private private' =
-    UnixFileMode.UserRead ||| UnixFileMode.UserWrite ||| UnixFileMode.UserExecute
+let private private' = UnixFileMode.UserRead ||| UnixFileMode.UserWrite ||| UnixFileMode.UserExecute
 
 let private writtenByOthers = UnixFileMode.GroupWrite ||| UnixFileMode.OtherWrite
 
@@ -85,7 +84,8 @@ let private scriptOf (bytes: byte[]) : Compiler.CompiledScript =
               EndColumn = endColumn
               Text = reader.ReadString() })
 
-    { Compiler.CompiledScript.Messages = messages; Code = reader.ReadBytes bytes.Length }
+    { Compiler.CompiledScript.Messages = messages
+      Code = reader.ReadBytes bytes.Length }
 
 /// What is kept under a key. A file begins with the checksum of the rest.
 let tryFind (key: string) : Compiler.CompiledScript option =

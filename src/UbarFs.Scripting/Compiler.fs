@@ -45,6 +45,11 @@ let message (said: FSharpDiagnostic) : Message option =
 
 /// A message in the source of the file that it names.
 let diagnostic (sourceOf: string -> Source) (message: Message) : Diagnostic =
-    let define = if message.IsError then Diagnostic.error else Diagnostic.warning
+    let define =
+        if message.IsError then
+            Diagnostic.error
+        else
+            Diagnostic.warning
+
     let source = sourceOf message.Document
     define (Thrown.span source message.StartLine message.StartColumn message.EndLine message.EndColumn) message.Text

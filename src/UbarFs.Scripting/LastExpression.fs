@@ -13,8 +13,14 @@ let private keeping = $"|> global.UbarFs.Scenario.{nameof Yielded}.{nameof Yield
 
 let private parsed (checker: FSharpChecker) (text: string) : ParsedInput option =
     let options = { FSharpParsingOptions.Default with SourceFiles = [| "script.fsx" |] }
-    let result = checker.ParseFile("script.fsx", SourceText.ofString text, options) |> Async.RunSynchronously
-    if result.ParseHadErrors then None else Some result.ParseTree
+
+    let result =
+        checker.ParseFile("script.fsx", SourceText.ofString text, options) |> Async.RunSynchronously
+
+    if result.ParseHadErrors then
+        None
+    else
+        Some result.ParseTree
 
 let private lastDeclaration (input: ParsedInput) : SynModuleDecl option =
     match input with
@@ -34,14 +40,18 @@ let private handsOn (range: range) (expression: SynExpr) =
     match expression with
     | SynExpr.App(funcExpr = SynExpr.App(isInfix = true; argExpr = value)) ->
         (let found = value.Range
-         (found.StartLine, found.StartColumn, found.EndLine, found.EndColumn) = (range.StartLine, range.StartColumn, range.EndLine, range.EndColumn))
+
+         (found.StartLine, found.StartColumn, found.EndLine, found.EndColumn) =
+             (range.StartLine, range.StartColumn, range.EndLine, range.EndColumn))
     | _ -> false
 
 /// The text up to the end of a range, without the ";;" of an interactive session behind it.
 let private upTo (range: range) (text: string) =
     let lines = text.Split '\n'
     let before = Array.truncate (range.EndLine - 1) lines
-    Array.append before [| lines[range.EndLine - 1].Substring(0, range.EndColumn) |] |> String.concat "\n"
+
+    Array.append before [| lines[range.EndLine - 1].Substring(0, range.EndColumn) |]
+    |> String.concat "\n"
 
 /// What becomes of a script.
 [<RequireQualifiedAccess>]

@@ -61,7 +61,8 @@ let private references (sources: Sources) =
           if sources.Purpose = Purpose.Scenarios then
               "UbarFs.Scenario" ]
 
-    let isMeant (name: string) = name.StartsWith("System.", StringComparison.Ordinal) || List.contains name library
+    let isMeant (name: string) =
+        name.StartsWith("System.", StringComparison.Ordinal) || List.contains name library
 
     [ for entry in Sources.given do
           if isMeant entry.Key then

@@ -18,7 +18,13 @@ type internal Telling =
 module internal Telling =
 
     /// Asks the code for something, and looks at what it gives.
-    let asked (telling: Telling) what (code: obj) (question: unit -> 'answer) (wrong: 'answer -> string option) : 'answer =
+    let asked
+        (telling: Telling)
+        what
+        (code: obj)
+        (question: unit -> 'answer)
+        (wrong: 'answer -> string option)
+        : 'answer =
         let answer =
             try
                 question ()
@@ -68,8 +74,7 @@ module internal GuardedRule =
         | None ->
             { rule with
                 Reference =
-                    fun view ->
-                        asked "" rule.Reference (fun () -> rule.Reference view) (Contract.aggregate rule view)
+                    fun view -> asked "" rule.Reference (fun () -> rule.Reference view) (Contract.aggregate rule view)
                 Network =
                     rule.Network
                     |> Option.map (fun network view ->

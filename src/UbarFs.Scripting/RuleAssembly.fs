@@ -219,10 +219,16 @@ let private thrown (path: string) (found: Type) (what: string) (error: exn) : Di
         let symbols = Path.ChangeExtension(full, ".pdb")
 
         let method =
-            methods |> List.tryPick (fun name -> found.GetMethods() |> Array.tryFind (fun method -> method.Name = name))
+            methods
+            |> List.tryPick (fun name -> found.GetMethods() |> Array.tryFind (fun method -> method.Name = name))
 
         try
-            let bytes = if File.Exists symbols then Some(File.ReadAllBytes symbols) else None
+            let bytes =
+                if File.Exists symbols then
+                    Some(File.ReadAllBytes symbols)
+                else
+                    None
+
             method |> Option.bind (Symbols.methodPlace (File.ReadAllBytes full) bytes)
         with
         | :? IOException

@@ -10,7 +10,10 @@ open UbarFs.Core
 
 /// What is null stays null: whoever asks the rule says so.
 let private orNull (convert: 'given -> 'made) (given: 'given) : 'made =
-    if isNull (box given) then Unchecked.defaultof<'made> else convert given
+    if isNull (box given) then
+        Unchecked.defaultof<'made>
+    else
+        convert given
 
 let private memoryOf (tensors: IReadOnlyDictionary<string, torch.Tensor>) : Memory =
     tensors |> orNull (Seq.map (|KeyValue|) >> Map.ofSeq)

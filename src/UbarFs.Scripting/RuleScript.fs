@@ -45,7 +45,11 @@ module RuleScript =
             |> Diagnostic.hinted $"call the one that counts '{part.Word}', or make the others private"
             |> Error
 
-    let private subject what = if what = "" then "the script" else $"the script, asked for {what},"
+    let private subject what =
+        if what = "" then
+            "the script"
+        else
+            $"the script, asked for {what},"
 
     let private thrown path sources (compiled: Library.Compiled) what error =
         let places = Symbols.methodPlace compiled.Code None

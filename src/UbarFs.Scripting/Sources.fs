@@ -98,7 +98,12 @@ module Sources =
                 else
                     Source.line source number)
 
-        let opened = if declaration.IsMatch source.Text then "" else prelude purpose
+        let opened =
+            if declaration.IsMatch source.Text then
+                ""
+            else
+                prelude purpose
+
         let quoted = document.Replace("\\", "\\\\").Replace("\"", "\\\"")
         $"{opened}# 1 \"{quoted}\"\n" + String.Join('\n', lines) + "\n"
 
@@ -138,8 +143,7 @@ module Sources =
             | Ok sources ->
                 reference folder written
                 |> Result.map (fun found ->
-                    { sources with
-                        References = sources.References @ [ found ] |> List.distinct })
+                    { sources with References = sources.References @ [ found ] |> List.distinct })
 
         let document =
             // Where a file asks for its own place, the place takes part in what is compiled.
@@ -151,7 +155,8 @@ module Sources =
         let file =
             { Source = source
               Document = document
-              Text = prepared sources.Purpose document source (directives |> List.map (fun (number, _, _) -> number) |> Set) }
+              Text =
+                prepared sources.Purpose document source (directives |> List.map (fun (number, _, _) -> number) |> Set) }
 
         [ for _, kind, arguments in directives do
               for written in arguments -> kind, written ]

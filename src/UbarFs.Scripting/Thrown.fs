@@ -101,8 +101,7 @@ let diagnosticOf
         | None -> Diagnostic.fileError file message
 
 /// The same where nobody knows where functions are defined.
-let diagnostic trySource subject file error =
-    diagnosticOf trySource (fun _ -> None) subject file error
+let diagnostic trySource subject file error = diagnosticOf trySource (fun _ -> None) subject file error
 
 /// The source itself under its own name.
 let only (source: Source) (name: string) = if isFile source name then Some source else None

@@ -90,7 +90,9 @@ module Examination =
 
     let private tested budget (watch: int -> unit) (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
         let clock = Stopwatch.StartNew()
-        let isOver () = effort.TimeLimit |> Option.exists (fun limit -> clock.Elapsed.TotalSeconds > limit)
+
+        let isOver () =
+            effort.TimeLimit |> Option.exists (fun limit -> clock.Elapsed.TotalSeconds > limit)
 
         let trial = ofDemanded effort trial
 

@@ -126,8 +126,7 @@ module RuleReport =
             match law.Outcome with
             | Outcome.Held tests when law.Trial.Name = name ->
                 match find law with
-                | Outcome.Falsified(number, found) ->
-                    { law with Outcome = Outcome.Falsified(tests + number, found) }
+                | Outcome.Falsified(number, found) -> { law with Outcome = Outcome.Falsified(tests + number, found) }
                 | _ -> law
             | _ -> law)
 
@@ -158,8 +157,7 @@ module RuleReport =
 
     /// What one law leaves of the time belongs to the others.
     let private laws (plan: Plan) (tested: Tested) (clock: Stopwatch) =
-        let wanted =
-            Examination.trials tested.Rule |> List.filter (fun (_, trial) -> isWanted plan trial.Name)
+        let wanted = Examination.trials tested.Rule |> List.filter (fun (_, trial) -> isWanted plan trial.Name)
 
         let recollections =
             wanted

@@ -75,5 +75,4 @@ module LawCheck =
             Error(Violation.withoutResult told)
 
     /// The check, with what a rule throws as a violation.
-    let safely (check: LawCheck) : LawCheck =
-        fun rule view -> attempt (fun () -> check rule view) |> Result.bind id
+    let safely (check: LawCheck) : LawCheck = fun rule view -> attempt (fun () -> check rule view) |> Result.bind id

@@ -8,8 +8,7 @@ open FSharp.Compiler.Interactive.Shell
 open UbarFs.Core
 open UbarFs.Scripting
 
-let private path =
-    Path.GetFullPath(Path.Combine(__SOURCE_DIRECTORY__, "..", "..", "docs", "api.md"))
+let private path = Path.GetFullPath(Path.Combine(__SOURCE_DIRECTORY__, "..", "..", "docs", "api.md"))
 
 /// The values of all examples, as `%A` prints them.
 let private evaluated () : string list =

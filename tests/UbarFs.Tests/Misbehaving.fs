@@ -47,14 +47,12 @@ type GivesNullEstimate() =
 type NullStagesTold() =
     inherit Answering()
 
-    override _.Aggregate view =
-        Aggregation(view.Own, Stages = Unchecked.defaultof<IReadOnlyList<Selection>>)
+    override _.Aggregate view = Aggregation(view.Own, Stages = Unchecked.defaultof<IReadOnlyList<Selection>>)
 
 type NullStageTold() =
     inherit Answering()
 
-    override _.Aggregate view =
-        Aggregation(view.Own, Stages = [| Unchecked.defaultof<Selection> |])
+    override _.Aggregate view = Aggregation(view.Own, Stages = [| Unchecked.defaultof<Selection> |])
 
 type NullMemory() =
     inherit Answering()

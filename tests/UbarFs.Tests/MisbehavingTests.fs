@@ -36,12 +36,7 @@ let private choose how (component': Component<'value>) =
     (Component.choose (Map [ "how", Value.Word how ]) component').Value
 
 let private case rule : Case =
-    { Rule =
-        { Name = "rules.fsx"
-          Label = None
-          Code = None
-          Arguments = []
-          Value = rule }
+    { Rule = { Name = "rules.fsx"; Label = None; Code = None; Arguments = []; Value = rule }
       BenignRatio = 0.4
       Own = [| 0.0; 1.0 |]
       Neighbours = [| [| 1.0; 1.0 |]; [| 2.0; 3.0 |]; [| 0.0; 1.0 |] |]
@@ -241,13 +236,12 @@ let private classes =
                   Expect.stringContains said expected "what is wrong" ]
 
 let private settingsOf parameters : Component<Rule> =
-    Component.define "mine" { Parameters = parameters; Read = fun _ -> Rule.aggregating 0.5 (fun _ -> failwith "") }
+    Component.define
+        "mine"
+        { Parameters = parameters
+          Read = fun _ -> Rule.aggregating 0.5 (fun _ -> failwith "") }
 
-let private parameter name kind initial : Parameter =
-    { Name = name
-      Kind = kind
-      Default = initial
-      Meaning = "" }
+let private parameter name kind initial : Parameter = { Name = name; Kind = kind; Default = initial; Meaning = "" }
 
 let private settings =
     testList
@@ -259,9 +253,13 @@ let private settings =
                 "a name with a space", settingsOf [ parameter "my share" Kind.Truth (Value.Truth true) ], "no spaces"
                 "no name", settingsOf [ parameter "" Kind.Truth (Value.Truth true) ], "a parameter has no name"
                 "a name twice",
-                settingsOf [ parameter "a" Kind.Truth (Value.Truth true); parameter "a" Kind.Truth (Value.Truth true) ],
+                settingsOf
+                    [ parameter "a" Kind.Truth (Value.Truth true)
+                      parameter "a" Kind.Truth (Value.Truth true) ],
                 "two parameters have the name 'a'"
-                "no kind", settingsOf [ parameter "a" Unchecked.defaultof<Kind> (Value.Truth true) ], "lacks its meaning"
+                "no kind",
+                settingsOf [ parameter "a" Unchecked.defaultof<Kind> (Value.Truth true) ],
+                "lacks its meaning"
                 "no text",
                 { settingsOf [] with Summary = Unchecked.defaultof<string> },
                 "its name or one of its texts is null" ] do
@@ -320,5 +318,4 @@ let private commands =
 // One at a time: each holds a compiler.
 [<Tests>]
 let tests =
-    testSequenced
-    <| testList "misbehaving" [ scriptRules; scriptAttacks; classes; settings; commands ]
+    testSequenced <| testList "misbehaving" [ scriptRules; scriptAttacks; classes; settings; commands ]

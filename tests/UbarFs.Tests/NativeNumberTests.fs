@@ -147,7 +147,10 @@ let private natural =
               let direct =
                   [ for definition in Seq.collect withNested library.Types do
                         for method in definition.Methods do
-                            if method.HasBody && not (List.contains method.Name [ "get_Handle"; "Dispose"; "Finalize" ]) then
+                            if
+                                method.HasBody
+                                && not (List.contains method.Name [ "get_Handle"; "Dispose"; "Finalize" ])
+                            then
                                 let reads =
                                     method.Body.Instructions
                                     |> Seq.exists (fun step ->

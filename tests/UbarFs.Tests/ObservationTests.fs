@@ -187,8 +187,24 @@ let private documented =
             MetricsFile.header [ "STAGE" ]
             |> List.map (fun column -> column.Replace("stage_", "STAGE_"))
             |> List.append [ "node"; "accuracy" ]
-            |> List.append [ "run"; "status"; "seed"; "dataset"; "model"; "rule"; "attack"; "seconds"; "diverged" ]
-            |> List.append [ "byzantine"; "stage"; "size"; "byzantine_share"; "stretches"; "runs"; "seeds" ]
+            |> List.append
+                [ "run"
+                  "status"
+                  "seed"
+                  "dataset"
+                  "model"
+                  "rule"
+                  "attack"
+                  "seconds"
+                  "diverged" ]
+            |> List.append
+                [ "byzantine"
+                  "stage"
+                  "size"
+                  "byzantine_share"
+                  "stretches"
+                  "runs"
+                  "seeds" ]
 
         for column in columns do
             Expect.stringContains page $"`{column}`" column

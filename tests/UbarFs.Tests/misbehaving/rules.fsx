@@ -30,8 +30,7 @@ let private inScope (view: View) =
     mean view
 
 let private together (estimates: NetworkView -> torch.Tensor) =
-    plain
-    |> Rule.allAtOnce (fun network -> NetworkView.withoutStages network (estimates network))
+    plain |> Rule.allAtOnce (fun network -> NetworkView.withoutStages network (estimates network))
 
 let private misbehaving how =
     match how with

@@ -11,7 +11,7 @@ let private random = Random 1
 let private byNode = Dictionary<string, int>()
 let private cache = Dictionary<float, float[]>()
 
-let private total (tensor: torch.Tensor) = tensor.sum().to_type(torch.float64).item<float> ()
+let private total (tensor: torch.Tensor) = tensor.sum().to_type(torch.float64).item<float>()
 
 /// Whether this is the n-th question, the 2n-th, …
 let private every n =
@@ -34,7 +34,7 @@ let private moved bug (view: View) =
     | "count-by-node" -> float (countOf view % 2)
     | "random" -> Random.Shared.NextDouble()
     | "seeded-random" -> random.NextDouble()
-    | "torch-random" -> torch.rand(1L).item<float32> () |> float
+    | "torch-random" -> torch.rand(1L).item<float32>() |> float
     | "clock" -> float (DateTime.UtcNow.Ticks % 100_000L)
     | "clock-seconds" -> float (DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond % 1000L)
     | "previous-view" ->
