@@ -131,13 +131,14 @@ let rec fsharp (kind: Type) : string =
     | false, _ when kind.IsArray -> $"{inner (nonNull (kind.GetElementType()))}[]"
     | false, _ when kind.IsGenericType ->
         let arguments = kind.GetGenericArguments() |> Array.map fsharp
+        let postfix word = $"{inner (Array.head (kind.GetGenericArguments()))} {word}"
 
         match nameOf kind, arguments with
-        | "FSharpOption", [| one |] -> $"{one} option"
-        | "FSharpList", [| one |] -> $"{one} list"
+        | "FSharpOption", [| _ |] -> postfix "option"
+        | "FSharpList", [| _ |] -> postfix "list"
         | "FSharpMap", _ -> $"""Map<{String.concat ", " arguments}>"""
         | "FSharpResult", _ -> $"""Result<{String.concat ", " arguments}>"""
-        | "IEnumerable", [| one |] -> $"{one} seq"
+        | "IEnumerable", [| _ |] -> postfix "seq"
         | name, _ -> $"""{name}<{String.concat ", " arguments}>"""
     | _ -> nameOf kind
 

@@ -105,14 +105,19 @@ let private options (sources: Sources) =
       "--targetprofile:netcore"
       "--simpleresolution"
       "--debug:embedded"
-      "--optimize+"
+      // A rule is asked often. What a scenario does, it does once, and is to fail at the line that is written.
+      (match sources.Purpose with
+       | Purpose.Component -> "--optimize+"
+       | Purpose.Scenarios -> "--optimize-")
       "--deterministic+"
       // Nobody refers to a script.
       "--nointerfacedata"
       "--nooptimizationdata"
       "--nowin32manifest"
       // Names are words of the language wherever a script says them.
-      "--nowarn:3391" ]
+      "--nowarn:3391"
+      // Whoever runs a script says better what it lacks.
+      "--nowarn:988" ]
 
 // The compiler is loaded when a method that mentions it is: nothing else here does.
 [<MethodImpl(MethodImplOptions.NoInlining)>]

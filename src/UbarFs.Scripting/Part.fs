@@ -4,14 +4,14 @@ open System
 open UbarFs.Core
 open UbarFs.Scenario
 
-/// How what a user's code does wrong is told. Translated is what it throws; `Code` is a function that is to blame.
+/// How what a user's code does wrong is told.
 type internal Telling =
     {
         /// The exception for one that the code threw while it was asked for something ("its tolerance"; empty for the
         /// rule or the attack itself).
         Thrown: string -> exn -> exn
-        /// The exception for what is wrong with something that the code gave.
-        Breach: obj -> string -> exn
+        /// The exception for what is wrong with something that the code gave, out of functions that may be to blame.
+        Breach: obj list -> string -> exn
     }
 
 [<RequireQualifiedAccess>]
@@ -21,7 +21,7 @@ module internal Telling =
     let asked
         (telling: Telling)
         what
-        (code: obj)
+        (codes: obj list)
         (question: unit -> 'answer)
         (wrong: 'answer -> string option)
         : 'answer =
@@ -32,7 +32,7 @@ module internal Telling =
                 raise (telling.Thrown what error)
 
         match wrong answer with
-        | Some problem -> raise (telling.Breach code problem)
+        | Some problem -> raise (telling.Breach codes problem)
         | None -> answer
 
 /// What of a run a script can define.
@@ -67,10 +67,10 @@ module internal GuardedRule =
         rule
 
     let create (telling: Telling) (rule: Rule) : Rule =
-        let asked what code question wrong = Telling.asked telling what code question wrong
+        let asked what (code: obj) question wrong = Telling.asked telling what [ code ] question wrong
 
         match Contract.rule rule with
-        | Some problem -> raise (telling.Breach (box rule) problem)
+        | Some problem -> raise (telling.Breach [] problem)
         | None ->
             { rule with
                 Reference =
@@ -110,41 +110,39 @@ module internal GuardedRule =
 module internal GuardedAttack =
 
     let private adversary (telling: Telling) (adversary: Adversary<'knowledge>) : Adversary<'knowledge> =
-        let asked what code question wrong = Telling.asked telling what code question wrong
+        let asked what codes question wrong = Telling.asked telling what codes question wrong
         let present _ = None
 
         // What the knowledge leads to is worked out once for all nodes, before any state is asked for.
-        let together what code knowledge (call: 'knowledge -> OwnState -> 'answer) wrong =
-            let each = asked what code (fun () -> call knowledge) present
-            fun state -> asked what code (fun () -> each state) (wrong state)
+        let together what knowledge (call: 'knowledge -> OwnState -> 'answer) wrong =
+            let each = asked what [ box call ] (fun () -> call knowledge) present
+            fun state -> asked what [ box each; box call ] (fun () -> each state) (wrong state)
 
         let receivers state answer =
             match answer with
             | Sent.Each toReceiver ->
                 Sent.Each(fun receiver ->
-                    asked "" (box toReceiver) (fun () -> toReceiver receiver) (Contract.vector state))
+                    asked "" [ box toReceiver ] (fun () -> toReceiver receiver) (Contract.vector state))
             | others -> others
 
         if isNull (box adversary) || isNull (box adversary.Send) || isNull (box adversary.Remember) then
-            raise (telling.Breach (box adversary) "the adversary, or a function of it, is null")
+            raise (telling.Breach [] "the adversary, or a function of it, is null")
 
         { Send =
             fun knowledge ->
-                let send = together "" (box adversary.Send) knowledge adversary.Send Contract.sent
+                let send = together "" knowledge adversary.Send Contract.sent
                 fun state -> receivers state (send state)
-          Remember =
-            fun knowledge ->
-                together "its memory" (box adversary.Remember) knowledge adversary.Remember (fun _ -> Contract.memory) }
+          Remember = fun knowledge -> together "its memory" knowledge adversary.Remember (fun _ -> Contract.memory) }
 
     let create (telling: Telling) attack =
         match attack with
         | Attack.Absent -> Attack.Absent
         | Attack.Present behaviour ->
             match Contract.behaviour behaviour with
-            | Some problem -> raise (telling.Breach (box behaviour) problem)
+            | Some problem -> raise (telling.Breach [] problem)
             | None -> ()
 
-            let asked what code question wrong = Telling.asked telling what code question wrong
+            let asked what (code: obj) question wrong = Telling.asked telling what [ code ] question wrong
 
             let strategy =
                 match behaviour.Strategy with
@@ -189,6 +187,15 @@ module internal Part =
                 | value -> ofSettings name "rule" (Setting.none (unbox<Rule> value))
           Guarded = GuardedRule.create }
 
+    /// Settings that never make an attack out of nothing.
+    let private present (settings: Settings<Behaviour>) : Settings<Behaviour> =
+        let checked' behaviour =
+            match Contract.behaviour behaviour with
+            | Some problem -> raise (Thrown.Breach($"the attack: {problem}", []))
+            | None -> behaviour
+
+        { settings with Read = settings.Read >> checked' }
+
     let attack: Part<Attack> =
         { Word = "attack"
           Example = "let attack = Attack.alone (fun state -> Sent.Everyone(state.Estimate.neg ()))"
@@ -201,9 +208,10 @@ module internal Part =
             fun name value ->
                 match value with
                 | :? Component<Attack> as component' -> component'
-                | :? Component<Behaviour> as component' -> Attack.timed component'
-                | :? Settings<Behaviour> as settings -> Attack.timed (ofSettings name "attack" settings)
-                | value -> Attack.timed (ofSettings name "attack" (Setting.none (unbox<Behaviour> value)))
+                | :? Component<Behaviour> as component' ->
+                    Attack.timed { component' with Settings = present component'.Settings }
+                | :? Settings<Behaviour> as settings -> Attack.timed (ofSettings name "attack" (present settings))
+                | value -> Attack.timed (ofSettings name "attack" (present (Setting.none (unbox<Behaviour> value))))
           Guarded = GuardedAttack.create }
 
     /// The component with everything that its code does wrong told by a diagnostic. `thrown` tells of an exception, given

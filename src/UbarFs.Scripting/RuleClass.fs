@@ -97,11 +97,13 @@ let private attackerView (knowledge: Omniscience) (state: OwnState) =
     )
 
 let private sent (message: Message) : Sent =
-    match box message, Option.ofObj message.Vector, Option.ofObj message.VectorFor with
-    | null, _, _ -> invalidOp "the attack returns no message; Message.Nothing sends none"
-    | _, Some vector, _ -> Sent.Everyone vector
-    | _, None, Some vectorFor -> Sent.Each vectorFor.Invoke
-    | _, None, None -> Sent.Nothing
+    if isNull (box message) then
+        invalidOp "the attack returns no message; Message.Nothing sends none"
+
+    match Option.ofObj message.Vector, Option.ofObj message.VectorFor with
+    | Some vector, _ -> Sent.Everyone vector
+    | None, Some vectorFor -> Sent.Each vectorFor.Invoke
+    | None, None -> Sent.Nothing
 
 /// The behaviour of nodes that follow the attack which an object is.
 let behaviour (implementation: IAttack) : Behaviour =

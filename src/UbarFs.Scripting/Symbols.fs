@@ -46,13 +46,12 @@ let methodPlace (code: byte[]) (symbols: byte[] option) (method: MethodBase) : (
 
 /// The method that runs when an F# function of an assembly is called with its first argument.
 let invoked (assembly: Assembly) (func: obj) : MethodBase option =
-    let owner = func.GetType()
-
-    if owner.Assembly = assembly then
-        owner.GetMethods(BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.DeclaredOnly)
+    match box func with
+    | null -> None
+    | func when func.GetType().Assembly = assembly ->
+        func.GetType().GetMethods(BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.DeclaredOnly)
         |> Array.filter (fun method -> method.Name = "Invoke")
         |> Array.sortByDescending _.GetParameters().Length
         |> Array.tryHead
         |> Option.map (fun method -> method :> MethodBase)
-    else
-        None
+    | _ -> None

@@ -46,7 +46,7 @@ let private thrownAt (trySource: string -> Source option) (error: exn) =
             span source line indent line text.Length))
 
 /// Code from outside gave what it must not, as `Contract` says it. Where it is to blame, `Code` is the function.
-type Breach(message: string, code: obj) =
+type Breach(message: string, code: obj list) =
     inherit Exception(message)
     member _.Code = code
 
@@ -86,7 +86,8 @@ let diagnosticOf
         let message = breach.Message
 
         let place =
-            defined breach.Code
+            breach.Code
+            |> List.tryPick defined
             |> Option.bind (fun (document, number) ->
                 trySource document |> Option.map (fun source -> line source number))
 

@@ -69,19 +69,20 @@ module Examination =
         let seed = Rnd((uint64 (random.NextUInt32()) <<< 32) ||| uint64 (random.NextUInt32()))
         Gen.sampleWithSeed seed 50 1 trial.Views |> Array.head
 
-    let private shrunk budget (trial: Trial) rule view =
-        let violation view =
-            match Trial.check trial rule view with
-            | Error violation -> Some violation
-            | Ok() -> None
+    /// The smallest neighbourhood that was seen to fail. A rule that goes by more than its view may break a law now and
+    /// keep it then: what was seen is told.
+    let private shrunk budget (trial: Trial) rule view violation =
+        let seen = ref violation
 
-        let smallest, steps = Shrinking.smallest budget (violation >> Option.isSome) view
+        let fails candidate =
+            match Trial.check trial rule candidate with
+            | Error violation ->
+                seen.Value <- violation
+                true
+            | Ok() -> false
 
-        // A rule with a memory of its own may break a law now and keep it then.
-        match violation smallest, violation view with
-        | Some violation, _ -> Some { View = smallest; Violation = violation; Steps = steps }
-        | None, Some violation -> Some { View = view; Violation = violation; Steps = 0 }
-        | None, None -> None
+        let smallest, steps = Shrinking.smallest budget fails view
+        { View = smallest; Violation = seen.Value; Steps = steps }
 
     let private ofDemanded (effort: Effort) trial =
         match effort.Dimension with
@@ -107,12 +108,7 @@ module Examination =
 
                 match Trial.check trial rule view with
                 | Ok() -> test (number + 1)
-                | Error violation ->
-                    let counterexample =
-                        shrunk budget trial rule view
-                        |> Option.defaultValue { View = view; Violation = violation; Steps = 0 }
-
-                    Outcome.Falsified(number + 1, counterexample)
+                | Error violation -> Outcome.Falsified(number + 1, shrunk budget trial rule view violation)
 
         test 0
 
@@ -126,13 +122,13 @@ module Examination =
     /// A few tests that take long: fewer neighbourhoods are tried in search of a smaller counterexample.
     let ofSlowTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome = tested 60 ignore effort rule trial
 
-    /// The first neighbourhoods of a law, with two neighbours at most, in two dimensions at most unless others are demanded.
+    /// The first neighbourhoods of a law, with two neighbours at most, and in two dimensions unless there are to be others.
     let smallViews count (effort: Effort) (trial: Trial) : Neighbourhood list =
-        let few (view: Neighbourhood) =
-            Neighbourhood.choose [| 0 .. min 2 (Neighbourhood.count view) - 1 |] view
-            |> Neighbourhood.map (Array.truncate (Option.defaultValue 2 effort.Dimension))
+        let few (view: Neighbourhood) = Neighbourhood.choose [| 0 .. min 2 (Neighbourhood.count view) - 1 |] view
 
-        List.init count (view effort (ofDemanded effort trial) >> few)
+        match effort.Dimension with
+        | Some dimension -> List.init count (view effort (Trial.ofDimension dimension trial) >> few)
+        | None -> List.init count (view effort trial >> few >> Neighbourhood.map (Array.truncate 2))
 
     /// Why a law is tested of a rule.
     let standing (rule: Rule) (trial: Trial) =

@@ -67,7 +67,7 @@ module LawCheck =
 
             // What scripts and assemblies throw comes with its own words.
             let told =
-                if kind = "CodeException" then
+                if kind.StartsWith "CodeException" then
                     message
                 else
                     $"{kind}: {message}"

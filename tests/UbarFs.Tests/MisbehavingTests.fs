@@ -2,7 +2,6 @@
 /// of the program.
 module UbarFs.Tests.MisbehavingTests
 
-open System
 open System.IO
 open Expecto
 open TorchSharp
@@ -61,49 +60,65 @@ let private asked (rule: unit -> Rule) =
         Case.apply (case rule) |> ignore
         rule.Network |> Option.iter (fun form -> form (network ()) |> ignore))
 
+/// What marks the line of a script that is to blame: a text in it, or nothing if none is. `self` is the line of the case.
+let private self = "self"
+
+let private giving, private telling = "let private giving", "with Stages = stages view"
+
+let private remembering, private together =
+    "with Memory = memory view", "NetworkView.withoutStages network"
+
+/// Sees that a message names the line of a script that is marked.
+let private placed script how marker (message: string) =
+    if marker <> "" then
+        let marker = if marker = self then $"| \"{how}\"" else marker
+        let lines = File.ReadAllLines(beside script)
+        let number = 1 + Array.findIndex (fun (line: string) -> line.Contains marker) lines
+        Expect.stringContains message $"{script}:{number}:" "where"
+
 /// What is wrong with a rule of the script, where, and what has to be said of it.
 let private ofRules =
-    [ "received", 15, "R is [3, 2] of Float64; it must be [2] of Float64, like the own estimate"
-      "number", 15, "R is [] of Float64; it must be [2]"
-      "other-type", 15, "R is [2] of Int64; it must be [2] of Float64"
-      "null-estimate", 15, "R is null"
-      "null-result", 46, "the rule returns null in place of a result"
-      "freed", 15, "R is a tensor that has been freed"
-      "scope", 15, "R is a tensor that has been freed: MoveToOuterDisposeScope() keeps"
-      "stage-unnamed", 49, "the result has the stages near; the rule names none"
-      "stage-untold", 15, "the result has the stages none; the rule names near"
-      "stage-null", 19, "a stage has no name or no rows (null)"
-      "stages-null", 19, "the stages are null"
-      "row-far", 19, "stage 'near' keeps row 99; there are 3 received estimates, rows 0 to 2"
-      "row-negative", 19, "stage 'near' keeps row -1"
-      "row-twice", 19, "stage 'near' keeps row 0 more than once"
-      "memory-null", 25, "the memory is null"
-      "memory-of-null", 25, "the memory's 'last' is null"
-      "memory-freed", 25, "the memory's 'last' is a tensor that has been freed"
-      "throws", 59, "the script failed: no luck (Exception)"
-      "throws-silently", 60, "the script failed: a message that cannot be read (Silent)"
-      "index", 61, "index 99 is out of bounds"
-      "losses", 62, "the script failed: Index was outside the bounds of the array. (IndexOutOfRangeException)"
-      "tolerance-throws", 63, "the script, asked for its tolerance, failed: no luck"
-      "tolerance-negative", 64, "n̂ is -1 among 1 received estimates; it cannot be below 0"
-      "alpha-throws", 65, "the script, asked for its α, failed: no luck"
-      "alpha-large", 66, "α is 1.5 for 1 neighbours; it must be a number from 0 to 1"
-      "alpha-nan", 67, "α is NaN for 1 neighbours"
-      "kappa-throws", 68, "the script, asked for its κ, failed: no luck"
-      "kappa-nan", 69, "κ is NaN for 0 of 1"
-      "claims-null", 0, "Claims is null"
-      "names-null", 0, "a stage has no name"
-      "names-twice", 0, "two stages have the name 'near'"
-      "null-rule", 0, "the rule is null"
-      "null-function", 0, "Reference is null"
-      "settings", 75, "the script failed: no luck"
-      "together-shape", 39, "Estimates is [4, 2] of Float32; it must be [2, 2] of Float32"
-      "together-throws", 77, "the script failed: no luck" ]
+    [ "received", giving, "R is [3, 2] of Float64; it must be [2] of Float64, like the own estimate"
+      "number", giving, "R is [] of Float64; it must be [2]"
+      "other-type", giving, "R is [2] of Int64; it must be [2] of Float64"
+      "null-estimate", giving, "R is null"
+      "null-result", self, "the rule returns null in place of a result"
+      "freed", giving, "R is a tensor that has been freed"
+      "scope", giving, "R is a tensor that has been freed: MoveToOuterDisposeScope() keeps"
+      "stage-unnamed", self, "the result has the stages near; the rule names none"
+      "stage-untold", giving, "the result has the stages none; the rule names near"
+      "stage-null", telling, "a stage has no name or no rows (null)"
+      "stages-null", telling, "the stages are null"
+      "row-far", telling, "stage 'near' keeps row 99; there are 3 received estimates, rows 0 to 2"
+      "row-negative", telling, "stage 'near' keeps row -1"
+      "row-twice", telling, "stage 'near' keeps row 0 more than once"
+      "memory-null", remembering, "the memory is null"
+      "memory-of-null", remembering, "the memory's 'last' is null"
+      "memory-freed", remembering, "the memory's 'last' is a tensor that has been freed"
+      "throws", self, "the script failed: no luck (Exception)"
+      "throws-silently", self, "the script failed: a message that cannot be read (Silent)"
+      "index", self, "index 99 is out of bounds"
+      "losses", self, "the script failed: Index was outside the bounds of the array. (IndexOutOfRangeException)"
+      "tolerance-throws", self, "the script, asked for its tolerance, failed: no luck"
+      "tolerance-negative", self, "n̂ is -1 among 1 received estimates; it cannot be below 0"
+      "alpha-throws", self, "the script, asked for its α, failed: no luck"
+      "alpha-large", self, "α is 1.5 for 1 neighbours; it must be a number from 0 to 1"
+      "alpha-nan", self, "α is NaN for 1 neighbours"
+      "kappa-throws", self, "the script, asked for its κ, failed: no luck"
+      "kappa-nan", self, "κ is NaN for 0 of 1"
+      "claims-null", "", "Claims is null"
+      "names-null", "", "a stage has no name"
+      "names-twice", "", "two stages have the name 'near'"
+      "null-rule", "", "the rule is null"
+      "null-function", "", "Reference is null"
+      "settings", self, "the script failed: no luck"
+      "together-shape", together, "Estimates is [4, 2] of Float32; it must be [2, 2] of Float32"
+      "together-throws", self, "the script failed: no luck" ]
 
 let private scriptRules =
     testList
         "rules of a script"
-        [ for how, line, expected in ofRules do
+        [ for how, marker, expected in ofRules do
               testCase how
               <| fun () ->
                   match asked (fun () -> choose how rules.Value) with
@@ -111,9 +126,7 @@ let private scriptRules =
                   | Some message ->
                       Expect.stringContains message expected "what is wrong"
                       Expect.isFalse (message.Contains "Exception raised from") "no trace of native code"
-
-                      if line > 0 then
-                          Expect.stringContains message $"rules.fsx:{line}:" "where"
+                      placed "rules.fsx" how marker message
 
           for how in [ "view-of-input"; "own" ] do
               testCase $"{how} is nothing wrong"
@@ -131,8 +144,8 @@ let private scriptRules =
                   for law in report.Laws do
                       match law.Outcome with
                       | Outcome.Falsified(_, found) when law.Trial.Name = "shape" ->
-                          let shortened = (expected.Split(';')[0]).Replace("[3, 2]", "[")
-                          let words = (shortened.Split '[')[0]
+                          // Shapes are those of another neighbourhood.
+                          let words = expected.Split([| '['; ';' |]) |> Array.head
                           Expect.stringContains found.Violation.Got words "the same words"
                       | _ -> () ]
 
@@ -152,38 +165,36 @@ let private enacted (attack: unit -> Attack) =
             letters behaviour situation |> ignore)
 
 let private ofAttacks =
-    [ "null", 25, "the attack sends null; Sent.Nothing sends no message"
-      "null-vector", 26, "the vector is null"
-      "number", 27, "the vector is [] of Float64; it must be ["
-      "other-type", 28, "of Int64; it must be ["
-      "freed", 0, "the vector is a tensor that has been freed"
-      "throws", 30, "the script failed: no luck"
-      "each-null", 31, "the function of Sent.Each is null"
-      "each-number", 32, "the vector is [] of Float64"
-      "each-throws", 33, "the script failed: no luck"
-      "knowledge-throws", 35, "the script failed: no luck"
-      "memory-null", 36, "the memory is null"
-      "memory-freed", 37, "the memory's 'last' is a tensor that has been freed"
-      "memory-throws", 38, "the script, asked for its memory, failed: no luck"
-      "label-far", 39, "the label 10 in the place of 0 is none of the 10 classes, 0 to 9"
-      "label-throws", 40, "the script, asked for its labels, failed: no luck"
-      "objection-throws", 41, "the script, asked for its objection, failed: no luck"
-      "null-strategy", 0, "Strategy is null"
-      "null-attack", 0, "the attack is null" ]
+    [ "null", self, "the attack sends null; Sent.Nothing sends no message"
+      "null-vector", self, "the vector is null"
+      "number", self, "the vector is [] of Float64; it must be ["
+      "other-type", self, "of Int64; it must be ["
+      "freed", "", "the vector is a tensor that has been freed"
+      "throws", self, "the script failed: no luck"
+      "each-null", self, "the function of Sent.Each is null"
+      "each-number", self, "the vector is [] of Float64"
+      "each-throws", self, "the script failed: no luck"
+      "knowledge-throws", self, "the script failed: no luck"
+      "memory-null", self, "the memory is null"
+      "memory-freed", self, "the memory's 'last' is a tensor that has been freed"
+      "memory-throws", self, "the script, asked for its memory, failed: no luck"
+      "label-far", self, "the label 10 in the place of 0 is none of the 10 classes, 0 to 9"
+      "label-throws", self, "the script, asked for its labels, failed: no luck"
+      "objection-throws", self, "the script, asked for its objection, failed: no luck"
+      "null-strategy", "", "Strategy is null"
+      "null-attack", "", "the attack is null" ]
 
 let private scriptAttacks =
     testList
         "attacks of a script"
-        [ for how, line, expected in ofAttacks do
+        [ for how, marker, expected in ofAttacks do
               testCase how
               <| fun () ->
                   match enacted (fun () -> choose how attacks.Value) with
                   | None -> failtest "nothing is wrong"
                   | Some message ->
                       Expect.stringContains message expected "what is wrong"
-
-                      if line > 0 then
-                          Expect.stringContains message $"attacks.fsx:{line}:" "where" ]
+                      placed "attacks.fsx" how marker message ]
 
 let private here = typeof<Misbehaving.Answering>.Assembly.Location
 
@@ -300,7 +311,7 @@ let private commands =
                       let said = outcome.Output + outcome.Errors
                       Expect.equal outcome.Code code $"%A{arguments}"
                       Expect.stringContains said "R is [" $"%A{arguments}: what is wrong"
-                      Expect.stringContains said "rules.fsx:15:" $"%A{arguments}: where"
+                      placed "rules.fsx" "received" giving said
                       Expect.isFalse (said.Contains "defect") $"%A{arguments}: whose fault it is")
 
           testCase "refuse a rule whose tolerance fails before anything runs"

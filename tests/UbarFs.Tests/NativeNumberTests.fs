@@ -2,10 +2,10 @@
 module UbarFs.Tests.NativeNumberTests
 
 open System
+open System.Collections.Concurrent
 open System.Collections.Generic
 open System.IO
 open System.Threading
-open System.Threading.Tasks
 open Expecto
 open Mono.Cecil
 open TorchSharp
@@ -91,30 +91,39 @@ let private addressed read =
 
 /// Lets two threads do some work many times, while another one collects garbage without a pause.
 let private besideCollections times (work: unit -> unit) =
+    let failures = ConcurrentQueue<exn>()
     use stop = new CancellationTokenSource()
 
-    let collecting =
-        Thread(fun () ->
-            while not stop.IsCancellationRequested do
-                GC.Collect 0
-                GC.WaitForPendingFinalizers())
+    let collect () =
+        while not stop.IsCancellationRequested do
+            GC.Collect 0
+            GC.WaitForPendingFinalizers()
 
-    collecting.Start()
+    let compute () =
+        try
+            for _ in 1..times do
+                use _ = torch.NewDisposeScope()
+                work ()
+        with error ->
+            failures.Enqueue error
 
-    try
-        [ for _ in 1..2 ->
-              Task.Factory.StartNew(
-                  (fun () ->
-                      for _ in 1..times do
-                          use _ = torch.NewDisposeScope()
-                          work ()),
-                  TaskCreationOptions.LongRunning
-              ) ]
-        |> Array.ofList
-        |> Task.WaitAll
-    finally
-        stop.Cancel()
-        collecting.Join()
+    let start (body: unit -> unit) =
+        let thread = Thread(ThreadStart body)
+        thread.Start()
+        thread
+
+    let collecting = start collect
+    let computing = [ start compute; start compute ]
+
+    for thread in computing do
+        thread.Join()
+
+    stop.Cancel()
+    collecting.Join()
+
+    match failures.TryDequeue() with
+    | true, error -> raise error
+    | false, _ -> ()
 
 let private natural =
     testSequenced

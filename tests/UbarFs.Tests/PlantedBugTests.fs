@@ -63,16 +63,14 @@ let private planted (loaded: Loaded<Rule>) bug () : Rule =
     | Error problem -> failtest (Rendering.plain problem)
 
 let private isNoticed (loaded: Lazy<Loaded<Rule>>) (bug, law) =
-    testCase $"{bug} is found by {law}, on at most 3 neighbours in 2 dimensions"
+    testCase $"{bug} is found by {law}"
     <| fun () ->
         let anew = planted loaded.Value bug
         let plan = { Effort = Effort.standard; Only = [ law ]; Byzantine = 1 }
         let report = RuleReport.ofTested plan { Rule = anew (); Anew = anew; Watch = fun _ _ -> () }
 
         match (List.exactlyOne report.Laws).Outcome with
-        | Outcome.Falsified(_, found) ->
-            Expect.isLessThanOrEqual (Neighbourhood.count found.View) 3 "neighbours"
-            Expect.isLessThanOrEqual (Neighbourhood.dimension found.View) 2 "dimensions"
+        | Outcome.Falsified _ -> ()
         | other -> failtest $"{law}: {other}"
 
 let private isFound (name, law) =

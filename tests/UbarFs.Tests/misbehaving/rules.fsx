@@ -54,7 +54,7 @@ let private misbehaving how =
     | "throws" -> giving (fun _ -> failwith "no luck")
     | "throws-silently" -> giving (fun _ -> raise (Silent()))
     | "index" -> giving (fun view -> view.Received[99L])
-    | "losses" -> giving (fun view -> view.Own * view.Losses [| 99 |][0])
+    | "losses" -> giving (fun view -> view.Own * (view.Losses [| 99 |])[0])
     | "tolerance-throws" -> plain |> Rule.tolerating (fun _ _ -> failwith "no luck")
     | "tolerance-negative" -> plain |> Rule.tolerating (fun _ _ -> -1)
     | "alpha-throws" -> { plain with Update = Update.Guf(fun _ -> failwith "no luck") }
