@@ -10,7 +10,7 @@ let private stretched stretch (benign: torch.Tensor) =
     let mean = Estimate.mean benign
     let distances = Estimate.distances mean benign
     let farthest = distances |> Array.indexed |> Array.maxBy snd |> fst
-    mean + Native.scaled stretch (benign[int64 farthest] - mean)
+    mean + stretch * (benign[int64 farthest] - mean)
 
 let attack =
     settings {

@@ -3,11 +3,8 @@ namespace UbarFs.Core
 open TorchSharp
 open UbarFs.Kernels
 
-/// Numbers that native code reads.
-///
-/// TorchSharp wraps a number in a `Scalar`, and frees it as soon as nobody refers to the wrapper: a garbage collection
-/// at the wrong moment does so while native code is about to read it. Here it lives until the call is over. TorchSharp's
-/// own `+`, `square` and `ToDouble` have such a number too.
+/// Arithmetic with numbers, as functions. TorchSharp's operators (`a + b`, `0.5 * a`) say the same and are as safe: the
+/// TorchSharp.dll of UbarFs keeps the number of a call until the call is over. These are safe with any other as well.
 [<RequireQualifiedAccess>]
 module Native =
 

@@ -4,9 +4,8 @@ using TorchSharp;
 namespace UbarFs.Kernels;
 
 /// <summary>
-/// Operations in which TorchSharp passes libtorch a number of its own. It frees that number as soon as nobody refers to it: a
-/// garbage collection at the wrong moment does so while libtorch is about to read it, which then fails or computes with
-/// another one. The numbers here live for ever.
+/// Sums and squares as functions. TorchSharp's operators say the same and are as safe: the TorchSharp.dll of UbarFs keeps
+/// the number that such a call passes to libtorch until the call is over. These are safe with any other as well.
 /// </summary>
 public static class Numbers
 {

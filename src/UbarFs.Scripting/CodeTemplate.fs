@@ -65,7 +65,7 @@ let private mirrored stretch (knowledge: Omniscience) =
     | [||] -> fun (state: OwnState) -> Sent.Everyone state.Estimate
     | benign ->
         let mean = Estimate.meanOf benign knowledge.Estimates
-        fun state -> Sent.Everyone(mean - Native.scaled stretch (state.Estimate - mean))
+        fun state -> Sent.Everyone(mean - stretch * (state.Estimate - mean))
 
 let attack =
     settings {
@@ -125,7 +125,6 @@ let private classRule =
 using System.ComponentModel;
 using TorchSharp;
 using UbarFs.Api;
-using UbarFs.Kernels;
 
 /// <summary>R = x + the mean of the differences to x, each shortened to the length τ if it is longer.</summary>
 [Description("the mean of the received estimates, each clipped to a ball around the own")]
@@ -140,13 +139,12 @@ public sealed class NAME : IAggregationRule
 
     public Aggregation Aggregate(NodeView view)
     {
-        // A number that native code reads must outlive the call; TorchSharp's + has one too.
-        using var radius = Radius.ToScalar();
+        // An estimate with a coordinate that is not finite is as good as none.
         var finite = view.Received.isfinite().all(1, keepdim: true);
         var differences = torch.where(finite, view.Received - view.Own, torch.zeros_like(view.Received));
         var lengths = differences.norm(1, keepdim: true);
-        var shares = torch.where(lengths.gt(radius), lengths.reciprocal().mul(radius), torch.ones_like(lengths));
-        return new Aggregation(Numbers.Sum(view.Own, (differences * shares).mean([0])));
+        var shares = torch.where(lengths > Radius, Radius / lengths, torch.ones_like(lengths));
+        return new Aggregation(view.Own + (differences * shares).mean([0]));
     }
 }
 """
@@ -166,11 +164,9 @@ public sealed class NAME : IAttack
 
     public Message Send(AttackerView view)
     {
-        // A number that native code reads must outlive the call.
-        using var stretch = Stretch.ToScalar();
         var benign = torch.tensor(view.Benign.Select(node => (long)node).ToArray());
         var mean = view.AllEstimates.index_select(0, benign).mean([0]);
-        return Message.ToAll(mean - (view.Estimate - mean).mul(stretch));
+        return Message.ToAll(mean - Stretch * (view.Estimate - mean));
     }
 }
 """

@@ -23,8 +23,7 @@ public sealed class Backtrack : IAttack
             return Message.ToAll(view.Estimate);
         }
 
-        using var factor = Factor.ToScalar();
-        return Message.ToAll(view.Estimate - (view.Estimate - last).mul(factor));
+        return Message.ToAll(view.Estimate - Factor * (view.Estimate - last));
     }
 
     /// <inheritdoc/>

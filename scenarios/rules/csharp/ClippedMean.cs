@@ -2,7 +2,6 @@ using System.Collections.Generic;
 using System.ComponentModel;
 using TorchSharp;
 using UbarFs.Api;
-using UbarFs.Kernels;
 
 namespace UbarFs.Examples;
 
@@ -27,11 +26,10 @@ public sealed class ClippedMean : IAggregationRule
     public Aggregation Aggregate(NodeView view)
     {
         // An estimate with a coordinate that is not finite is as good as none.
-        using var radius = Radius.ToScalar();
         var finite = view.Received.isfinite().all(1, keepdim: true);
         var differences = torch.where(finite, view.Received - view.Own, torch.zeros_like(view.Received));
         var lengths = differences.norm(1, keepdim: true);
-        var shares = torch.where(lengths.gt(radius), lengths.reciprocal().mul(radius), torch.ones_like(lengths));
-        return new Aggregation(Numbers.Sum(view.Own, (differences * shares).mean([0])));
+        var shares = torch.where(lengths > Radius, Radius / lengths, torch.ones_like(lengths));
+        return new Aggregation(view.Own + (differences * shares).mean([0]));
     }
 }

@@ -49,6 +49,7 @@ public static class LibTorchLoader
 
     private static LibTorchReport LoadFirst(LibTorchFolder? chosen)
     {
+        CheckTorchSharp();
         GlibcAllocator.KeepFreedBlocks();
         OpenMp.WaitAsleep();
         try
@@ -63,6 +64,17 @@ public static class LibTorchLoader
                 ? ("this program", "Install what is missing, or this program anew.")
                 : (chosen.Path, $"Install what is missing, or unset {Variable} to use the libtorch of this program.");
             throw new LibTorchException($"The libtorch of {place} cannot be loaded: {error.Message}. {advice}", error);
+        }
+    }
+
+    // With the original, numbers are freed while libtorch reads them: rarely, and then a run computes with others.
+    private static void CheckTorchSharp()
+    {
+        var library = typeof(TorchSharp.torch).Assembly;
+        if (library.GetType("TorchSharp.HeldObjects") is null)
+        {
+            throw new LibTorchException(
+                $"{library.Location} is not the TorchSharp.dll that was built with this program, which keeps numbers until libtorch has read them. Install this program anew.");
         }
     }
 
