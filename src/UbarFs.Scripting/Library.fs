@@ -19,24 +19,37 @@ open UbarFs.Scenario
 let Module = "UbarFsScript"
 
 /// A script as an assembly, and what the compiler had to say of it.
-type Compiled = { Assembly: Assembly; Warnings: Diagnostic list }
+type Compiled =
+    {
+        Assembly: Assembly
+        /// The assembly's file, with its debugging symbols.
+        Code: byte[]
+        Warnings: Diagnostic list
+    }
 
 let private versionOf (assembly: Assembly) = string assembly.ManifestModule.ModuleVersionId
 
 /// What the script is compiled from and with. The compiler's version comes with that of this assembly.
 let private key (sources: Sources) =
     let parts =
-        Sources.fingerprint sources
-        :: string Environment.Version
-        :: List.map
-            versionOf
-            [ typeof<Rule>.Assembly
-              typeof<TorchSharp.torch>.Assembly
-              Assembly.GetExecutingAssembly() ]
+        [ Sources.fingerprint sources
+          string sources.Purpose
+          string Environment.Version
+          for assembly in
+              [ typeof<Rule>.Assembly
+                typeof<UbarFs.Kernels.KeyedRandom>.Assembly
+                typeof<Diagnostic>.Assembly
+                typeof<TorchSharp.torch>.Assembly
+                typeof<unit>.Assembly
+                Assembly.GetExecutingAssembly() ] do
+              versionOf assembly
+          for reference in sources.References do
+              Path.GetFileName reference |> string ]
 
     Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(String.concat "\n" parts)))
 
-/// What scripts are compiled against: .NET, F#, tensors, and the library without the rest of the program.
+/// What scripts are compiled against: .NET, F#, tensors, and the library without the rest of the program, unless they
+/// refer to it.
 let private references (sources: Sources) =
     let library =
         [ "mscorlib"
@@ -44,15 +57,18 @@ let private references (sources: Sources) =
           "FSharp.Core"
           "TorchSharp"
           "UbarFs.Core"
-          "UbarFs.Kernels" ]
+          "UbarFs.Kernels"
+          if sources.Purpose = Purpose.Scenarios then
+              "UbarFs.Scenario" ]
 
-    let platform =
-        (AppContext.GetData "TRUSTED_PLATFORM_ASSEMBLIES" |> string).Split Path.PathSeparator
-        |> Array.filter (fun path ->
-            let name = Path.GetFileNameWithoutExtension path |> string
-            name.StartsWith("System.", StringComparison.Ordinal) || List.contains name library)
+    let isMeant (name: string) =
+        name.StartsWith("System.", StringComparison.Ordinal) || List.contains name library
 
-    Array.append platform (Array.ofList sources.References)
+    [ for entry in Sources.given do
+          if isMeant entry.Key then
+              entry.Value
+      yield! sources.References ]
+    |> List.distinct
 
 /// Writes the sources into a folder; the script last, under the name of its module.
 let private written folder (sources: Sources) =
@@ -78,43 +94,64 @@ let private inTemporaryFolder (action: string -> 'result) =
     finally
         folder.Delete true
 
+let private options (sources: Sources) =
+    [ "fsc.exe"
+      // Scenarios are what the script does, and a rule is what it defines.
+      (match sources.Purpose with
+       | Purpose.Component -> "--target:library"
+       | Purpose.Scenarios -> "--target:exe")
+      "--nologo"
+      "--noframework"
+      "--targetprofile:netcore"
+      "--simpleresolution"
+      "--debug:embedded"
+      // A rule is asked often. What a scenario does, it does once, and is to fail at the line that is written.
+      (match sources.Purpose with
+       | Purpose.Component -> "--optimize+"
+       | Purpose.Scenarios -> "--optimize-")
+      "--deterministic+"
+      // Nobody refers to a script.
+      "--nointerfacedata"
+      "--nooptimizationdata"
+      "--nowin32manifest"
+      // Names are words of the language wherever a script says them.
+      "--nowarn:3391"
+      // Whoever runs a script says better what it lacks.
+      "--nowarn:988" ]
+
 // The compiler is loaded when a method that mentions it is: nothing else here does.
 [<MethodImpl(MethodImplOptions.NoInlining)>]
-let private compile key (sources: Sources) : Result<byte[] * Diagnostic list, Diagnostic list> =
-    inTemporaryFolder (fun folder ->
-        let output = Path.Combine(folder, $"script-{key}.dll")
+let private compile key (sources: Sources) : Compiler.CompiledScript option =
+    let checker = FSharpChecker.Create(keepAssemblyContents = false, keepAllBackgroundResolutions = false)
 
-        let arguments =
-            [| yield!
-                   [ "fsc.exe"
-                     "--target:library"
-                     "--nologo"
-                     "--noframework"
-                     "--targetprofile:netcore"
-                     "--simpleresolution"
-                     "--debug:embedded"
-                     "--optimize+"
-                     "--deterministic+"
-                     // Names are words of the language wherever a script says them.
-                     "--nowarn:3391" ]
-               for reference in references sources do
-                   $"-r:{reference}"
-               yield! [ "-o"; output ]
-               yield! written folder sources |]
+    match LastExpression.kept checker sources with
+    | Error message -> Some { Code = [||]; Messages = [ message ] }
+    | Ok sources ->
+        inTemporaryFolder (fun folder ->
+            let output = Path.Combine(folder, $"script-{key}.dll")
 
-        let compiling = FSharpChecker.Create().Compile arguments |> Async.StartAsTask
-        let messages, problem = compiling.GetAwaiter().GetResult()
-        let sourceOf = Sources.tryFind sources >> Option.defaultValue (Sources.script sources).Source
-        let said = messages |> Array.choose (Compiler.diagnostic sourceOf) |> List.ofArray |> Diagnostic.arrange
+            let arguments =
+                [| yield! options sources
+                   for reference in references sources do
+                       $"-r:{reference}"
+                   yield! [ "-o"; output ]
+                   yield! written folder sources |]
 
-        if problem.IsNone && File.Exists output then
-            Ok(File.ReadAllBytes output, said)
-        else
-            Error said)
+            let compiling = checker.Compile arguments |> Async.StartAsTask
+            let said, problem = compiling.GetAwaiter().GetResult()
+            let messages = said |> Array.choose Compiler.message |> List.ofArray
+
+            if problem.IsNone && File.Exists output then
+                Some { Code = File.ReadAllBytes output; Messages = messages }
+            elif messages |> List.exists _.IsError then
+                Some { Code = [||]; Messages = messages }
+            else
+                None)
 
 let private known = ConcurrentDictionary<string, Compiled>()
 
-let private loaded key (sources: Sources) warnings (bytes: byte[]) =
+/// An assembly of the code, with everything of it new.
+let private load (sources: Sources) (code: byte[]) : Assembly =
     let context = AssemblyLoadContext $"script {(Sources.script sources).Document}"
 
     context.add_Resolving (fun context name ->
@@ -123,21 +160,34 @@ let private loaded key (sources: Sources) warnings (bytes: byte[]) =
         |> Option.map context.LoadFromAssemblyPath
         |> Option.toObj)
 
-    let compiled =
-        { Assembly = context.LoadFromStream(new MemoryStream(bytes))
-          Warnings = warnings }
+    context.LoadFromStream(new MemoryStream(code))
 
-    known.GetOrAdd(key, compiled)
+/// The script with everything that it defines as it was before anybody asked it anything.
+let anew (sources: Sources) (compiled: Compiled) : Compiled = { compiled with Assembly = load sources compiled.Code }
 
-/// The assembly of a script: out of this process, out of the user's cache, or compiled.
+let private ofCompiled key (sources: Sources) (script: Compiler.CompiledScript) : Result<Compiled, Diagnostic list> =
+    let sourceOf = Sources.tryFind sources >> Option.defaultValue (Sources.script sources).Source
+    let said = script.Messages |> List.map (Compiler.diagnostic sourceOf) |> Diagnostic.arrange
+
+    if script.Code.Length = 0 then
+        Error said
+    else
+        let compiled = { Assembly = load sources script.Code; Code = script.Code; Warnings = said }
+        Ok(known.GetOrAdd(key, compiled))
+
+/// The assembly of a script: out of this process, out of the user's cache, or compiled. What does not compile is kept
+/// like what does.
 let ofSources (sources: Sources) : Result<Compiled, Diagnostic list> =
     let key = key sources
 
     match known.TryGetValue key, lazy AssemblyCache.tryFind key with
     | (true, compiled), _ -> Ok compiled
-    | _, Lazy(Some bytes) -> Ok(loaded key sources [] bytes)
+    | _, Lazy(Some script) -> ofCompiled key sources script
     | _ ->
-        compile key sources
-        |> Result.map (fun (bytes, warnings) ->
-            AssemblyCache.save key bytes
-            loaded key sources warnings bytes)
+        match compile key sources with
+        | Some script ->
+            AssemblyCache.save key script
+            ofCompiled key sources script
+        | None ->
+            let path = (Sources.script sources).Document
+            Error [ Diagnostic.fileError path "the F# compiler ended without a result" ]

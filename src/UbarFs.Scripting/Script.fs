@@ -5,37 +5,13 @@ module UbarFs.Scripting.Script
 open System
 open System.Collections
 open System.IO
-open FSharp.Compiler.Interactive.Shell
+open System.Reflection
 open UbarFs.Core
 open UbarFs.Scenario
 
 /// Whether a file is a script, by its name.
 let isScript (path: string) =
     String.Equals(Path.GetExtension path, ".fsx", StringComparison.OrdinalIgnoreCase)
-
-/// What scripts find open.
-let private prelude = "open UbarFs.Scenario\nopen UbarFs.Scenario.Build"
-
-let private session output =
-    let assemblies = [ typeof<Rule>.Assembly; typeof<Build.Built>.Assembly ]
-
-    let arguments =
-        [| yield!
-               [ "fsi"
-                 "--noninteractive"
-                 "--nologo"
-                 "--gui-"
-                 "--quiet"
-                 // Names are words of the language wherever a script says them.
-                 "--nowarn:3391"
-                 "--debug+"
-                 "--optimize-" ]
-           yield $"--lib:{AppContext.BaseDirectory}"
-           for assembly in assemblies do
-               yield $"-r:{assembly.Location}" |]
-
-    let configuration = FsiEvaluationSession.GetDefaultConfiguration()
-    FsiEvaluationSession.Create(configuration, arguments, new StringReader "", output, output, collectible = true)
 
 /// What a script made: everything among its result that is a scenario.
 let rec private scenarios (value: obj | null) : Result<obj list, string> =
@@ -90,40 +66,44 @@ let private gathered world file overrides warnings (made: obj list) =
     else
         Error errors
 
+/// Does what the script does. Its last expression is what it yields.
+let private run (compiled: Library.Compiled) : obj | null =
+    Yielded.during (fun () ->
+        match compiled.Assembly.EntryPoint with
+        | null -> ()
+        | start ->
+            let arguments: obj[] = [| for _ in start.GetParameters() -> Array.empty<string> |]
+            start.Invoke(null, BindingFlags.DoNotWrapExceptions, null, arguments, null) |> ignore)
+
+let private ofCompiled world path overrides sources (compiled: Library.Compiled) =
+    let said = compiled.Warnings
+    let places = Symbols.methodPlace compiled.Code None
+    let defined func = Symbols.invoked compiled.Assembly func |> Option.bind places
+
+    let ran =
+        try
+            Ok(scenarios (run compiled))
+        with error ->
+            Error(Thrown.diagnosticOf (Sources.tryFind sources) defined "the script" path error)
+
+    match ran with
+    | Error problem -> Error(said @ [ problem ])
+    | Ok(Ok made) -> gathered world path overrides said made
+    | Ok(Error what) ->
+        Diagnostic.fileError path $"the script yields {what}, which is no scenario"
+        |> Diagnostic.hinted "its last line is a scenario, or a list of scenarios: [ first; second ]"
+        |> fun problem -> Error(said @ [ problem ])
+
 /// Runs a script and reads what it yields: values of `Build.scenario`, or scenarios. `--set` values count as if the
-/// scenarios said them. What scripts print goes to standard output.
+/// scenarios said them. What scripts print goes to standard output. A script that was compiled before, by any process, is
+/// not compiled again.
 let load
     world
     (path: string)
     (overrides: (string * string) list)
     : Result<Scenario list * Diagnostic list, Diagnostic list> =
-
-    match ScenarioFile.read path with
-    | Error problem -> Error [ problem ]
-    | Ok text ->
-        let source = Source.create (Origin.File path) text
-        use output = new StringWriter()
-        use session = session output
-        session.EvalInteraction prelude
-        let result, messages = session.EvalInteractionNonThrowing(text, Path.GetFullPath path)
-
-        let said =
-            messages
-            |> Array.choose (Compiler.diagnostic (Compiler.sourceOf source))
-            |> List.ofArray
-            |> Diagnostic.arrange
-
-        let errors = said |> List.filter (fun message -> message.Severity = Severity.Error)
-
-        match result with
-        | _ when not errors.IsEmpty -> Error said
-        | Choice2Of2 error -> Error(said @ [ Thrown.diagnostic (Thrown.only source) "the script" path error ])
-        | Choice1Of2 value ->
-            let value = value |> Option.map _.ReflectionValue |> Option.toObj
-
-            match scenarios value with
-            | Ok made -> gathered world path overrides said made
-            | Error what ->
-                Diagnostic.fileError path $"the script yields {what}, which is no scenario"
-                |> Diagnostic.hinted "its last line is a scenario, or a list of scenarios: [ first; second ]"
-                |> fun problem -> Error(said @ [ problem ])
+    Sources.read Purpose.Scenarios path
+    |> Result.bind (fun sources ->
+        Library.ofSources sources
+        // A script runs each time it is loaded.
+        |> Result.bind (fun compiled -> ofCompiled world path overrides sources (Library.anew sources compiled)))

@@ -1,6 +1,7 @@
 namespace UbarFs.Scripting
 
 open System
+open System.Collections.Generic
 open System.IO
 open System.Security.Cryptography
 open System.Text
@@ -18,9 +19,18 @@ type SourceFile =
         Text: string
     }
 
+/// What a script is for.
+[<RequireQualifiedAccess>]
+type Purpose =
+    /// It defines a rule or an attack.
+    | Component
+    /// Its last expression is a scenario, or a list of scenarios.
+    | Scenarios
+
 /// A script with everything that it is made of.
 type Sources =
     {
+        Purpose: Purpose
         /// What the script loads, in the order of compilation, and the script itself at the end.
         Files: SourceFile list
         /// Assemblies that the files refer to, as full paths.
@@ -30,28 +40,35 @@ type Sources =
 [<RequireQualifiedAccess>]
 module Sources =
 
-    /// What scripts find open.
-    let private prelude = "open TorchSharp\nopen UbarFs.Core\n"
-
     let private directive = Regex(@"^\s*#(load|r|reference)\s+(@?"".*)$", RegexOptions.CultureInvariant)
     let private argument = Regex(@"(@?)""((?:[^""\\]|\\.)*)""", RegexOptions.CultureInvariant)
 
     let private declaration =
         Regex(@"^(module|namespace)\s+(rec\s+|internal\s+)?[\w.`]+\s*$", RegexOptions.Multiline)
 
-    /// Assemblies that every script has anyway: the library, and what comes with .NET.
-    let private isGiven =
-        let provided =
-            AppContext.GetData "TRUSTED_PLATFORM_ASSEMBLIES"
-            |> string
-            |> _.Split(Path.PathSeparator)
-            |> Seq.map (fun path -> Path.GetFileNameWithoutExtension path |> string)
-            |> fun names -> System.Collections.Generic.HashSet(names, StringComparer.OrdinalIgnoreCase)
+    /// What scripts find open.
+    let private prelude purpose =
+        match purpose with
+        | Purpose.Component -> "open TorchSharp\nopen UbarFs.Core\n"
+        | Purpose.Scenarios -> "open UbarFs.Scenario\nopen UbarFs.Scenario.Build\n"
 
-        fun (reference: string) ->
-            let name = reference.Replace('\\', '/').Split('/') |> Array.last
-            let isDll = name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
-            provided.Contains(if isDll then name.Substring(0, name.Length - 4) else name)
+    /// The assemblies that the program has anyway, by their names: the library, and what comes with .NET.
+    let given: IReadOnlyDictionary<string, string> =
+        let given = Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
+
+        for path in (AppContext.GetData "TRUSTED_PLATFORM_ASSEMBLIES" |> string).Split Path.PathSeparator do
+            given[string (Path.GetFileNameWithoutExtension path)] <- path
+
+        given
+
+    /// The one of them that a reference means, wherever it looks for it.
+    let private tryGiven (reference: string) : string option =
+        let name = reference.Replace('\\', '/').Split('/') |> Array.last
+        let isDll = name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
+
+        match given.TryGetValue(if isDll then name.Substring(0, name.Length - 4) else name) with
+        | true, path -> Some path
+        | false, _ -> None
 
     /// A directive of a line: what it does, and its arguments with their places.
     let private directiveOf (source: Source) number : (string * Located<string> list) option =
@@ -72,7 +89,7 @@ module Sources =
             Some(matched.Groups[1].Value, argument.Matches matched.Groups[2].Value |> Seq.map located |> List.ofSeq)
 
     /// The text without some of its lines, in the file that the compiler is told.
-    let private prepared (document: string) (source: Source) (carriedOut: Set<int>) =
+    let private prepared purpose (document: string) (source: Source) (carriedOut: Set<int>) =
         let lines =
             source.LineStarts
             |> Array.mapi (fun number _ ->
@@ -81,26 +98,32 @@ module Sources =
                 else
                     Source.line source number)
 
-        let opened = if declaration.IsMatch source.Text then "" else prelude
+        let opened =
+            if declaration.IsMatch source.Text then
+                ""
+            else
+                prelude purpose
+
         let quoted = document.Replace("\\", "\\\\").Replace("\"", "\\\"")
         $"{opened}# 1 \"{quoted}\"\n" + String.Join('\n', lines) + "\n"
 
+    /// How many lines of a file's text stand before its own first.
+    let preludeLines (file: SourceFile) = file.Text.Split('\n') |> Array.findIndex _.StartsWith("# 1 \"") |> (+) 1
+
     let private folderOf (path: string) = Path.GetDirectoryName(Path.GetFullPath path) |> string
 
-    let private reference folder (written: Located<string>) : Validation<string option, Diagnostic> =
+    let private reference folder (written: Located<string>) : Validation<string, Diagnostic> =
         if written.Value.StartsWith("nuget:", StringComparison.OrdinalIgnoreCase) then
             Diagnostic.error written.Span "packages are not fetched here"
             |> Diagnostic.hinted "refer to an assembly by its path, or compile the rule in a project of its own"
             |> Validation.error
-        elif isGiven written.Value then
-            Ok None
         else
             let path = Path.GetFullPath(Path.Combine(folder, written.Value))
 
-            if File.Exists path then
-                Ok(Some path)
-            else
-                Validation.error (Diagnostic.error written.Span $"there is no assembly '{path}'")
+            match tryGiven written.Value with
+            | Some given -> Ok given
+            | None when File.Exists path -> Ok path
+            | None -> Validation.error (Diagnostic.error written.Span $"there is no assembly '{path}'")
 
     // A file that is loaded twice is compiled once, before whatever loads it.
     let rec private gather (trail: string list) (sources: Sources) (path: string) text =
@@ -120,8 +143,7 @@ module Sources =
             | Ok sources ->
                 reference folder written
                 |> Result.map (fun found ->
-                    { sources with
-                        References = sources.References @ Option.toList found |> List.distinct })
+                    { sources with References = sources.References @ [ found ] |> List.distinct })
 
         let document =
             // Where a file asks for its own place, the place takes part in what is compiled.
@@ -133,7 +155,8 @@ module Sources =
         let file =
             { Source = source
               Document = document
-              Text = prepared document source (directives |> List.map (fun (number, _, _) -> number) |> Set) }
+              Text =
+                prepared sources.Purpose document source (directives |> List.map (fun (number, _, _) -> number) |> Set) }
 
         [ for _, kind, arguments in directives do
               for written in arguments -> kind, written ]
@@ -159,10 +182,10 @@ module Sources =
             | Ok text -> gather trail sources path text
 
     /// Reads a script and everything that it loads.
-    let read (path: string) : Validation<Sources, Diagnostic> =
+    let read purpose (path: string) : Validation<Sources, Diagnostic> =
         ScenarioFile.read path
         |> Validation.ofResult
-        |> Result.bind (gather [] { Files = []; References = [] } path)
+        |> Result.bind (gather [] { Purpose = purpose; Files = []; References = [] } path)
 
     /// The script itself.
     let script (sources: Sources) = List.last sources.Files
@@ -184,7 +207,8 @@ module Sources =
         for file in sources.Files do
             add (Encoding.UTF8.GetBytes file.Text)
 
-        for reference in sources.References do
+        // What the program has itself is told by its version, where that matters.
+        for reference in sources.References |> List.except given.Values do
             add (File.ReadAllBytes reference)
 
         Convert.ToHexStringLower(hash.GetHashAndReset())
