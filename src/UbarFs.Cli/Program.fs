@@ -24,6 +24,7 @@ let private commands =
       "list"
       "describe"
       "reference"
+      "api"
       "data"
       "test-rule"
       "export"
@@ -79,6 +80,7 @@ let private execute (command: ParseResults<Command>) =
         | List arguments -> Catalogues.list (arguments.TryGetResult Family)
         | Describe arguments -> Catalogues.describe (arguments.GetResult Name)
         | Reference -> Catalogues.reference ()
+        | Api -> Catalogues.api ()
         | Data arguments -> DataCommand.run arguments
         | TestRule arguments -> TestRuleCommand.run arguments
         | Export arguments -> ExportCommand.run arguments
@@ -119,7 +121,11 @@ let main arguments =
         | Some reason, _
         | None, Error reason -> Exit.refuse reason
         | None, Ok arguments -> parseAndExecute arguments
-    with error ->
+    with
+    | CodeException(problem, _) ->
+        Scenarios.print [ problem ]
+        Exit.badUsage
+    | error ->
         // Nothing foreseen: the trace is for whoever gets the report.
         Exit.complain $"this is a defect of ubarfs: {error.Message}\n{error.StackTrace}"
         Exit.runFailed

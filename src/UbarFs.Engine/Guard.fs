@@ -5,6 +5,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
+open UbarFs.Scenario
 
 /// A rule or an attack failed, or made what it must not: of this node (none: of all at once) in this iteration, counted
 /// from 1.
@@ -48,6 +49,7 @@ module Guard =
         with
         | :? BreachException -> reraise ()
         | error when isOutOfMemory error -> reraise ()
+        | CodeException _ as error -> breach culprit node iteration (error.Message) error
         | error -> breach culprit node iteration $"{error.GetType().Name}: {error.Message}" error
 
     let private shapeOf (tensor: torch.Tensor) =

@@ -16,8 +16,10 @@ type Loaded<'value> =
         Component: Component<'value>
         /// A checksum of the code, wherever it lies.
         Fingerprint: string
-        /// What the compiler warned of; nothing when the code was compiled before.
+        /// What the compiler warned of.
         Warnings: Diagnostic list
+        /// The component as it was before anybody asked it anything: out of the same code, with nothing that it remembers.
+        Anew: unit -> Result<Component<'value>, Diagnostic>
     }
 
 /// What a user's code threw; the diagnostic tells where.

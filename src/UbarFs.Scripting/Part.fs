@@ -4,6 +4,37 @@ open System
 open UbarFs.Core
 open UbarFs.Scenario
 
+/// How what a user's code does wrong is told.
+type internal Telling =
+    {
+        /// The exception for one that the code threw while it was asked for something ("its tolerance"; empty for the
+        /// rule or the attack itself).
+        Thrown: string -> exn -> exn
+        /// The exception for what is wrong with something that the code gave, out of functions that may be to blame.
+        Breach: obj list -> string -> exn
+    }
+
+[<RequireQualifiedAccess>]
+module internal Telling =
+
+    /// Asks the code for something, and looks at what it gives.
+    let asked
+        (telling: Telling)
+        what
+        (codes: obj list)
+        (question: unit -> 'answer)
+        (wrong: 'answer -> string option)
+        : 'answer =
+        let answer =
+            try
+                question ()
+            with error ->
+                raise (telling.Thrown what error)
+
+        match wrong answer with
+        | Some problem -> raise (telling.Breach codes problem)
+        | None -> answer
+
 /// What of a run a script can define.
 type internal Part<'value> =
     {
@@ -15,29 +46,134 @@ type internal Part<'value> =
         Types: Type list
         /// The component that a value of one of these types defines, under this name if it has none of its own.
         Read: string -> obj -> Component<'value>
-        /// The same value, with what it throws translated.
-        Guarded: (exn -> exn) -> 'value -> 'value
+        /// The same value, with every function of the code asked through `Telling.asked`.
+        Guarded: Telling -> 'value -> 'value
     }
+
+/// Rules whose functions are asked with care.
+module internal GuardedRule =
+
+    /// What is asked at once, so that what fails for every network is told before anything runs.
+    let private probed (rule: Rule) =
+        for neighbours in [ 1; 2; 5; 10 ] do
+            let tolerated = rule.Tolerance 0.4 neighbours
+
+            match rule.Update with
+            | Update.Guf alpha -> alpha neighbours |> ignore
+            | Update.Replaced -> ()
+
+            rule.Kappa |> Option.iter (fun kappa -> kappa neighbours tolerated |> ignore)
+
+        rule
+
+    let create (telling: Telling) (rule: Rule) : Rule =
+        let asked what (code: obj) question wrong = Telling.asked telling what [ code ] question wrong
+
+        match Contract.rule rule with
+        | Some problem -> raise (telling.Breach [] problem)
+        | None ->
+            { rule with
+                Reference =
+                    fun view -> asked "" rule.Reference (fun () -> rule.Reference view) (Contract.aggregate rule view)
+                Network =
+                    rule.Network
+                    |> Option.map (fun network view ->
+                        asked "" network (fun () -> network view) (Contract.networkAggregate rule view))
+                OnDevice =
+                    rule.OnDevice
+                    |> Option.map (fun form view ->
+                        asked "" form (fun () -> form view) (Contract.deviceAggregate rule view))
+                Update =
+                    match rule.Update with
+                    | Update.Replaced -> Update.Replaced
+                    | Update.Guf alpha ->
+                        Update.Guf(fun neighbours ->
+                            asked "its α" alpha (fun () -> alpha neighbours) (Contract.alpha neighbours))
+                Tolerance =
+                    fun benignRatio neighbours ->
+                        asked
+                            "its tolerance"
+                            rule.Tolerance
+                            (fun () -> rule.Tolerance benignRatio neighbours)
+                            (Contract.tolerance neighbours)
+                Kappa =
+                    rule.Kappa
+                    |> Option.map (fun kappa neighbours byzantine ->
+                        asked
+                            "its κ"
+                            kappa
+                            (fun () -> kappa neighbours byzantine)
+                            (Contract.kappa neighbours byzantine)) }
+            |> probed
+
+/// Attacks whose functions are asked with care.
+module internal GuardedAttack =
+
+    let private adversary (telling: Telling) (adversary: Adversary<'knowledge>) : Adversary<'knowledge> =
+        let asked what codes question wrong = Telling.asked telling what codes question wrong
+        let present _ = None
+
+        // What the knowledge leads to is worked out once for all nodes, before any state is asked for.
+        let together what knowledge (call: 'knowledge -> OwnState -> 'answer) wrong =
+            let each = asked what [ box call ] (fun () -> call knowledge) present
+            fun state -> asked what [ box each; box call ] (fun () -> each state) (wrong state)
+
+        let receivers state answer =
+            match answer with
+            | Sent.Each toReceiver ->
+                Sent.Each(fun receiver ->
+                    asked "" [ box toReceiver ] (fun () -> toReceiver receiver) (Contract.vector state))
+            | others -> others
+
+        if isNull (box adversary) || isNull (box adversary.Send) || isNull (box adversary.Remember) then
+            raise (telling.Breach [] "the adversary, or a function of it, is null")
+
+        { Send =
+            fun knowledge ->
+                let send = together "" knowledge adversary.Send Contract.sent
+                fun state -> receivers state (send state)
+          Remember = fun knowledge -> together "its memory" knowledge adversary.Remember (fun _ -> Contract.memory) }
+
+    let create (telling: Telling) attack =
+        match attack with
+        | Attack.Absent -> Attack.Absent
+        | Attack.Present behaviour ->
+            match Contract.behaviour behaviour with
+            | Some problem -> raise (telling.Breach [] problem)
+            | None -> ()
+
+            let asked what (code: obj) question wrong = Telling.asked telling what [ code ] question wrong
+
+            let strategy =
+                match behaviour.Strategy with
+                | Strategy.OwnState own -> Strategy.OwnState(adversary telling own)
+                | Strategy.NeighboursMessages own -> Strategy.NeighboursMessages(adversary telling own)
+                | Strategy.Colluding own -> Strategy.Colluding(adversary telling own)
+                | Strategy.Omniscient own -> Strategy.Omniscient(adversary telling own)
+
+            Attack.Present
+                { behaviour with
+                    Strategy = strategy
+                    Label =
+                        fun classes label ->
+                            asked
+                                "its labels"
+                                behaviour.Label
+                                (fun () -> behaviour.Label classes label)
+                                (Contract.label classes label)
+                    Objection =
+                        fun network nodes ->
+                            asked
+                                "its objection"
+                                behaviour.Objection
+                                (fun () -> behaviour.Objection network nodes)
+                                (fun _ -> None) }
 
 [<RequireQualifiedAccess>]
 module internal Part =
 
     let private ofSettings name word (settings: Settings<'value>) =
         Component.define name settings |> Component.describedBy $"a {word} of your own" "" "a script"
-
-    let private translated (translate: exn -> exn) action =
-        try
-            action ()
-        with error ->
-            raise (translate error)
-
-    let private guardedRule translate (rule: Rule) =
-        let guarded call view = translated translate (fun () -> call view)
-
-        { rule with
-            Reference = guarded rule.Reference
-            Network = rule.Network |> Option.map guarded
-            OnDevice = rule.OnDevice |> Option.map guarded }
 
     let rule: Part<Rule> =
         { Word = "rule"
@@ -49,28 +185,16 @@ module internal Part =
                 | :? Component<Rule> as component' -> component'
                 | :? Settings<Rule> as settings -> ofSettings name "rule" settings
                 | value -> ofSettings name "rule" (Setting.none (unbox<Rule> value))
-          Guarded = guardedRule }
+          Guarded = GuardedRule.create }
 
-    let private guardedAdversary translate (adversary: Adversary<'knowledge>) : Adversary<'knowledge> =
-        let guarded call knowledge =
-            let call = translated translate (fun () -> call knowledge)
-            fun state -> translated translate (fun () -> call state)
+    /// Settings that never make an attack out of nothing.
+    let private present (settings: Settings<Behaviour>) : Settings<Behaviour> =
+        let checked' behaviour =
+            match Contract.behaviour behaviour with
+            | Some problem -> raise (Thrown.Breach($"the attack: {problem}", []))
+            | None -> behaviour
 
-        { Send = guarded adversary.Send; Remember = guarded adversary.Remember }
-
-    let private guardedAttack translate attack =
-        match attack with
-        | Attack.Absent -> Attack.Absent
-        | Attack.Present behaviour ->
-            let strategy =
-                match behaviour.Strategy with
-                | Strategy.OwnState adversary -> Strategy.OwnState(guardedAdversary translate adversary)
-                | Strategy.NeighboursMessages adversary ->
-                    Strategy.NeighboursMessages(guardedAdversary translate adversary)
-                | Strategy.Colluding adversary -> Strategy.Colluding(guardedAdversary translate adversary)
-                | Strategy.Omniscient adversary -> Strategy.Omniscient(guardedAdversary translate adversary)
-
-            Attack.Present { behaviour with Strategy = strategy }
+        { settings with Read = settings.Read >> checked' }
 
     let attack: Part<Attack> =
         { Word = "attack"
@@ -84,19 +208,31 @@ module internal Part =
             fun name value ->
                 match value with
                 | :? Component<Attack> as component' -> component'
-                | :? Component<Behaviour> as component' -> Attack.timed component'
-                | :? Settings<Behaviour> as settings -> Attack.timed (ofSettings name "attack" settings)
-                | value -> Attack.timed (ofSettings name "attack" (Setting.none (unbox<Behaviour> value)))
-          Guarded = guardedAttack }
+                | :? Component<Behaviour> as component' ->
+                    Attack.timed { component' with Settings = present component'.Settings }
+                | :? Settings<Behaviour> as settings -> Attack.timed (ofSettings name "attack" (present settings))
+                | value -> Attack.timed (ofSettings name "attack" (present (Setting.none (unbox<Behaviour> value))))
+          Guarded = GuardedAttack.create }
 
-    /// The component with everything that its code throws told by a diagnostic.
-    let guarded (part: Part<'value>) (thrown: exn -> Diagnostic) (component': Component<'value>) : Component<'value> =
-        let translate error =
+    /// The component with everything that its code does wrong told by a diagnostic. `thrown` tells of an exception, given
+    /// in what of the code it came up.
+    let guarded (part: Part<'value>) (thrown: string -> exn -> Diagnostic) (component': Component<'value>) =
+        let translated what error =
             match error with
             | CodeException _ -> error
-            | _ -> CodeException(thrown error, error)
+            | _ -> CodeException(thrown what error, error)
+
+        let telling =
+            { Thrown = translated
+              Breach = fun code problem -> translated "" (Thrown.Breach($"the {part.Word}: {problem}", code)) }
 
         let read arguments =
-            translated translate (fun () -> part.Guarded translate (component'.Settings.Read arguments))
+            let value =
+                try
+                    component'.Settings.Read arguments
+                with error ->
+                    raise (translated "" error)
+
+            part.Guarded telling value
 
         { component' with Settings = { component'.Settings with Read = read } }

@@ -204,34 +204,70 @@ let private describe word (found: Type) settings : Component<'value> =
     Component.define found.Name settings
     |> Component.describedBy summary "" $"the class {found.FullName}"
 
-let private load
-    (part: Part<'value>)
-    (contract: Type)
-    (complete: Component<'made> -> Component<'value>)
-    (adapt: obj -> 'made)
-    (path: string)
-    (typeName: string)
-    : Result<Loaded<'value>, Diagnostic> =
+/// How what a class does wrong is told, with the place of its method where symbols say it.
+let private thrown (path: string) (found: Type) (what: string) (error: exn) : Diagnostic =
+    let methods =
+        match what with
+        | "its tolerance" -> [ "Tolerance" ]
+        | "its α" -> [ "Alpha" ]
+        | "its memory" -> [ "Remember" ]
+        | "its labels" -> [ "Label" ]
+        | _ -> [ "Aggregate"; "Send" ]
+
+    let place _ =
+        let full = Path.GetFullPath path
+        let symbols = Path.ChangeExtension(full, ".pdb")
+
+        let method =
+            methods
+            |> List.tryPick (fun name -> found.GetMethods() |> Array.tryFind (fun method -> method.Name = name))
+
+        try
+            let bytes =
+                if File.Exists symbols then
+                    Some(File.ReadAllBytes symbols)
+                else
+                    None
+
+            method |> Option.bind (Symbols.methodPlace (File.ReadAllBytes full) bytes)
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException -> None
+
+    let subject =
+        match what with
+        | "" -> $"the class '{found.Name}'"
+        | what -> $"the class '{found.Name}', asked for {what},"
+
+    Thrown.diagnosticOf sourceOf place subject found.Name error
+
+/// A class that is a rule or an attack, with what an object of it becomes.
+type private ClassKind<'made, 'value> =
+    { Part: Part<'value>
+      Interface: Type
+      Adapt: obj -> 'made
+      Complete: Component<'made> -> Component<'value> }
+
+let private component' (kind: ClassKind<'made, 'value>) (path: string) (found: Type) =
+    let part = kind.Part
+    let thrown = thrown path found
+    let make () = Activator.CreateInstance found |> nonNull
+
+    let attempt (work: unit -> Result<'result, Diagnostic>) =
+        try
+            work ()
+        with error ->
+            Error(thrown "" error)
+
     result {
-        let! assembly = opened path
-
-        let! found = types path assembly |> Result.bind (find contract typeName)
-        let thrown = Thrown.diagnostic sourceOf $"the class '{found.Name}'" typeName
-
-        let make () = Activator.CreateInstance found |> nonNull
-
-        let! fresh =
-            if isNull (found.GetConstructor Type.EmptyTypes) then
-                Diagnostic.fileError typeName $"'{found.FullName}' has no public constructor without parameters"
+        if isNull (found.GetConstructor Type.EmptyTypes) then
+            return!
+                Diagnostic.fileError found.Name $"'{found.FullName}' has no public constructor without parameters"
                 |> Diagnostic.hinted "parameters of the language are public properties that can be set"
                 |> Error
-            else
-                try
-                    Ok(make ())
-                with error ->
-                    Error(thrown error)
 
-        let! properties = ClassParameters.read fresh |> Result.mapError (Diagnostic.fileError typeName)
+        let! properties =
+            attempt (fun () -> ClassParameters.read (make ()) |> Result.mapError (Diagnostic.fileError found.Name))
 
         let build (arguments: Arguments) =
             let target = make ()
@@ -241,25 +277,55 @@ let private load
                 | Some value -> property.Set target value
                 | None -> ()
 
-            adapt target
+            kind.Adapt target
 
         let settings = { Parameters = properties |> List.map _.Parameter; Read = build }
+        let! read = attempt (fun () -> describe part.Word found settings |> kind.Complete |> Ok)
+
+        match Contract.settings read with
+        | Some problem -> return! Error(Diagnostic.fileError found.Name $"the {part.Word}: {problem}")
+        | None -> return Part.guarded part thrown read
+    }
+
+let private load (kind: ClassKind<'made, 'value>) (path: string) (typeName: string) =
+    let opened () =
+        result {
+            let! assembly = opened path
+            let! found = types path assembly |> Result.bind (find kind.Interface typeName)
+            let! read = component' kind path found
+            return assembly, read
+        }
+
+    result {
+        let! assembly, read = opened ()
 
         return
-            { Component = describe part.Word found settings |> complete |> Part.guarded part thrown
+            { Component = read
               Fingerprint = fingerprint path assembly
-              Warnings = [] }
+              Warnings = []
+              Anew = opened >> Result.map snd }
     }
+    |> Result.mapError List.singleton
 
 /// The rule that a class of an assembly is.
 let loadRule path typeName : Result<Loaded<Rule>, Diagnostic list> =
-    load Part.rule typeof<IAggregationRule> id (unbox<IAggregationRule> >> RuleClass.rule) path typeName
-    |> Result.mapError List.singleton
+    load
+        { Part = Part.rule
+          Interface = typeof<IAggregationRule>
+          Adapt = unbox<IAggregationRule> >> RuleClass.rule
+          Complete = id }
+        path
+        typeName
 
 /// The attack that a class of an assembly is.
 let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
-    load Part.attack typeof<IAttack> Attack.timed (unbox<IAttack> >> RuleClass.behaviour) path typeName
-    |> Result.mapError List.singleton
+    load
+        { Part = Part.attack
+          Interface = typeof<IAttack>
+          Adapt = unbox<IAttack> >> RuleClass.behaviour
+          Complete = Attack.timed }
+        path
+        typeName
 
 /// The classes of an assembly that are rules or attacks, each with what the language calls it.
 let classes path : Result<(string * string) list, Diagnostic> =

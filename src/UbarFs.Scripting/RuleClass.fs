@@ -8,8 +8,15 @@ open TorchSharp
 open UbarFs.Api
 open UbarFs.Core
 
+/// What is null stays null: whoever asks the rule says so.
+let private orNull (convert: 'given -> 'made) (given: 'given) : 'made =
+    if isNull (box given) then
+        Unchecked.defaultof<'made>
+    else
+        convert given
+
 let private memoryOf (tensors: IReadOnlyDictionary<string, torch.Tensor>) : Memory =
-    tensors |> Seq.map (|KeyValue|) |> Map.ofSeq
+    tensors |> orNull (Seq.map (|KeyValue|) >> Map.ofSeq)
 
 let private claim claim =
     match claim with
@@ -30,7 +37,8 @@ let private cost growth =
     match growth with
     | Growth.Quadratic -> Cost.Quadratic
     | Growth.LinearWithLosses -> Cost.LinearWithLosses
-    | _ -> Cost.Linear
+    | Growth.Linear -> Cost.Linear
+    | other -> invalidOp $"there is no growth {int other}"
 
 let private nodeView (view: View) =
     NodeView(
@@ -49,12 +57,14 @@ let private nodeView (view: View) =
 let private aggregate (rule: IAggregationRule) (view: View) : Aggregate =
     let aggregation = rule.Aggregate(nodeView view)
 
-    if isNull (box aggregation) || isNull (box aggregation.Estimate) then
-        invalidOp "the rule returns no estimate"
+    let stage (stage: Selection) : Stage =
+        stage |> orNull (fun stage -> { Name = stage.Name; Kept = stage.Kept |> orNull Array.ofSeq })
 
-    { Estimate = aggregation.Estimate
-      Stages = [ for stage in aggregation.Stages -> { Name = stage.Name; Kept = Array.ofSeq stage.Kept } ]
-      Memory = memoryOf aggregation.Memory }
+    aggregation
+    |> orNull (fun aggregation ->
+        { Estimate = aggregation.Estimate
+          Stages = aggregation.Stages |> orNull (Seq.map stage >> List.ofSeq)
+          Memory = memoryOf aggregation.Memory })
 
 /// The rule that an object is.
 let rule (implementation: IAggregationRule) : Rule =
@@ -65,10 +75,10 @@ let rule (implementation: IAggregationRule) : Rule =
             Update.Guf implementation.Alpha
 
     { Rule.aggregating 0.0 (aggregate implementation) with Update = update }
-    |> Rule.selecting (List.ofSeq implementation.Stages)
+    |> Rule.selecting (implementation.Stages |> orNull List.ofSeq)
     |> Rule.costing (cost implementation.Growth)
     |> Rule.tolerating (fun benignRatio neighbours -> implementation.Tolerance(benignRatio, neighbours))
-    |> Rule.claiming (implementation.Claims |> Seq.map claim |> List.ofSeq)
+    |> Rule.claiming (implementation.Claims |> orNull (Seq.map claim >> List.ofSeq))
 
 let private attackerView (knowledge: Omniscience) (state: OwnState) =
     AttackerView(
@@ -87,11 +97,13 @@ let private attackerView (knowledge: Omniscience) (state: OwnState) =
     )
 
 let private sent (message: Message) : Sent =
-    match box message, Option.ofObj message.Vector, Option.ofObj message.VectorFor with
-    | null, _, _ -> invalidOp "the attack returns no message; Message.Nothing sends none"
-    | _, Some vector, _ -> Sent.Everyone vector
-    | _, None, Some vectorFor -> Sent.Each vectorFor.Invoke
-    | _, None, None -> Sent.Nothing
+    if isNull (box message) then
+        invalidOp "the attack returns no message; Message.Nothing sends none"
+
+    match Option.ofObj message.Vector, Option.ofObj message.VectorFor with
+    | Some vector, _ -> Sent.Everyone vector
+    | None, Some vectorFor -> Sent.Each vectorFor.Invoke
+    | None, None -> Sent.Nothing
 
 /// The behaviour of nodes that follow the attack which an object is.
 let behaviour (implementation: IAttack) : Behaviour =

@@ -45,27 +45,47 @@ module RuleScript =
             |> Diagnostic.hinted $"call the one that counts '{part.Word}', or make the others private"
             |> Error
 
-    let private define (part: Part<'value>) (path: string) (sources: Sources) (compiled: Library.Compiled) =
-        let name = Path.GetFileName path |> string
-        let thrown = Thrown.diagnostic (Sources.tryFind sources) "the script" path
+    let private subject what =
+        if what = "" then
+            "the script"
+        else
+            $"the script, asked for {what},"
+
+    let private thrown path sources (compiled: Library.Compiled) what error =
+        let places = Symbols.methodPlace compiled.Code None
+        let defined func = Symbols.invoked compiled.Assembly func |> Option.bind places
+        Thrown.diagnosticOf (Sources.tryFind sources) defined (subject what) path error
+
+    let private component' (part: Part<'value>) path sources (compiled: Library.Compiled) =
+        let refused problem = Error(Diagnostic.fileError path $"the {part.Word}: {problem}")
 
         values part compiled.Assembly
         |> chosen part path
         |> Result.bind (fun property ->
             try
-                Ok(part.Read name (property.GetValue null))
+                match property.GetValue null with
+                | null -> refused $"'{property.Name}' is null"
+                | value ->
+                    let read = part.Read (Path.GetFileName path |> string) value
+
+                    match Contract.settings read with
+                    | Some problem -> refused problem
+                    | None -> Ok(Part.guarded part (thrown path sources compiled) read)
             with error ->
-                Error(thrown error))
-        |> Result.map (fun component' ->
-            { Component = Part.guarded part thrown component'
-              Fingerprint = Sources.fingerprint sources
-              Warnings = compiled.Warnings })
-        |> Result.mapError (fun problem -> compiled.Warnings @ [ problem ])
+                Error(thrown path sources compiled "" error))
 
     let private load (part: Part<'value>) (path: string) : Result<Loaded<'value>, Diagnostic list> =
-        Sources.read path
+        Sources.read Purpose.Component path
         |> Result.bind (fun sources ->
-            Library.ofSources sources |> Result.bind (fun compiled -> define part path sources compiled))
+            Library.ofSources sources
+            |> Result.bind (fun compiled ->
+                component' part path sources compiled
+                |> Result.map (fun found ->
+                    { Component = found
+                      Fingerprint = Sources.fingerprint sources
+                      Warnings = compiled.Warnings
+                      Anew = fun () -> component' part path sources (Library.anew sources compiled) })
+                |> Result.mapError (fun problem -> compiled.Warnings @ [ problem ])))
 
     /// The rule that a script defines. A script that was compiled before, by any process, is not compiled again.
     let loadRule (path: string) : Result<Loaded<Rule>, Diagnostic list> = load Part.rule path

@@ -45,21 +45,64 @@ let private thrownAt (trySource: string -> Source option) (error: exn) =
             let indent = text.Length - text.TrimStart().Length
             span source line indent line text.Length))
 
+/// Code from outside gave what it must not, as `Contract` says it. Where it is to blame, `Code` is the function.
+type Breach(message: string, code: obj list) =
+    inherit Exception(message)
+    member _.Code = code
+
 let rec private innermost (error: exn) =
     match error, error.InnerException with
     | (:? Reflection.TargetInvocationException | :? TypeInitializationException), inner when not (isNull inner) ->
         innermost inner
     | _ -> error
 
-/// An exception out of a user's code: where it left one of the sources, if these are known by the names in its trace;
-/// otherwise the file is its place. `subject` is what failed.
-let diagnostic (trySource: string -> Source option) (subject: string) (file: string) (error: exn) : Diagnostic =
-    let error = innermost error
-    let message = $"{subject} failed: {oneLine error.Message} ({error.GetType().Name})"
+/// The message of an exception, whose class a user may have written.
+let private messageOf (error: exn) : string =
+    try
+        match Option.ofObj error.Message with
+        // libtorch adds a trace of its own code.
+        | Some message -> oneLine (message.Split("Exception raised from")[0])
+        | None -> "no message"
+    with _ ->
+        "a message that cannot be read"
 
-    match thrownAt trySource error with
-    | Some place -> Diagnostic.error place message
-    | None -> Diagnostic.fileError file message
+/// A whole line of a source, without its indentation.
+let private line (source: Source) number : Span =
+    let number = min (max 1 number) source.LineStarts.Length
+    let text = Source.line source (number - 1)
+    span source number (text.Length - text.TrimStart().Length) number text.Length
+
+/// An exception out of a user's code: where it left one of the sources, if these are known by the names in its trace;
+/// otherwise the file is its place. `subject` is what failed, and `defined` says where a function is defined.
+let diagnosticOf
+    (trySource: string -> Source option)
+    (defined: obj -> (string * int) option)
+    (subject: string)
+    (file: string)
+    (error: exn)
+    : Diagnostic =
+    match innermost error with
+    | :? Breach as breach ->
+        let message = breach.Message
+
+        let place =
+            breach.Code
+            |> List.tryPick defined
+            |> Option.bind (fun (document, number) ->
+                trySource document |> Option.map (fun source -> line source number))
+
+        match place with
+        | Some place -> Diagnostic.error place message
+        | None -> Diagnostic.fileError file message
+    | error ->
+        let message = $"{subject} failed: {messageOf error} ({error.GetType().Name})"
+
+        match thrownAt trySource error with
+        | Some place -> Diagnostic.error place message
+        | None -> Diagnostic.fileError file message
+
+/// The same where nobody knows where functions are defined.
+let diagnostic trySource subject file error = diagnosticOf trySource (fun _ -> None) subject file error
 
 /// The source itself under its own name.
 let only (source: Source) (name: string) = if isFile source name then Some source else None
