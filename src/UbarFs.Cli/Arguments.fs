@@ -178,6 +178,7 @@ type TestRuleArguments =
     | [<Unique>] Type of name: string
     | Property of name: string
     | [<Unique>] Tests of number: int
+    | [<Unique>] Time_Limit of seconds: float
     | [<Unique>] Seed of seed: int64
     | [<Unique>] Dimension of number: int
     | [<Unique>] Byzantine of number: int
@@ -192,7 +193,8 @@ type TestRuleArguments =
             | Rule _ -> "name of a rule, or an F# script (.fsx) or an assembly (.dll) that defines one"
             | Type _ -> "the class in the assembly that is the rule"
             | Property _ -> "test this law alone, by its name in the output; may be repeated"
-            | Tests _ -> "tests of each law (default: 100, or fewer where the rule is slow)"
+            | Tests _ -> "tests of each law (default: 100, and fewer for laws that the rule does not claim)"
+            | Time_Limit _ -> "ends after so many seconds; laws that are not tested to the end are undecided"
             | Seed _ -> "everything random follows from it (default: 1)"
             | Dimension _ -> "numbers in an estimate (default: 1 to 5)"
             | Byzantine _ -> "liars among the neighbours when the worst ratio is searched for (default: 1)"
@@ -252,6 +254,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] List of ParseResults<ListArguments>
     | [<CliPrefix(CliPrefix.None)>] Describe of ParseResults<DescribeArguments>
     | [<SubCommand; CliPrefix(CliPrefix.None)>] Reference
+    | [<SubCommand; CliPrefix(CliPrefix.None)>] Api
     | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
     | [<CliPrefix(CliPrefix.None); CustomCommandLine "test-rule">] TestRule of ParseResults<TestRuleArguments>
     | [<CliPrefix(CliPrefix.None)>] Export of ParseResults<ExportArguments>
@@ -271,6 +274,7 @@ type Command =
             | List _ -> "list what scenarios can name"
             | Describe _ -> "explain one component: meaning, parameters, source, an example"
             | Reference -> "print the keys of scenarios and all components as Markdown"
+            | Api -> "print what rules and attacks of your own see of the library, as Markdown"
             | Data _ -> "list, get and import datasets"
             | TestRule _ -> "test a rule against its laws; print the smallest counterexamples"
             | Export _ -> "write a node's trained model as safetensors, with the names of PyTorch's state_dict"

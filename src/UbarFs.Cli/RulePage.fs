@@ -21,6 +21,7 @@ let private styled (code: string) (text: string) =
 let private bold = styled "1"
 let private green = styled "32"
 let private red = styled "1;31"
+let private yellow = styled "33"
 let private faint = styled "2"
 
 let private tests count = if count = 1 then "1 test" else $"{count} tests"
@@ -38,6 +39,7 @@ let private lawLine (law: LawReport) =
         | Standing.Unclaimed, Outcome.Held count -> padded $"holds in {tests count}", faint "·"
         | Standing.Unclaimed, Outcome.Falsified _ -> padded "does not hold", faint "·"
         | _, Outcome.Held count -> padded $"held, {tests count}", green "✓"
+        | _, Outcome.Undecided count -> yellow (padded $"undecided, {tests count}"), yellow "?"
         | _, Outcome.Falsified(count, _) -> red (padded $"falsified by test {count}"), red "✗"
 
     line mark law.Trial.Name verdict law.Trial.Says
@@ -170,15 +172,26 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
     section "claimed" (standing Standing.Claimed)
     section "not claimed, for information" (standing Standing.Unclaimed)
 
-    if report.Resilience.IsSome || report.Cost.IsSome then
+    if report.Resilience.IsSome || report.Cost.IsSome || not report.NotMeasured.IsEmpty then
         printfn ""
         printfn "%s" (bold "measured")
         Option.iter resilienceLine report.Resilience
         Option.iter costLine report.Cost
 
+        for name, reason in report.NotMeasured do
+            line (yellow "?") name (yellow (padded "not measured")) reason
+
+    // A rule without a result breaks every law; the reason is told once.
+    let mutable told = Set.empty
+
     for law in report.Laws do
         match law.Outcome with
+        | Outcome.Falsified(_, found) when
+            isShown plan law && found.Violation.IsWithoutResult && told.Contains found.Violation.Got
+            ->
+            ()
         | Outcome.Falsified(count, found) when isShown plan law ->
+            told <- told.Add found.Violation.Got
             counterexampleLines subject plan inFull law count found
         | _ -> ()
 
@@ -189,11 +202,14 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
 
     printfn ""
 
-    match RuleReport.failures report with
-    | [] when report.Laws |> List.forall (fun law -> law.Standing = Standing.Unclaimed) && not plan.Only.IsEmpty ->
+    match RuleReport.failures report, RuleReport.undecided report with
+    | [], [] when report.Laws |> List.forall (fun law -> law.Standing = Standing.Unclaimed) && not plan.Only.IsEmpty ->
         printfn "the rule promises nothing of this"
-    | [] -> printfn "%s" (green "every law that the rule has to keep or claims has held")
-    | failed -> printfn "%s: %s" (red "falsified") (String.concat ", " failed)
+    | [], [] -> printfn "%s" (green "every law that the rule has to keep or claims has held")
+    | failed, undecided ->
+        for verdict, names in [ red "falsified", failed; yellow "undecided", undecided ] do
+            if not (List.isEmpty names) then
+                printfn "%s: %s" verdict (String.concat ", " names)
 
 // ---- JSON
 
@@ -223,6 +239,7 @@ let private lawJson (subject: TestedRule.Subject) (law: LawReport) : JsonNode =
 
     match law.Outcome with
     | Outcome.Held count -> object' (fields "held" count)
+    | Outcome.Undecided count -> object' (fields "undecided" count)
     | Outcome.Falsified(count, found) ->
         object' (
             fields "falsified" count
@@ -259,13 +276,14 @@ let private costJson (report: CostReport) : JsonNode =
 
 /// One object with the laws and the measurements.
 let json (subject: TestedRule.Subject) (plan: Plan) (report: RuleReport) : string =
-    let failures = RuleReport.failures report |> List.map (fun name -> text name) |> Array.ofList
+    let names (names: string list) = JsonArray(names |> List.map (fun name -> text name) |> Array.ofList)
 
     let document =
         object'
             [ "rule", RuleSource.notation subject.Source
               "seed", JsonValue.Create plan.Effort.Seed
-              "failures", JsonArray failures
+              "failures", names (RuleReport.failures report)
+              "undecided", names (RuleReport.undecided report)
               "laws", JsonArray(report.Laws |> List.map (lawJson subject) |> Array.ofList)
               "resilience", report.Resilience |> Option.map (resilienceJson subject) |> Option.toObj
               "cost", report.Cost |> Option.map costJson |> Option.toObj ]

@@ -2,6 +2,7 @@
 module UbarFs.Cli.TestRuleCommand
 
 open System
+open System.Diagnostics
 open System.IO
 open System.Text.Json
 open Argu
@@ -22,6 +23,12 @@ let private planFor (arguments: ParseResults<TestRuleArguments>) (rule: Rule) : 
         let! tests = arguments.TryGetResult Tests |> within "tests" 1 1_000_000
         let! dimension = arguments.TryGetResult Dimension |> within "dimension" 1 10_000
         let! byzantine = arguments.TryGetResult Byzantine |> within "byzantine" 1 20
+
+        let! limit =
+            match arguments.TryGetResult Time_Limit with
+            | Some seconds when not (seconds > 0.0) -> Error $"--time-limit {seconds}: expected a number above 0"
+            | limit -> Ok limit
+
         let names = RuleReport.names rule
         let wanted = arguments.GetResults TestRuleArguments.Property
 
@@ -34,11 +41,11 @@ let private planFor (arguments: ParseResults<TestRuleArguments>) (rule: Rule) : 
         | None ->
             return
                 { Effort =
-                    { Tests = Option.defaultValue Effort.standard.Tests tests
-                      // Who says how many tests wants them all.
-                      Patience = if tests.IsSome then infinity else Effort.standard.Patience
-                      Seed = arguments.GetResult(Seed, Effort.standard.Seed)
-                      Dimension = dimension }
+                    { Effort.standard with
+                        Tests = Option.defaultValue Effort.standard.Tests tests
+                        TimeLimit = limit
+                        Seed = arguments.GetResult(Seed, Effort.standard.Seed)
+                        Dimension = dimension }
                   Only = wanted
                   Byzantine = Option.defaultValue 1 byzantine }
     }
@@ -79,8 +86,27 @@ let private save (subject: TestedRule.Subject) (folder: string) (report: RuleRep
     | :? IOException
     | :? UnauthorizedAccessException as error -> Error $"cannot write to {folder}: {error.Message}"
 
+/// Shows on a terminal which law is being tested, once it takes a while.
+let private watching (work: (Trial -> int -> unit) -> 'result) : 'result =
+    if Console.IsErrorRedirected then
+        work (fun _ _ -> ())
+    else
+        let clock, erase = Stopwatch.StartNew(), "\r\u001b[K"
+        let mutable shown = TimeSpan.FromSeconds 0.5
+
+        let watch (trial: Trial) number =
+            if clock.Elapsed > shown then
+                shown <- clock.Elapsed + TimeSpan.FromSeconds 0.2
+                eprintf "%s%s, test %d …" erase trial.Name (number + 1)
+
+        try
+            work watch
+        finally
+            eprintf "%s" erase
+
 let private test (arguments: ParseResults<TestRuleArguments>) (subject: TestedRule.Subject) plan =
-    let report = RuleReport.create plan subject.Rule
+    let report =
+        watching (fun watch -> RuleReport.ofTested plan { Rule = subject.Rule; Anew = subject.Anew; Watch = watch })
 
     let saved =
         match arguments.TryGetResult TestRuleArguments.Out with
@@ -98,7 +124,7 @@ let private test (arguments: ParseResults<TestRuleArguments>) (subject: TestedRu
             for file in files do
                 printfn "wrote %s" file
 
-        if (RuleReport.failures report).IsEmpty then
+        if (RuleReport.failures report).IsEmpty && (RuleReport.undecided report).IsEmpty then
             Exit.done'
         else
             Exit.runFailed

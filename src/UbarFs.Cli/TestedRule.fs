@@ -19,24 +19,31 @@ type Subject =
         Words: string
         Source: RuleSource
         Rule: Rule
+        /// The same rule, as it is before anybody asked it anything.
+        Anew: unit -> Rule
     }
 
 let private isFile (word: string) = Path.HasExtension word || File.Exists word || Path.GetFileName word <> word
 
 let private isAssembly (word: string) = Path.GetExtension(word).Equals(".dll", StringComparison.OrdinalIgnoreCase)
 
+/// A component, and the way to have it anew.
+type private Found =
+    { Component: Component<Rule>
+      Fresh: unit -> Result<Component<Rule>, Diagnostic> }
+
 let private ofCode (loaded: Result<Loaded<Rule>, Diagnostic list>) =
     match loaded with
     | Ok loaded ->
         Scenarios.print loaded.Warnings
-        Ok loaded.Component
+        Ok { Component = loaded.Component; Fresh = loaded.Anew }
     | Error diagnostics ->
         Scenarios.print diagnostics
         Error Exit.badUsage
 
 let private ofCatalogue (name: string) =
     match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
-    | Some rule -> Ok rule
+    | Some rule -> Ok { Component = rule; Fresh = fun () -> Ok rule }
     | None ->
         let names = Catalogue.rules |> List.map _.Name
         Error(Exit.refuse $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}")
@@ -64,7 +71,7 @@ let private originOf (word: string) (typeName: string option) : Result<RuleOrigi
         Error(Exit.refuse $"{word}: expected an F# script (.fsx), an assembly (.dll) or the name of a rule")
     | None -> Ok(RuleOrigin.Catalogue word)
 
-let private find origin : Result<Component<Rule>, int> =
+let private find origin : Result<Found, int> =
     match origin with
     | RuleOrigin.Catalogue name -> ofCatalogue name
     | RuleOrigin.Script path -> ofCode (RuleScript.loadRule path)
@@ -93,7 +100,8 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
     result {
         let loading = Task.Run(fun () -> LibTorch.load libtorch)
         let! origin = originOf word typeName
-        let! component' = find origin
+        let! found = find origin
+        let component' = found.Component
         let! _ = loading.Result |> Result.mapError Exit.refuse
         let! overrides = Overriding.read settings |> Result.mapError Exit.refuse
 
@@ -106,9 +114,24 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
             [ for name in Option.toList typeName -> $" --type {name}"
               for setting in settings -> $" --set {setting}" ]
 
+        let chosen (component': Component<Rule>) = (Component.choose (Map.ofList arguments) component').Value
+
+        let! rule =
+            try
+                Ok(chosen component')
+            with CodeException(problem, _) ->
+                Scenarios.print [ problem ]
+                Error Exit.badUsage
+
+        let anew () =
+            match found.Fresh() with
+            | Ok component' -> chosen component'
+            | Error problem -> raise (CodeException(problem, exn problem.Message))
+
         return
             { Name = Path.GetFileNameWithoutExtension component'.Name |> string
               Words = word + String.concat "" options
               Source = { Origin = origin; Arguments = arguments }
-              Rule = (Component.choose (Map.ofList arguments) component').Value }
+              Rule = rule
+              Anew = anew }
     }

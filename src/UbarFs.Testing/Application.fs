@@ -18,9 +18,17 @@ let outcomeOf (aggregate: Aggregate) : Outcome =
     { Estimate = values aggregate.Estimate
       Stages = aggregate.Stages |> List.map (fun stage -> stage.Name, stage.Kept) }
 
+/// What a rule makes of a view; what is not a result at all is told in the words of its contract.
+let aggregate (rule: Rule) (view: View) : Aggregate =
+    let aggregate = Rule.aggregate rule view
+
+    match Contract.aggregate rule view aggregate with
+    | Some problem when view.Received.shape[0] > 0L -> raise (NoResultException problem)
+    | _ -> aggregate
+
 let ofView rule (view: View) : Outcome =
     use scope = torch.NewDisposeScope()
-    outcomeOf (Rule.aggregate rule view)
+    outcomeOf (aggregate rule view)
 
 /// The rule's outcome in some floating-point type.
 let inType (dtype: torch.ScalarType) rule view =

@@ -3,7 +3,6 @@
 module UbarFs.Testing.CostFit
 
 open System
-open System.Diagnostics
 open TorchSharp
 open UbarFs.Core
 
@@ -46,24 +45,15 @@ let slope (points: (float * float) list) =
     let covariance = logs |> List.sumBy (fun (x, y) -> (x - meanX) * (y - meanY))
     covariance / (logs |> List.sumBy (fun (x, _) -> (x - meanX) ** 2.0))
 
-/// Measures until a budget is spent, smaller sizes first; three sizes of each at least.
-let private growth budget rule (sizes: int list) shape =
-    let clock = Stopwatch.StartNew()
+let private growth rule (sizes: int list) shape =
+    sizes |> List.map (fun size -> float size, seconds rule <|| shape size) |> slope
 
-    sizes
-    |> Seq.indexed
-    |> Seq.takeWhile (fun (index, _) -> index < 3 || clock.Elapsed.TotalSeconds < budget)
-    |> Seq.map (fun (_, size) -> float size, seconds rule <|| shape size)
-    |> List.ofSeq
-    |> slope
-
-/// The growth of a rule's time, from measurements that take about `budget` seconds.
-let private once budget (rule: Rule) : Growth =
+let private once (rule: Rule) : Growth =
     // Code that runs for the first time is compiled first.
     seconds rule 4 64 |> ignore
 
-    { Neighbours = growth (budget / 2.0) rule [ 8; 16; 32; 64 ] (fun neighbours -> neighbours, 8192)
-      Parameters = growth (budget / 2.0) rule [ 8192; 16384; 32768; 65536 ] (fun parameters -> 8, parameters) }
+    { Neighbours = growth rule [ 8; 16; 32; 64 ] (fun neighbours -> neighbours, 8192)
+      Parameters = growth rule [ 8192; 16384; 32768; 65536 ] (fun parameters -> 8, parameters) }
 
 let claimed cost =
     match cost with
@@ -78,11 +68,11 @@ let exceeds cost (growth: Growth) =
     growth.Neighbours > claimed.Neighbours + 1.25 || growth.Parameters > claimed.Parameters + 0.75
 
 /// The growth, measured a second time if it exceeds what is claimed: the machine may have been busy.
-let measure budget (rule: Rule) : Growth =
-    match once budget rule with
+let measure (rule: Rule) : Growth =
+    match once rule with
     | growth when not (exceeds rule.Cost growth) -> growth
     | growth ->
-        let again = once budget rule
+        let again = once rule
 
         { Neighbours = min growth.Neighbours again.Neighbours
           Parameters = min growth.Parameters again.Parameters }

@@ -21,6 +21,8 @@ type Counterexample =
 [<RequireQualifiedAccess>]
 type Outcome =
     | Held of tests: int
+    /// No test failed, but the time that was given ended before all of them were made.
+    | Undecided of tests: int
     | Falsified of tests: int * Counterexample
 
 /// Why a law is tested.
@@ -38,8 +40,12 @@ type Effort =
     {
         /// For each law.
         Tests: int
-        /// After so many seconds of all laws together their tests end early; not before 10 of each.
-        Patience: float
+        /// After so many seconds of all laws together tests end early, undecided. Without it each law has all its tests,
+        /// whatever else the machine does.
+        TimeLimit: float option
+        /// Some questions are asked a second time so many seconds after the first, at least: a rule that goes by a clock
+        /// says something else then.
+        Apart: float
         Seed: int64
         /// d of every neighbourhood; none for all kinds.
         Dimension: int option
@@ -49,7 +55,7 @@ type Effort =
 module Effort =
 
     /// What is tested unless somebody says otherwise: the same every time.
-    let standard = { Tests = 100; Patience = 1.2; Seed = 1L; Dimension = None }
+    let standard = { Tests = 100; TimeLimit = None; Apart = 1.1; Seed = 1L; Dimension = None }
 
 /// Testing laws. Test i of a law is a function of the seed, the law's name and i alone.
 [<RequireQualifiedAccess>]
@@ -63,23 +69,26 @@ module Examination =
         let seed = Rnd((uint64 (random.NextUInt32()) <<< 32) ||| uint64 (random.NextUInt32()))
         Gen.sampleWithSeed seed 50 1 trial.Views |> Array.head
 
-    let private shrunk (trial: Trial) rule view =
-        let violation view =
-            match Trial.check trial rule view with
-            | Error violation -> Some violation
-            | Ok() -> None
+    /// The smallest neighbourhood that was seen to fail. A rule that goes by more than its view may break a law now and
+    /// keep it then: what was seen is told.
+    let private shrunk budget (trial: Trial) rule view violation =
+        let seen = ref violation
 
-        let smallest, steps = Shrinking.smallest shrinking (violation >> Option.isSome) view
+        let fails candidate =
+            match Trial.check trial rule candidate with
+            | Error violation ->
+                seen.Value <- violation
+                true
+            | Ok() -> false
 
-        // A rule with a memory of its own may break a law now and keep it then.
-        match violation smallest, violation view with
-        | Some violation, _ -> Some { View = smallest; Violation = violation; Steps = steps }
-        | None, Some violation -> Some { View = view; Violation = violation; Steps = 0 }
-        | None, None -> None
+        let smallest, steps = Shrinking.smallest budget fails view
+        { View = smallest; Violation = seen.Value; Steps = steps }
 
-    /// Tests one law of one rule, for `effort.Patience` seconds at most.
-    let ofTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
+    let private tested budget (watch: int -> unit) (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
         let clock = Stopwatch.StartNew()
+
+        let isOver () =
+            effort.TimeLimit |> Option.exists (fun limit -> clock.Elapsed.TotalSeconds > limit)
 
         let trial =
             match effort.Dimension with
@@ -87,20 +96,37 @@ module Examination =
             | None -> trial
 
         let rec test number =
-            if number = effort.Tests || (number >= 10 && clock.Elapsed.TotalSeconds > effort.Patience) then
+            if number = effort.Tests then
                 Outcome.Held number
+            elif isOver () then
+                Outcome.Undecided number
             else
+                watch number
                 let view = view effort trial number
 
                 match Trial.check trial rule view with
                 | Ok() -> test (number + 1)
-                | Error violation ->
-                    let counterexample =
-                        shrunk trial rule view |> Option.defaultValue { View = view; Violation = violation; Steps = 0 }
-
-                    Outcome.Falsified(number + 1, counterexample)
+                | Error violation -> Outcome.Falsified(number + 1, shrunk budget trial rule view violation)
 
         test 0
+
+    /// Tests one law of one rule, for `effort.TimeLimit` seconds at most. `watch` is told the number of each test.
+    let ofTrialWatched watch (effort: Effort) (rule: Rule) (trial: Trial) : Outcome =
+        tested shrinking watch effort rule trial
+
+    /// Tests one law of one rule, for `effort.TimeLimit` seconds at most.
+    let ofTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome = ofTrialWatched ignore effort rule trial
+
+    /// A few tests that take long: fewer neighbourhoods are tried in search of a smaller counterexample.
+    let ofSlowTrial (effort: Effort) (rule: Rule) (trial: Trial) : Outcome = tested 60 ignore effort rule trial
+
+    /// The first neighbourhoods of a law, with two neighbours at most, and in two dimensions unless there are to be others.
+    let smallViews count (effort: Effort) (trial: Trial) : Neighbourhood list =
+        let few (view: Neighbourhood) = Neighbourhood.choose [| 0 .. min 2 (Neighbourhood.count view) - 1 |] view
+
+        match effort.Dimension with
+        | Some dimension -> List.init count (view effort (Trial.ofDimension dimension trial) >> few)
+        | None -> List.init count (view effort trial >> few >> Neighbourhood.map (Array.truncate 2))
 
     /// Why a law is tested of a rule.
     let standing (rule: Rule) (trial: Trial) =

@@ -1,6 +1,8 @@
 namespace UbarFs.Testing
 
+open System
 open System.Diagnostics
+open System.Threading
 open UbarFs.Core
 open UbarFs.Kernels
 
@@ -22,9 +24,13 @@ type CostReport = { Growth: CostFit.Growth; Claimed: Cost }
 
 /// What came out of testing a rule.
 type RuleReport =
-    { Laws: LawReport list
-      Resilience: ResilienceReport option
-      Cost: CostReport option }
+    {
+        Laws: LawReport list
+        Resilience: ResilienceReport option
+        Cost: CostReport option
+        /// What was to be measured and was not, with the reason.
+        NotMeasured: (string * string) list
+    }
 
 /// What of a rule is tested, and how.
 type Plan =
@@ -34,6 +40,16 @@ type Plan =
         Only: string list
         /// How many Byzantine neighbours the search for the worst ratio has.
         Byzantine: int
+    }
+
+/// A rule under test.
+type Tested =
+    {
+        Rule: Rule
+        /// The same rule, as it is before anybody asked it anything.
+        Anew: unit -> Rule
+        /// Told of the law and the number of each test.
+        Watch: Trial -> int -> unit
     }
 
 [<RequireQualifiedAccess>]
@@ -90,36 +106,113 @@ module RuleReport =
                 Tests = max (min 10 plan.Effort.Tests) (plan.Effort.Tests / 4) }
         | _ -> plan.Effort
 
+    /// Laws that were not tested to the end, among those that count, and what was not measured for want of time.
+    let undecided (report: RuleReport) : string list =
+        [ for law in report.Laws do
+              match law.Standing, law.Outcome with
+              | (Standing.Required | Standing.Claimed), Outcome.Undecided _ -> law.Trial.Name
+              | _ -> ()
+
+          for name, _ in report.NotMeasured do
+              name ]
+
+    /// How many tests compare with a rule that was loaded anew, and how many neighbourhoods are asked about again later.
+    let private anewTests, private recollected = 8, 6
+
+    /// Puts what a further test found in the place of a law that held.
+    let private further name (find: LawReport -> Outcome) (laws: LawReport list) =
+        laws
+        |> List.map (fun law ->
+            match law.Outcome with
+            | Outcome.Held tests when law.Trial.Name = name ->
+                match find law with
+                | Outcome.Falsified(number, found) -> { law with Outcome = Outcome.Falsified(tests + number, found) }
+                | _ -> law
+            | _ -> law)
+
+    /// The same laws, with the rule held against itself as it was before all of them.
+    let private comparedWithNew (effort: Effort) (tested: Tested) laws =
+        laws
+        |> further "no-history" (fun law ->
+            let trial = { law.Trial with Check = Universal.saysWhatNew tested.Anew }
+            Examination.ofSlowTrial { effort with Tests = min anewTests effort.Tests } tested.Rule trial)
+
+    /// Asks again what was asked in the beginning, when enough time has passed for a clock to show it.
+    let private askedAgain (effort: Effort) (clock: Stopwatch) recollections (tested: Tested) laws =
+        laws
+        |> further "determinism" (fun _ ->
+            let left = effort.Apart - clock.Elapsed.TotalSeconds
+
+            if left > 0.0 then
+                Thread.Sleep(TimeSpan.FromSeconds left)
+
+            recollections
+            |> List.indexed
+            |> List.tryPick (fun (index, (view, expected)) ->
+                match LawCheck.safely (Universal.stillMakes expected) tested.Rule view with
+                | Ok() -> None
+                | Error violation ->
+                    Some(Outcome.Falsified(index + 1, { View = view; Violation = violation; Steps = 0 })))
+            |> Option.defaultValue (Outcome.Held recollections.Length))
+
     /// What one law leaves of the time belongs to the others.
-    let private laws (plan: Plan) rule =
-        let wanted = Examination.trials rule |> List.filter (fun (_, trial) -> isWanted plan trial.Name)
+    let private laws (plan: Plan) (tested: Tested) (clock: Stopwatch) =
+        let wanted = Examination.trials tested.Rule |> List.filter (fun (_, trial) -> isWanted plan trial.Name)
 
-        // Code that runs for the first time is compiled first, at nobody's expense.
-        wanted
-        |> List.tryHead
-        |> Option.iter (fun (_, trial) -> Examination.ofTrial { plan.Effort with Tests = 1 } rule trial |> ignore)
-
-        let clock = Stopwatch.StartNew()
+        let recollections =
+            wanted
+            |> List.filter (fun (_, trial) -> trial.Name = "determinism")
+            |> List.collect (fun (_, trial) -> Examination.smallViews recollected plan.Effort trial)
+            |> List.choose (Universal.recollection tested.Rule)
 
         wanted
         |> List.mapi (fun index (standing, trial) ->
-            let left = plan.Effort.Patience - clock.Elapsed.TotalSeconds
-            let effort = { effortFor standing plan with Patience = left / float (wanted.Length - index) }
+            let share (limit: float) = (limit - clock.Elapsed.TotalSeconds) / float (wanted.Length - index)
+            let effort = effortFor standing plan
+            let effort = { effort with TimeLimit = effort.TimeLimit |> Option.map share }
 
             { Trial = trial
               Standing = standing
-              Outcome = Examination.ofTrial effort rule trial })
+              Outcome = Examination.ofTrialWatched (tested.Watch trial) effort tested.Rule trial })
+        |> comparedWithNew plan.Effort tested
+        |> askedAgain plan.Effort clock recollections tested
+
+    /// A measurement; none if nobody wants it, the time is over or the rule gives no result.
+    let private measured plan (clock: Stopwatch) name (measure: unit -> 'measured) =
+        if not (isWanted plan name) then
+            Ok None
+        elif plan.Effort.TimeLimit |> Option.exists (fun limit -> clock.Elapsed.TotalSeconds > limit) then
+            Error(name, "the time was over")
+        else
+            match LawCheck.attempt measure with
+            | Ok measured -> Ok(Some measured)
+            | Error violation -> Error(name, $"the rule gives no result: {violation.Got}")
+
+    /// Tests a rule that can be had anew.
+    let ofTested (plan: Plan) (tested: Tested) : RuleReport =
+        let clock = Stopwatch.StartNew()
+        let rule = tested.Rule
+        let laws = laws plan tested clock
+        let resilience = measured plan clock resilienceName (fun () -> resilience plan rule)
+
+        let cost =
+            measured plan clock costName (fun () -> { Growth = CostFit.measure rule; Claimed = rule.Cost })
+
+        { Laws = laws
+          Resilience = Result.defaultValue None resilience
+          Cost = Result.defaultValue None cost
+          NotMeasured =
+            [ match resilience with
+              | Error reason -> reason
+              | Ok _ -> ()
+              match cost with
+              | Error reason -> reason
+              | Ok _ -> () ] }
 
     /// Tests a rule.
     let create (plan: Plan) (rule: Rule) : RuleReport =
-        { Laws = laws plan rule
-          Resilience =
-            if isWanted plan resilienceName then
-                Some(resilience plan rule)
-            else
-                None
-          Cost =
-            if isWanted plan costName then
-                Some { Growth = CostFit.measure 0.2 rule; Claimed = rule.Cost }
-            else
-                None }
+        ofTested
+            plan
+            { Rule = rule
+              Anew = fun () -> rule
+              Watch = fun _ _ -> () }

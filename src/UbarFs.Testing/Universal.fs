@@ -6,26 +6,35 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Testing.Application
 
-/// R has the own estimate's shape and type, in some floating-point types.
+/// What a rule remembers of a view, to be asked with it in the next iteration.
+let private next (view: View) (aggregate: Aggregate) : View = { view with Iteration = 1L; Memory = aggregate.Memory }
+
+/// R has the own estimate's shape and type, in some floating-point types; in the first iteration and, with what the rule
+/// then remembers, in the second.
 let keepsShape (dtypes: torch.ScalarType list) : LawCheck =
     fun rule view ->
+        let described (tensor: torch.Tensor) = $"%A{List.ofArray tensor.shape} of {tensor.dtype}"
+
+        let like (given: View) =
+            let aggregate = Application.aggregate rule given
+            let estimate = aggregate.Estimate
+
+            if estimate.dtype = given.Own.dtype && estimate.shape = given.Own.shape then
+                Ok aggregate
+            else
+                Error(Violation.create (described given.Own) (described estimate))
+
         dtypes
         |> Seq.map (fun dtype ->
             let given = Neighbourhood.toViewOf dtype view
-            let estimate = (Rule.aggregate rule given).Estimate
-            let described (tensor: torch.Tensor) = $"%A{List.ofArray tensor.shape} of {tensor.dtype}"
-
-            if estimate.dtype = dtype && estimate.shape = given.Own.shape then
-                Ok()
-            else
-                Error(Violation.create (described given.Own) (described estimate)))
+            like given |> Result.bind (next given >> like) |> Result.map ignore)
         |> LawCheck.all
 
 /// What the rule makes of the same estimates in its first iteration and, with what it then remembers, in its second.
 let private twice rule view : Outcome list =
     let first = Neighbourhood.toView view
-    let aggregate = Rule.aggregate rule first
-    let second = Rule.aggregate rule { first with Iteration = 1L; Memory = aggregate.Memory }
+    let aggregate = Application.aggregate rule first
+    let second = Application.aggregate rule (next first aggregate)
     [ outcomeOf aggregate; outcomeOf second ]
 
 let private same change (expected: Outcome list) (actual: Outcome list) =
@@ -33,35 +42,56 @@ let private same change (expected: Outcome list) (actual: Outcome list) =
     | None -> Ok()
     | Some(one, other) -> Error { Violation.create (described one) (described other) with Change = change }
 
+/// How often the same question is asked in a row. A rule that does something else at every n-th question is found for n
+/// up to this in one test, and for any n that is smaller than the number of questions in all tests: the odd one is
+/// among others.
+let private inARow = 5
+
 let private isDeterministic: LawCheck =
     fun rule view ->
-        let first = twice rule view
-        same "asked a second time" first (twice rule view)
+        let first = Neighbourhood.toView view
+        let remembering = Application.aggregate rule first |> next first
+
+        [ first, "the first iteration"; remembering, "the second iteration" ]
+        |> Seq.map (fun (view, iteration) ->
+            let answers = List.init inARow (fun _ -> ofView rule view)
+
+            answers
+            |> Seq.indexed
+            |> Seq.tail
+            |> Seq.map (fun (index, answer) ->
+                same $"asked {index + 1} times in a row, in {iteration}" [ answers.Head ] [ answer ])
+            |> LawCheck.all)
+        |> LawCheck.all
 
 let private leavesItsInput: LawCheck =
     fun rule view ->
-        let given = Neighbourhood.toView view
-        let remembered = (Rule.aggregate rule (Neighbourhood.toView view)).Memory
+        let asked (given: View) =
+            let inputs () =
+                [ "the own estimate", values given.Own
+                  "what was received", values given.Received
+                  "the gradient", values given.Gradient
+                  for entry in given.Memory do
+                      $"the memory's '{entry.Key}'", values entry.Value ]
 
-        let inputs () =
-            [ "the own estimate", values given.Own
-              "what was received", values given.Received
-              "the gradient", values given.Gradient
-              for entry in remembered do
-                  $"the memory's '{entry.Key}'", values entry.Value ]
+            let before = inputs ()
+            let aggregate = Application.aggregate rule given
 
-        let before = inputs ()
-        Rule.aggregate rule { given with Memory = remembered; Iteration = 1L } |> ignore
+            let kept =
+                List.zip before (inputs ())
+                |> Seq.map (fun ((what, before), (_, after)) ->
+                    if close 0.0 before after then
+                        Ok()
+                    else
+                        Error
+                            { Violation.create (written before) (written after) with
+                                Change = $"{what} after the rule was asked" })
+                |> LawCheck.all
 
-        List.zip before (inputs ())
-        |> Seq.map (fun ((what, before), (_, after)) ->
-            if close 0.0 before after then
-                Ok()
-            else
-                Error
-                    { Violation.create (written before) (written after) with
-                        Change = $"{what} after the rule was asked" })
-        |> LawCheck.all
+            kept |> Result.map (fun () -> aggregate)
+
+        let first = Neighbourhood.toView view
+        asked first |> Result.bind (next first >> asked) |> Result.map ignore
 
 /// Other neighbourhoods: with far larger distances in the other order, with far smaller ones, and with fewer neighbours.
 let private others (view: Neighbourhood) =
@@ -74,15 +104,55 @@ let private others (view: Neighbourhood) =
       spread 0.015625 view
       spread 64.0 (Neighbourhood.choose (Array.truncate (rows.Length / 2) rows) view) ]
 
+/// What is asked before the neighbourhood is asked again: others, in numbers that have no common divisor, so that no
+/// count of questions comes back to where it was.
+let private histories view =
+    match others view with
+    | [ far; near; few ] -> [ [ far ]; [ near; near ]; [ few; far; near ]; [ far; few; few; near; far ] ]
+    | others -> List.map List.singleton others
+
 let private hasNoHistory: LawCheck =
     fun rule view ->
-        let after other =
-            twice rule other |> ignore
-            twice rule view
+        let first = twice rule view
 
-        match List.map after (others view) with
-        | first :: later -> later |> Seq.map (same "asked after other neighbourhoods than before" first) |> LawCheck.all
-        | [] -> Ok()
+        histories view
+        |> Seq.map (fun history ->
+            for other in history do
+                // Once, and not in both iterations: the questions are to be odd in number as well.
+                outcome rule other |> ignore
+
+            same "asked after other neighbourhoods than before" first (twice rule view))
+        |> LawCheck.all
+
+/// The rule says what one says that was never asked anything before, and so does one that was asked about the same own
+/// estimate with something else received. `anew` makes such rules.
+let saysWhatNew (anew: unit -> Rule) : LawCheck =
+    fun rule view ->
+        let expected = twice (anew ()) view
+
+        let other =
+            { view with
+                Received = view.Received |> Array.rev |> Array.map (Array.map (fun value -> 5.0 - 2.0 * value)) }
+
+        let experienced = anew ()
+        outcome experienced other |> ignore
+
+        LawCheck.all
+            [ same "asked after many others, against the same rule loaded anew" expected (twice rule view)
+              same "asked after others with the same own estimate" expected (twice experienced view) ]
+
+/// What a rule makes of a neighbourhood, to be compared with what it makes of it later; nothing if it makes nothing.
+let internal recollection rule view : (Neighbourhood * Outcome list) option =
+    try
+        use _ = torch.NewDisposeScope()
+        Some(view, twice rule view)
+    with _ ->
+        // That is another law's finding.
+        None
+
+/// Whether a rule still makes of a neighbourhood what it made of it before.
+let internal stillMakes (expected: Outcome list) : LawCheck =
+    fun rule view -> same "asked again later, after other laws" expected (twice rule view)
 
 let private hasItsStages: LawCheck =
     fun rule view ->
@@ -110,7 +180,8 @@ let private follows: LawCheck =
             |> List.map (fun (weight, tensor) -> values tensor |> Array.map ((*) weight))
             |> List.reduce (Array.map2 (+))
 
-        let updated, aggregate = Rule.update rule given
+        let aggregate = Application.aggregate rule given
+        let updated = Rule.stepped rule given aggregate
 
         let expected =
             match rule.Update with

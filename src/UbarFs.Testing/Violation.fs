@@ -9,13 +9,23 @@ type Violation =
         Got: string
         /// What the rule was asked in the end, if it is not the neighbourhood itself.
         Asked: Neighbourhood option
+        /// The rule gave no result that could be held against the law: it threw, or broke its contract.
+        IsWithoutResult: bool
     }
 
 [<RequireQualifiedAccess>]
 module Violation =
 
     /// A violation on the neighbourhood as it is.
-    let create expected got : Violation = { Change = ""; Expected = expected; Got = got; Asked = None }
+    let create expected got : Violation =
+        { Change = ""
+          Expected = expected
+          Got = got
+          Asked = None
+          IsWithoutResult = false }
+
+    /// A rule that threw, or gave what is no result.
+    let withoutResult got : Violation = { create "a result" got with IsWithoutResult = true }
 
     /// The violation, after a change that made `asked` of the neighbourhood.
     let after change asked (violation: Violation) = { violation with Change = change; Asked = Some asked }
@@ -30,6 +40,10 @@ module Violation =
 
         $"{change}expected {violation.Expected}, got {violation.Got}"
 
+/// What a rule gave is no result, for this reason.
+type NoResultException(reason: string) =
+    inherit System.Exception(reason)
+
 /// `Ok`, or how a rule breaks a law on a neighbourhood. A check draws nothing at random.
 type LawCheck = UbarFs.Core.Rule -> Neighbourhood -> Result<unit, Violation>
 
@@ -40,12 +54,25 @@ module LawCheck =
     let all (results: Result<unit, Violation> seq) : Result<unit, Violation> =
         results |> Seq.tryFind Result.isError |> Option.defaultValue (Ok())
 
+    /// Asks a rule something; what it throws is a violation.
+    let attempt (ask: unit -> 'answer) : Result<'answer, Violation> =
+        try
+            use _ = TorchSharp.torch.NewDisposeScope()
+            Ok(ask ())
+        with
+        | :? NoResultException as error -> Error(Violation.withoutResult error.Message)
+        | error ->
+            let message = error.Message.Split('\n')[0]
+            let kind = error.GetType().Name
+
+            // What scripts and assemblies throw comes with its own words.
+            let told =
+                if kind.StartsWith "CodeException" then
+                    message
+                else
+                    $"{kind}: {message}"
+
+            Error(Violation.withoutResult told)
+
     /// The check, with what a rule throws as a violation.
-    let safely (check: LawCheck) : LawCheck =
-        fun rule view ->
-            try
-                use _ = TorchSharp.torch.NewDisposeScope()
-                check rule view
-            with error ->
-                let message = error.Message.Split('\n')[0]
-                Error(Violation.create "an estimate" $"{error.GetType().Name}: {message}")
+    let safely (check: LawCheck) : LawCheck = fun rule view -> attempt (fun () -> check rule view) |> Result.bind id

@@ -13,7 +13,7 @@ open UbarFs.Testing
 let private defaults (component': Component<Rule>) = (Component.choose Map.empty component').Value
 
 let private plan tests : Plan =
-    { Effort = { Effort.standard with Tests = tests; Patience = infinity }
+    { Effort = { Effort.standard with Tests = tests; Apart = 0.0 }
       Only = []
       Byzantine = 1 }
 
@@ -30,7 +30,8 @@ let private ownApart = lazy (PlantedBugTests.examined ubar "own-apart")
 let private counterexample (report: LawReport) =
     match report.Outcome with
     | Outcome.Falsified(_, found) -> found
-    | Outcome.Held _ -> failtest $"{report.Trial.Name} held"
+    | Outcome.Held _
+    | Outcome.Undecided _ -> failtest $"{report.Trial.Name} held"
 
 let private catalogue =
     [ for rule in Catalogue.rules ->
@@ -94,6 +95,30 @@ let private reports =
           |> ignore
 
           Expect.equal (Seq.distinct dimensions |> List.ofSeq) [ 7 ] "dimensions" ]
+
+let private limits =
+    let outcomes limit =
+        let effort = { Effort.standard with TimeLimit = limit; Tests = 20; Apart = 0.0 }
+
+        let slow =
+            Rule.aggregating 0.5 (fun view ->
+                System.Threading.Thread.Sleep 2
+                Aggregate.ofEstimate (Estimate.mean view.Received))
+
+        RuleReport.create { Effort = effort; Only = [ "purity"; "resilience" ]; Byzantine = 1 } slow
+
+    [ testCase "a slow rule has all its tests"
+      <| fun () ->
+          let report = outcomes None
+          Expect.equal (report.Laws |> List.map _.Outcome) [ Outcome.Held 20 ] "as many as were asked for"
+          Expect.isEmpty (RuleReport.undecided report) "nothing is left open"
+
+      testCase "what a time limit cuts off is undecided"
+      <| fun () ->
+          // No clock is so slow.
+          let report = outcomes (Some 1e-6)
+          Expect.equal (report.Laws |> List.map _.Outcome) [ Outcome.Undecided 0 ] "the law"
+          Expect.equal (RuleReport.undecided report) [ "purity"; "resilience" ] "and the measurement" ]
 
 let private growths =
     [ testCase "the growth of x³ is 3"
@@ -216,6 +241,7 @@ let tests =
         "test-rule"
         [ testList "catalogue" catalogue
           testList "reports" reports
+          testList "limits" limits
           testList "growth" growths
           testList "shrinking" smaller
           testSequenced (testList "taken along" takenAlong)
