@@ -1,4 +1,4 @@
-/// `ubarfs list`, `ubarfs describe` and `ubarfs reference`: what scenarios can say, on the terminal.
+/// `ubarfs list`, `ubarfs describe`, `ubarfs reference` and `ubarfs api`: what scenarios can say, on the terminal.
 module UbarFs.Cli.Catalogues
 
 open System
@@ -111,6 +111,10 @@ let describe (name: string) =
 
 let reference () =
     printf "%s" (Reference.document ())
+    Exit.done'
+
+let api () =
+    printf "%s" (ApiPage.document ())
     Exit.done'
 
 let schema () =

@@ -10,11 +10,13 @@ type Sent =
     | Everyone of torch.Tensor
     /// A vector for each receiver.
     | Each of (int -> torch.Tensor)
+    /// No message at all.
     | Nothing
 
 /// What a Byzantine node knows of itself when it sends in iteration k.
 type OwnState =
     {
+        /// The node itself.
         Node: int
         /// k, from 0.
         Iteration: int64
@@ -35,6 +37,7 @@ type Overheard =
     {
         /// The neighbours' estimates, `[m, d]`, in ascending order of the sender.
         Estimates: torch.Tensor
+        /// The nodes that sent them.
         Senders: int[]
     }
 
@@ -47,17 +50,20 @@ type Collusion =
         Colluders: int[]
         /// Their estimates, `[c, d]`, in that order: what each would send if it were benign.
         Estimates: torch.Tensor
+        /// k, from 0.
         Iteration: int64
     }
 
 /// Everything there is to know in one iteration, shared by all Byzantine nodes.
 type Omniscience =
     {
+        /// Who is connected to whom, and who is Byzantine.
         Network: Network
         /// The estimates of all nodes, `[n, d]`: what each would send if it were benign.
         Estimates: torch.Tensor
         /// The gradients of all nodes at their estimates, `[n, d]`.
         Gradients: torch.Tensor
+        /// k, from 0.
         Iteration: int64
         /// λ(k).
         Rate: float
@@ -77,14 +83,19 @@ type Adversary<'knowledge> =
 /// How a Byzantine node makes what it sends. The case says what the adversary knows.
 [<RequireQualifiedAccess>]
 type Strategy =
+    /// Its own state alone.
     | OwnState of Adversary<unit>
+    /// What its neighbours send, before it sends.
     | NeighboursMessages of Adversary<Overheard>
+    /// What all who follow the attack know together.
     | Colluding of Adversary<Collusion>
+    /// Everything.
     | Omniscient of Adversary<Omniscience>
 
 /// How Byzantine nodes behave.
 type Behaviour =
     {
+        /// How it makes what it sends.
         Strategy: Strategy
         /// The label that its training uses for a label, given the number of classes.
         Label: int -> int -> int
@@ -122,6 +133,7 @@ module Adversary =
     /// An adversary that remembers nothing.
     let sending send : Adversary<'knowledge> = { Send = send; Remember = fun _ _ -> Map.empty }
 
+    /// The adversary with what it puts away for its next iteration.
     let remembering remember (adversary: Adversary<'knowledge>) = { adversary with Remember = remember }
 
     /// All who share the knowledge send one vector, made of the estimates of the benign nodes, `[n_b, d]`, and the
@@ -151,6 +163,7 @@ module Attack =
     /// Nodes that follow the protocol.
     let honest = alone (fun state -> Sent.Everyone state.Estimate)
 
+    /// Whether nodes that behave so attack in an epoch, from 0.
     let isActive epoch (behaviour: Behaviour) =
         let first, ``end`` = behaviour.Active
         first <= epoch && epoch < ``end``

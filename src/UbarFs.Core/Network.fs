@@ -2,11 +2,18 @@ namespace UbarFs.Core
 
 /// Who receives from whom, and who is Byzantine. Node i receives from `Neighbours[i]` (ascending, without i); the
 /// graph is undirected.
-type Network = { Neighbours: Graph; Byzantine: bool[] }
+type Network =
+    {
+        /// For each node the nodes that it receives from, ascending.
+        Neighbours: Graph
+        /// For each node whether it is Byzantine.
+        Byzantine: bool[]
+    }
 
 [<RequireQualifiedAccess>]
 module Network =
 
+    /// n, all nodes.
     let size network = network.Neighbours.Length
 
     /// The benign nodes, ascending.

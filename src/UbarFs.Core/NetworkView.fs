@@ -4,7 +4,13 @@ open TorchSharp
 open UbarFs.Kernels.Estimates
 
 /// The rows of the received estimates that a stage of a rule kept.
-type Stage = { Name: string; Kept: int[] }
+type Stage =
+    {
+        /// The name of the stage, one of the rule's.
+        Name: string
+        /// The rows, each once.
+        Kept: int[]
+    }
 
 /// What all nodes know when they aggregate in iteration k: rows of one pool of estimates, which nobody has to copy.
 /// Item i of every array belongs to the i-th node that aggregates.
@@ -39,7 +45,9 @@ type DeviceView =
     {
         /// As in a network's view.
         Pool: torch.Tensor
+        /// As in a network's view.
         Own: int[]
+        /// As in a network's view.
         Received: int[][]
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         OwnLosses: torch.Tensor

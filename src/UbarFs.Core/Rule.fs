@@ -64,6 +64,7 @@ type Cost =
 /// change the tensors of the view; the tensors it returns belong to the caller's dispose scope.
 type Rule =
     {
+        /// What its result is for.
         Update: Update
         /// What the rule means for one node. Never called without received estimates.
         Reference: View -> Aggregate
@@ -75,9 +76,11 @@ type Rule =
         OnDevice: (DeviceView -> DeviceAggregate) option
         /// The names of its selecting stages, in order; empty for a rule that selects nothing.
         Stages: string list
+        /// How its time grows.
         Cost: Cost
         /// n̂: how many Byzantine estimates among m received ones the rule is defined for, given ρ.
         Tolerance: float -> int -> int
+        /// What it promises.
         Claims: Law list
         /// κ of (f, κ)-robustness for m received estimates and n̂ = f, where it is known: the squared distance of R
         /// from the mean of any m − f of them is at most κ times their mean squared distance from it.
@@ -117,10 +120,18 @@ module Rule =
     /// The rule with a form for all nodes at once that reads nothing from a device.
     let onDevice form rule = { rule with OnDevice = Some form }
 
+    /// The rule with the names of its selecting stages, in order: each result tells what each of them kept.
     let selecting stages (rule: Rule) = { rule with Stages = stages }
+    /// The rule with a statement of how its time grows, which `ubarfs test-rule` measures.
     let costing cost rule = { rule with Cost = cost }
+
+    /// The rule with n̂: how many Byzantine estimates it is defined for, given ρ and the number of received ones.
     let tolerating tolerance rule = { rule with Tolerance = tolerance }
+
+    /// The rule with laws that it promises to keep, which `ubarfs test-rule` tries to break.
     let claiming laws rule = { rule with Claims = laws }
+
+    /// The rule with its κ for m received estimates, f of them Byzantine, where it is known.
     let boundedBy kappa rule = { rule with Kappa = Some kappa }
 
     /// What the rule makes of a view. A node that received nothing keeps its own estimate as R, and so does one whose

@@ -8,13 +8,17 @@ type Interval = { Low: float; High: float; LowClosed: bool; HighClosed: bool }
 
 [<RequireQualifiedAccess>]
 module Interval =
+    /// [low, high]
     let closed low high = { Low = low; High = high; LowClosed = true; HighClosed = true }
     /// (low, high]
     let above low high = { closed low high with LowClosed = false }
     /// [low, high)
     let below low high = { closed low high with HighClosed = false }
+    /// (0, ∞)
     let positive = { Low = 0.0; High = infinity; LowClosed = false; HighClosed = false }
+    /// [0, ∞)
     let nonNegative = { positive with LowClosed = true }
+    /// Every finite number.
     let unbounded = { positive with Low = -infinity }
 
     /// NaN is in no interval, and an infinite number only in one that names it.
@@ -22,6 +26,7 @@ module Interval =
         (number > interval.Low || (interval.LowClosed && number = interval.Low))
         && (number < interval.High || (interval.HighClosed && number = interval.High))
 
+    /// What is expected, as the object of "expected …".
     let describe interval =
         if Double.IsInfinity interval.Low && Double.IsInfinity interval.High then
             "a number"
@@ -166,6 +171,7 @@ module Setting =
             | Value.Word word -> Error word
             | other -> mistyped name other)
 
+    /// Yes or no.
     let truth name initial meaning =
         define name Kind.Truth (Value.Truth initial) meaning (function
             | Value.Truth truth -> truth
