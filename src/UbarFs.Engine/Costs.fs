@@ -115,6 +115,13 @@ module Costs =
                   EnforceBenignRatio = false
                   Placement = Placement.Random } }
 
+    // Linux counts the processor's time of a process in steps of this.
+    let private processorTick = 0.01
+
+    let private processorSeconds () =
+        use self = Process.GetCurrentProcess()
+        self.TotalProcessorTime.TotalSeconds
+
     let private measureIn device (run: Run) : Result<Costs, string> =
         use scope = torch.NewDisposeScope()
         let samples = Samples.random device run.Dataset.Value run.Dataset.Value.TrainingSize testImages
@@ -130,14 +137,15 @@ module Costs =
             let iterate () = (Simulation.iterate experiment start).Times
             // The first pays for warming up.
             iterate () |> ignore
-            let whole, used = Stopwatch.StartNew(), Environment.CpuUsage.TotalTime
+            let whole, used = Stopwatch.StartNew(), processorSeconds ()
             let times = iterate ()
             let clock = Stopwatch.StartNew()
             Simulation.evaluate experiment start.Estimates |> ignore
+            let evaluation = clock.Elapsed.TotalSeconds
 
             // Some thread always works: where the processor's time is less than the clock's, others had the rest.
             let undisturbed =
-                min 1.0 (ratio (Environment.CpuUsage.TotalTime - used).TotalSeconds whole.Elapsed.TotalSeconds)
+                min 1.0 (ratio (processorSeconds () - used + processorTick) whole.Elapsed.TotalSeconds)
 
             let load =
                 Load.ofNetwork run experiment.Architecture.Dimension experiment.Participants experiment.Network
@@ -148,7 +156,7 @@ module Costs =
               Aggregation = undisturbed * max 0.0 (times.Aggregation - times.Losses)
               Losses = undisturbed * times.Losses
               Update = undisturbed * times.Update
-              Evaluation = undisturbed * clock.Elapsed.TotalSeconds })
+              Evaluation = undisturbed * evaluation })
 
     /// Measures a small run that is like another one. An attack that does not fit the small network counts nothing.
     let measure device (run: Run) : Result<Costs, string> =
