@@ -2,16 +2,21 @@
 module UbarFs.Tests.SettingsJsonTests
 
 open System
+open System.Text
+open System.Text.Json
 open System.Text.Json.Nodes
 open Expecto
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
 
+let private relaxed =
+    JsonSerializerOptions(Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
+
 let private written (node: JsonNode | null) =
     match node with
     | null -> "null"
-    | node -> node.ToJsonString()
+    | node -> node.ToJsonString relaxed
 
 let private nameOf (node: JsonNode | null) =
     let name = (nonNull node)["name"]
