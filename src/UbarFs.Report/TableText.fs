@@ -103,14 +103,16 @@ module TableText =
 
     let private latexCell (cell: string) =
         let isDigit place = place < cell.Length && (Char.IsAsciiDigit cell[place] || cell[place] = '.')
+        let isDash place = place < cell.Length && "-–—".Contains cell[place]
 
         cell
         |> Seq.mapi (fun place letter ->
             match letter, Map.tryFind letter latexLetters with
+            // Dashes side by side would be one.
+            | ('–' | '—'), Some written when isDash (place + 1) -> written + "{}"
             | _, Some written -> written
             | '-', None when place = 0 && isDigit 1 -> "$-$"
-            // Two of them would be one dash.
-            | '-', None when place + 1 < cell.Length && cell[place + 1] = '-' -> "-{}"
+            | '-', None when isDash (place + 1) -> "-{}"
             | letter, None when isSpace letter -> " "
             | letter, None when "&%$#_{}".Contains letter -> $"\\{letter}"
             | letter, None -> string letter)

@@ -25,6 +25,7 @@ let private withRho (value: string) (run: StudyRun) =
 
     { run with
         StudyRun.Identity.Rule = rule
+        StudyRun.Resolved = Map.add "rule" rule run.Resolved
         StudyRun.Settings = [ "rule.ubar.rho", value; "attack", run.Identity.Attack ] }
 
 let private trends =

@@ -231,7 +231,7 @@ let private timing =
       <| fun () ->
           let rows = Timing.rows (Summary.groups (Studies.swept [ "ubar" ]))
           Expect.hasLength rows 5 "one for each Byzantine ratio, over both attacks"
-          Expect.equal rows[1].Task "byzantine 10%" "which the name tells" ]
+          Expect.equal rows[1].Task "digits, mlp, 11 nodes" "which the name tells" ]
 
 let private failures =
     [ testCase "the network of a failed run has no colours, and says that it failed"

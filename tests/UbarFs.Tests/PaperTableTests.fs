@@ -61,7 +61,8 @@ let private commands =
           @"\_", '_'
           @"\{", '{'
           @"\}", '}'
-          "--", '–' ]
+          "--", '–'
+          "--{}", '–' ]
 
 /// What LaTeX would set for a cell: nothing if there is anything that it would not set as it is written.
 let private set (cell: string) : string option =
@@ -69,7 +70,13 @@ let private set (cell: string) : string option =
     let mutable place, sound = 0, true
 
     while place < cell.Length && sound do
-        match commands |> Map.tryFindKey (fun command _ -> cell.AsSpan(place).StartsWith command) with
+        let command =
+            commands.Keys
+            |> Seq.filter (fun command -> cell.AsSpan(place).StartsWith command)
+            |> Seq.sortByDescending String.length
+            |> Seq.tryHead
+
+        match command with
         | Some command ->
             shown.Append commands[command] |> ignore
             place <- place + command.Length

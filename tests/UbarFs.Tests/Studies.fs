@@ -100,6 +100,8 @@ let swept (rules: string list) =
 
                           { run with
                               StudyRun.Identity.Id = $"{run.Identity.Id}-{ratio}"
+                              StudyRun.Resolved =
+                                  run.Resolved |> Map.add "network.benign" "10" |> Map.add "network.byzantine" ratio
                               StudyRun.Settings = settings } ]
 
 /// The study with the runs of a rule failed half way.
