@@ -245,7 +245,7 @@ type TestRuleArguments =
     | [<Unique>] Type of name: string
     | Property of name: string
     | [<Unique>] Tests of number: int
-    | [<Unique>] Time_Limit of seconds: float
+    | [<Unique; CustomCommandLine "--time-limit">] TimeLimit of seconds: float
     | [<Unique>] Seed of seed: int64
     | [<Unique>] Dimension of number: int
     | [<Unique>] Byzantine of number: int
@@ -261,7 +261,7 @@ type TestRuleArguments =
             | Type _ -> "the class in the assembly that is the rule"
             | Property _ -> "test this law alone, by its name in the output; may be repeated"
             | Tests _ -> "tests of each law (default: 100, and fewer for laws that the rule does not claim)"
-            | Time_Limit _ -> "ends after so many seconds; laws that are not tested to the end are undecided"
+            | TimeLimit _ -> "ends after so many seconds; laws that are not tested to the end are undecided"
             | Seed _ -> "everything random follows from it (default: 1)"
             | Dimension _ -> "numbers in an estimate (default: 1 to 5)"
             | Byzantine _ -> "Byzantine neighbours in the search for the worst ratio (default: 1)"

@@ -25,7 +25,7 @@ let private planFor (arguments: ParseResults<TestRuleArguments>) (rule: Rule) : 
         let! byzantine = arguments.TryGetResult Byzantine |> within "byzantine" 1 20
 
         let! limit =
-            match arguments.TryGetResult Time_Limit with
+            match arguments.TryGetResult TimeLimit with
             | Some seconds when not (seconds > 0.0) -> Error $"--time-limit {seconds}: expected a number above 0"
             | limit -> Ok limit
 

@@ -104,8 +104,7 @@ let private scaled (found: ImageShape) (wanted: ImageShape) (planes: byte[]) =
     let plane = found.Height * found.Width
 
     [| for channel in 0 .. wanted.Channels - 1 -> ReadOnlyMemory(planes, channel * plane, plane) |]
-    |> Array.map (scaledPlane found.Height found.Width wanted.Height wanted.Width)
-    |> Array.concat
+    |> Array.collect (scaledPlane found.Height found.Width wanted.Height wanted.Width)
 
 // Rec. 601, with the rounding of Pillow and so of torchvision.
 let private luminance (rgba: byte[]) =

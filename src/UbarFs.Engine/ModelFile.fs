@@ -19,7 +19,8 @@ type ModelNotes =
         Benign: int[]
         /// The nodes that take part, ascending. Null, as is all that follows, in files of older versions.
         Participants: int[] | null
-        /// What the images were: `channels, height, width`, their classes, and mean and deviation of each channel with pixels
+        /// What the images were: `channels, height, width`, their classes, and mean and deviation of each channel with
+        /// pixels
         /// scaled to [0, 1].
         Dataset: string | null
         Input: int[] | null

@@ -151,8 +151,8 @@ module CurveSections =
               if List.exists _.Fails lines then
                   " A cross: the run failed there."
               if blocks |> List.exists (fun block -> not block.Pointed.Metric.IsAccuracy) then
-                  " Losses and consensus errors that differ by orders of magnitude have an axis of powers of ten; what is not \
-                    finite is not drawn." ]
+                  " Losses and consensus errors that differ by orders of magnitude have an axis of powers of ten; \
+                    what is not finite is not drawn." ]
 
     /// How runs end against each number that was swept.
     let trends (groups: Group list) (panels: PagePanels) : Markup list =

@@ -5,8 +5,8 @@ open System.IO
 open System.Text
 
 /// TensorBoard's event files: records of the TFRecord format, each an `Event` in the wire format of Protocol Buffers
-/// (tensorflow/core/util/event.proto). TorchSharp's own `SummaryWriter` is no substitute: it gives each scalar an event of its
-/// own with the time at which it is written, or whole seconds, and a report is made without loading libtorch.
+/// (tensorflow/core/util/event.proto). TorchSharp's own `SummaryWriter` is no substitute: it gives each scalar an event of
+/// its own with the time at which it is written, or whole seconds, and a report is made without loading libtorch.
 [<RequireQualifiedAccess>]
 module TensorBoard =
 

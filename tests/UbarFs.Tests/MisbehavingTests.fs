@@ -97,7 +97,7 @@ let private ofRules =
       "memory-freed", remembering, "the memory's 'last' is a tensor that has been freed"
       "throws", self, "the script failed: no luck (Exception)"
       "throws-silently", self, "the script failed: a message that cannot be read (Silent)"
-      "index", self, "index 99 is out of bounds"
+      "index", self, "index 99"
       "losses", self, "the script failed: Index was outside the bounds of the array. (IndexOutOfRangeException)"
       "tolerance-throws", self, "the script, asked for its tolerance, failed: no luck"
       "tolerance-negative", self, "n̂ is -1 among 1 received estimates; it cannot be below 0"

@@ -46,8 +46,7 @@ let private hidden =
             "seeded-random"
             "torch-random"
             "clock"
-            "clock-seconds"
-            "previous-view" ] -> bug, "determinism"
+            "clock-seconds" ] -> bug, "determinism"
 
       for bug in [ "after-a-thousand"; "first-view"; "stale-cache" ] -> bug, "no-history" ]
 

@@ -109,7 +109,9 @@ module EdgeLayout =
 
         // Every node has a line, of a length of its own.
         member _.Form =
-            if least < most && not hasData && not repeatsFirst && mentioned.IsSubsetOf firsts then
+            let isRegular = hasData || repeatsFirst || least = most
+
+            if not isRegular && mentioned.IsSubsetOf firsts then
                 EdgeForm.Neighbours
             else
                 EdgeForm.Edges

@@ -53,20 +53,21 @@ module GraphLines =
     let read (layout: EdgeLayout) (lines: string seq) readLine : GraphFlaws * GraphRemark list =
         let flaws, notes = ResizeArray<GraphRemark>(), ResizeArray<GraphRemark>()
         let after = layout.Header |> Option.map fst |> Option.defaultValue 0
-        let mutable line, more = 0, 0
+        let mutable more = 0
 
-        for text in lines do
-            line <- line + 1
+        let worded =
+            lines
+            |> Seq.mapi (fun index text -> struct (index + 1, text))
+            |> Seq.filter (fun (struct (line, _)) -> line > after)
+            |> Seq.map (fun (struct (line, text)) -> struct (line, GraphWords.split layout.Separator text))
+            |> Seq.filter (fun (struct (_, words)) -> words.Count > 0)
 
-            if line > after then
-                let words = GraphWords.split layout.Separator text
-
-                if words.Count > 0 then
-                    match readLine line words with
-                    | Error _ when flaws.Count = GraphFlaws.most -> more <- more + 1
-                    | Error flaw -> flaws.Add flaw
-                    | Ok(Some note) when notes.Count = 0 -> notes.Add note
-                    | Ok _ -> ()
+        for struct (line, words) in worded do
+            match readLine line words with
+            | Error _ when flaws.Count = GraphFlaws.most -> more <- more + 1
+            | Error flaw -> flaws.Add flaw
+            | Ok(Some note) when notes.Count = 0 -> notes.Add note
+            | Ok _ -> ()
 
         { First = List.ofSeq flaws; More = more }, List.ofSeq notes
 
@@ -86,14 +87,12 @@ module GraphLines =
 
     /// The same edges without directions.
     let undirected (directed: Graph) : Graph =
-        Graph.ofEdges
-            directed.Length
-            (seq {
-                for source in 0 .. directed.Length - 1 do
-                    for target in directed[source] do
-                        if source < target || not (leads directed target source) then
-                            struct (source, target)
-            })
+        let isFirst source target = source < target || not (leads directed target source)
+
+        let from source =
+            directed[source] |> Seq.filter (isFirst source) |> Seq.map (fun target -> struct (source, target))
+
+        Graph.ofEdges directed.Length (Seq.collect from [ 0 .. directed.Length - 1 ])
 
     let private lonely start (graph: Graph) =
         match [ 0 .. graph.Length - 1 ] |> List.filter (fun node -> graph[node].Length = 0) with

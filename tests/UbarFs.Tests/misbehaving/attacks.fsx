@@ -16,6 +16,9 @@ let private remembering remember =
     |> Strategy.OwnState
     |> Attack.by
 
+let private knowing (answer: Omniscience -> OwnState -> Sent) =
+    Adversary.sending answer |> Strategy.Omniscient |> Attack.by
+
 let private misbehaving how =
     match how with
     | "null" -> alone (fun _ -> Unchecked.defaultof<Sent>)
@@ -27,8 +30,7 @@ let private misbehaving how =
     | "each-null" -> alone (fun _ -> Sent.Each Unchecked.defaultof<int -> torch.Tensor>)
     | "each-number" -> alone (fun state -> Sent.Each(fun _ -> state.Estimate.sum ()))
     | "each-throws" -> alone (fun _ -> Sent.Each(fun _ -> failwith "no luck"))
-    | "knowledge-throws" ->
-        Adversary.sending (fun (_: Omniscience) -> failwith "no luck") |> Strategy.Omniscient |> Attack.by
+    | "knowledge-throws" -> knowing (fun _ -> failwith "no luck")
     | "memory-null" -> remembering (fun () _ -> Unchecked.defaultof<Memory>)
     | "memory-freed" -> remembering (fun () state -> Map [ "last", freed state ])
     | "memory-throws" -> remembering (fun () _ -> failwith "no luck")
