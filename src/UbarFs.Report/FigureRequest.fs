@@ -110,6 +110,14 @@ module FigureRequest =
         | [] -> Ok()
         | missing -> Error $"no run has measured {listed missing}; there is {listed measured}"
 
+    /// A group that is asked for, with its place among them.
+    let private placed places rule (group: Group) =
+        let found = places |> List.map (fun place -> place group.Runs.Head)
+
+        match rule group with
+        | Some rule when List.forall Option.isSome found -> Some((List.choose id found, rule), group)
+        | _ -> None
+
     /// The groups that are wanted, in the wanted order, or what is asked for that is not there.
     let groups (request: FigureRequest) (all: Group list) : Result<Group list, string> =
         let runs = all |> List.collect _.Runs
@@ -126,16 +134,7 @@ module FigureRequest =
         | _, Error reason, _
         | _, _, Error reason -> Error reason
         | Ok(), Ok places, Ok rule ->
-            let chosen =
-                all
-                |> List.choose (fun group ->
-                    let found = places |> List.map (fun place -> place group.Runs.Head)
-
-                    match rule group with
-                    | Some rule when List.forall Option.isSome found -> Some((List.choose id found, rule), group)
-                    | _ -> None)
-                |> List.sortBy fst
-                |> List.map snd
+            let chosen = all |> List.choose (placed places rule) |> List.sortBy fst |> List.map snd
 
             if chosen.IsEmpty then
                 Error "no run has all that is asked for"

@@ -69,8 +69,8 @@ module Level =
         else
             said assignment.Value
 
-    /// What it says of its runs: its label or its name, or the values that it sets, each on one line. A seed is not among them:
-    /// it is the run's.
+    /// What it says of its runs: its label or its name, or the values that it sets, each on one line.
+    /// A seed is not among them: it is the run's.
     let texts level =
         match level.Name with
         | Some name -> [ column, (level.Label |> Option.defaultValue name).Value ]

@@ -15,7 +15,9 @@ let private parsed (checker: FSharpChecker) (text: string) : ParsedInput option 
     let options = { FSharpParsingOptions.Default with SourceFiles = [| "script.fsx" |] }
 
     let result =
-        checker.ParseFile("script.fsx", SourceText.ofString text, options) |> Async.RunSynchronously
+        (checker.ParseFile("script.fsx", SourceText.ofString text, options) |> Async.StartAsTask)
+            .GetAwaiter()
+            .GetResult()
 
     if result.ParseHadErrors then
         None
