@@ -46,7 +46,8 @@ let private hidden =
             "seeded-random"
             "torch-random"
             "clock"
-            "clock-seconds" ] -> bug, "determinism"
+            "clock-seconds"
+            "previous-view" ] -> bug, "determinism"
 
       for bug in [ "after-a-thousand"; "first-view"; "stale-cache" ] -> bug, "no-history" ]
 

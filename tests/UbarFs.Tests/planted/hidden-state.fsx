@@ -5,6 +5,7 @@ open TorchSharp
 open UbarFs.Core
 
 let mutable private questions = 0
+let mutable private previous = 0.0
 let mutable private first = nan
 let private random = Random 1
 let private byNode = Dictionary<string, int>()
@@ -36,6 +37,10 @@ let private moved bug (view: View) =
     | "torch-random" -> torch.rand(1L).item<float32>() |> float
     | "clock" -> float (DateTime.UtcNow.Ticks % 100_000L)
     | "clock-seconds" -> float (DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond % 1000L)
+    | "previous-view" ->
+        let before = previous
+        previous <- total view.Own
+        if before = previous then 0.0 else 1.0
     | "first-view" ->
         if Double.IsNaN first then
             first <- total view.Own
