@@ -78,10 +78,8 @@ let private choices rows =
     let left = text "under 1 s left".Length rows _.Left
 
     [ for cells in 16..-1..8 -> [ barColumn cells; percent; epoch; worst; left ] ]
-    @ [ [ percent; epoch; worst; left ]
-        [ percent; worst; left ]
-        [ percent; left ]
-        [ percent ] ]
+    @ [ for cells in 16..-1..8 -> [ barColumn cells; percent; worst; left ] ]
+    @ [ [ percent; worst; left ]; [ percent; left ]; [ percent ] ]
 
 let private room (columns: Column list) = columns |> List.sumBy (fun column -> column.Cells + gap)
 

@@ -1,6 +1,7 @@
 /// Exit codes, and the two ways in which every command ends without them.
 module UbarFs.Cli.Exit
 
+open System
 open UbarFs.Scenario
 
 let done' = 0
@@ -8,8 +9,14 @@ let runFailed = 1
 let badUsage = 2
 let interrupted = 130
 
-/// Prints one message to standard error.
-let complain (message: string) = eprintfn "ubarfs: %s" message
+/// Prints one message to standard error; a terminal gets lines that end between words.
+let complain (message: string) =
+    let message = $"ubarfs: {message}"
+
+    if Console.IsErrorRedirected then
+        eprintfn "%s" message
+    else
+        Cells.wrap ((Terminal.size ()).Columns - 1) message |> List.iter (eprintfn "%s")
 
 /// Bad usage: the message says what to do instead.
 let refuse message =
