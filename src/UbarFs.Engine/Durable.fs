@@ -70,6 +70,9 @@ let sweep (folder: string) = deleteDrafts folder "*"
 let sweepOf (file: string) =
     deleteDrafts (Path.GetDirectoryName file |> string) $"{Path.GetFileName file}.*"
 
+/// A new name for a file that only tries whether something can be written; left behind, it is a draft.
+let probeIn (folder: string) = Path.Combine(folder, $".probe-{Guid.NewGuid():N}{Draft}")
+
 /// Removes the drafts that killed processes left in a folder where others may be writing now.
 let sweepAbandoned (folder: string) = Drafts.RemoveAbandoned(folder, "*" + Draft)
 

@@ -134,7 +134,7 @@ module Locks =
 
     /// Whether the file system knows locks: then nobody can open a locked file again.
     let private areReliable folder =
-        let file = Path.Combine(folder, $".probe-{Guid.NewGuid():N}")
+        let file = Durable.probeIn folder
 
         try
             use _ = new FileStream(file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)

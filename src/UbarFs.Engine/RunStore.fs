@@ -19,17 +19,12 @@ module RunStore =
     let private probe = Array.zeroCreate<byte> 65536
 
     let private tryWriting folder =
-        let file = Path.Combine(folder, $".probe-{Guid.NewGuid():N}")
+        let file = Durable.probeIn folder
 
         try
             Durable.writing (fun () -> File.WriteAllBytes(file, probe))
         finally
             File.Delete file
-
-    // What processes leave in the folder that are killed.
-    let private removeLeftovers folder =
-        Durable.sweepAbandoned folder
-        Drafts.RemoveAbandoned(folder, ".probe-*")
 
     /// Opens the folder `out/name`, creating it; fails if nothing can be written there, and then leaves nothing new.
     let opened (out: string) (name: string) : Result<RunStore, string> =
@@ -52,7 +47,7 @@ module RunStore =
             try
                 Directory.CreateDirectory folder |> ignore
                 tryWriting folder
-                removeLeftovers folder
+                Durable.sweepAbandoned folder
                 Ok { Folder = folder }
             with
             | :? IOException

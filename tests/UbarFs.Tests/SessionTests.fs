@@ -196,7 +196,7 @@ let private leftovers =
                 [ "report.html.0123.tmp"
                   "sweep.json.0123.tmp"
                   "results.csv.0123.tmp"
-                  ".probe-0123" ]
+                  ".probe-0123.tmp" ]
 
             let kept = [ "report.html"; "results.csv.4567.tmp"; "notes.txt" ]
 
