@@ -66,7 +66,7 @@ public static class Workers
     }
 
     /// <summary>Has libtorch compute on the calling thread, once it is loaded.</summary>
-    internal static void TakeOver()
+    public static void TakeOver()
     {
         if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")))
         {

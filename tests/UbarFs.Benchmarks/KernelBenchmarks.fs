@@ -5,7 +5,7 @@ open BenchmarkDotNet.Attributes
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels.Estimates
-open UbarFs.Kernels.LibTorch
+open UbarFs.LibTorch
 
 /// A hundred nodes with a number of neighbours each, and 20,000 parameters.
 type KernelBenchmarks() =

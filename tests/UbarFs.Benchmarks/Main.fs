@@ -6,7 +6,7 @@ open System.IO
 open System.Text.Json.Nodes
 open BenchmarkDotNet.Running
 open UbarFs.Benchmarks.Rows
-open UbarFs.Kernels.LibTorch
+open UbarFs.LibTorch
 open UbarFs.Tests
 
 let private usage =

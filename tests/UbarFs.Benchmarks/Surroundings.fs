@@ -5,7 +5,7 @@ open System
 open System.Runtime.InteropServices
 open TorchSharp
 open UbarFs.Kernels
-open UbarFs.Kernels.LibTorch
+open UbarFs.LibTorch
 
 [<DllImport("libc.so.6", EntryPoint = "mallopt")>]
 extern int private setOption(int option, int value)

@@ -8,7 +8,7 @@ open Expecto
 open FsCheck
 open FsCheck.FSharp
 open TorchSharp
-open UbarFs.Kernels.LibTorch
+open UbarFs.LibTorch
 
 let private onLinux test () =
     if

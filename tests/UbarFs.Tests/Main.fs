@@ -3,7 +3,7 @@ module UbarFs.Tests.Main
 open System
 open Expecto
 open Expecto.Impl
-open UbarFs.Kernels.LibTorch
+open UbarFs.LibTorch
 
 [<EntryPoint>]
 let main arguments =
