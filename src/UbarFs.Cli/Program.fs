@@ -4,6 +4,7 @@ module UbarFs.Cli.Program
 open System
 open System.IO
 open Argu
+open UbarFs.Core
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 

@@ -13,6 +13,7 @@ let private choose arguments name (components: Component<'value> list) =
 let private study dataset model batch nodes rule topology arguments : Run =
     { Scenario = "benchmark"
       Seed = 2022L
+      Settings = []
       Swept = []
       Dataset = choose [] dataset Catalogue.datasets
       Partition = choose [] "iid" Catalogue.partitions

@@ -146,6 +146,7 @@ let samples =
 let run rate rule attacks : Run =
     { Scenario = "attacks"
       Seed = 11L
+      Settings = []
       Swept = []
       Dataset = choose "digits" [] Catalogue.datasets
       Partition = choose "iid" [] Catalogue.partitions
@@ -168,6 +169,7 @@ let run rate rule attacks : Run =
       Attacks = attacks
       Every = Duration.Iterations 8
       TestImages = None }
+    |> Runs.settled
 
 let experiment (run: Run) =
     match Experiment.create samples.Value run with

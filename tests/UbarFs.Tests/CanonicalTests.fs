@@ -67,6 +67,14 @@ let private shown =
                   let again, _ = accepted printed []
                   (meaning again = meaning scenario) |> Prop.label $"{written}\n---\n{printed}")
 
+          check "a run's settings are those of its values"
+          <| Prop.forAll (Arb.fromGen scenarios) (fun written ->
+              let scenario, _ = accepted written []
+
+              scenario.Runs
+              |> List.forall (fun run -> run.Settings = Runs.settings run)
+              |> Prop.label written)
+
           check "printing what it printed changes nothing"
           <| Prop.forAll (Arb.fromGen scenarios) (fun written ->
               let once = YamlText.ofScenario (accepted written [] |> fst)
@@ -80,7 +88,7 @@ let private shown =
                   "name: example\nseed: 1\ndata: { dataset: digits, partition: iid }\nmodel: softmax\n"
                   + "network:\n  topology: { random: { ratio: 0.4 } }\n  benign: 8\n  byzantine: 0\n"
                   + "  benign-ratio: 0.4\n  enforce-benign-ratio: true\n  placement: random\n"
-                  + "training:\n  batch: 32\n  epochs: 3 epochs\n  rate: 0.05\n  fading: 20\n  last-batch: drop\n"
+                  + "training:\n  batch: 32\n  epochs: 3\n  rate: 0.05\n  fading: 20\n  last-batch: drop\n"
                   + "  start: shared\n  loss: cross-entropy\n"
                   + "rule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"
                   + "attack: { none: { from: 0, until: end } }\nmeasure: { every: 1 epoch, images: all }\n"

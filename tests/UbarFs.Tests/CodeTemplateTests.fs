@@ -5,6 +5,7 @@ open System
 open System.Diagnostics
 open System.IO
 open Expecto
+open UbarFs.Core
 open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Tests.LanguageSamples

@@ -83,7 +83,7 @@ let private growth =
               let found = Costs.under dense true (costs load)
               (found.Training, found.Aggregation, found.Losses) = (1.0, 12.0, 8.0)) ]
 
-let private run rule = { Runs.digits with Rule = rule }
+let private run rule = Runs.settled { Runs.digits with Rule = rule }
 
 let private ubar, private average =
     let rule name =

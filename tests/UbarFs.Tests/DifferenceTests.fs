@@ -150,8 +150,8 @@ let private stores =
           let study = merged [ scenario (with' 4 0.2 ""); scenario (with' 8 0.05 "") ]
           let groups = Summary.groups study
           Expect.equal (groups |> List.map _.Runs.Length) [ 2; 2 ] "groups"
-          Expect.equal (Summary.paths groups) [ "training.length"; "training.rate" ] "columns"
-          Expect.equal (groups.Head.Settings) [ "training.length", "4 epochs"; "training.rate", "0.2" ] "values"
+          Expect.equal (Summary.paths groups) [ "training.epochs"; "training.rate" ] "columns"
+          Expect.equal (groups.Head.Settings) [ "training.epochs", "4"; "training.rate", "0.2" ] "values"
 
       testCase "a value that one store sweeps and the other does not is looked up"
       <| fun () ->

@@ -315,7 +315,7 @@ let private reuse =
                   Description = ""
                   File = "reuse.yaml"
                   Baseline = "average"
-                  Runs = [ { Runs.digits with Training.Length = Duration.Iterations 1 } ]
+                  Runs = [ Runs.settled { Runs.digits with Training.Length = Duration.Iterations 1 } ]
                   Places = []
                   Definition = Node.scalar (Span.at (Source.create Origin.CommandLine "") 0) "" }
 

@@ -3,6 +3,7 @@ module UbarFs.Tests.LanguageSamples
 
 open Expecto
 open FsCheck
+open UbarFs.Core
 open UbarFs.Scenario
 
 let file = "scenarios/example.yaml"

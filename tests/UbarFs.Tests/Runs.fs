@@ -17,10 +17,53 @@ let chooseWith arguments name (components: Component<'value> list) =
 /// The component of a name, with its defaults.
 let choose name components = chooseWith [] name components
 
+/// The settings of a run that no grammar has read, out of its values: what the grammar would give.
+let settings (run: Run) : (string * string) list =
+    let network, training = run.Network, run.Training
+    let real = Value.Real >> string
+    let code path prints = if List.isEmpty prints then [] else [ path, prints |> List.distinct |> String.concat ", " ]
+
+    let several (attacks: Chosen<Attack> list) =
+        match List.map Chosen.canonical attacks with
+        | [ single ] -> single
+        | several -> String.concat ", " several |> sprintf "[%s]"
+
+    let component' path chosen = (path, Chosen.canonical chosen) :: code (path + ".code") (Chosen.fingerprints chosen)
+
+    [ yield! component' "data.dataset" run.Dataset
+      yield! component' "data.partition" run.Partition
+      yield! component' "model" run.Model
+      yield! component' "network.topology" network.Topology
+      for print in Option.toList (Topology.fingerprint network.Topology.Value) do
+          "network.graph", print
+      "network.benign", string network.Benign
+      "network.byzantine", real network.ByzantineRatio
+      "network.benign-ratio", real network.BenignRatio
+      "network.enforce-benign-ratio", string (Value.Truth network.EnforceBenignRatio)
+      "network.placement", string network.Placement
+      "training.batch", string training.Batch
+      match training.Length with
+      | Duration.Epochs count -> "training.epochs", string count
+      | Duration.Iterations count -> "training.iterations", string count
+      "training.rate", real training.Rate.Initial
+      "training.fading", training.Rate.Fading |> Option.map real |> Option.defaultValue "none"
+      "training.last-batch", (if training.LastBatch = LastBatch.Drop then "drop" else "keep")
+      "training.start", (if training.Start = Start.Shared then "shared" else "own")
+      "training.loss", (if training.Loss = Loss.Hinge then "hinge" else "cross-entropy")
+      yield! component' "rule" run.Rule
+      "attack", several run.Attacks
+      yield! code "attack.code" (List.collect Chosen.fingerprints run.Attacks)
+      "measure.every", string run.Every
+      "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
+
+/// A run with the settings that its values come to.
+let settled (run: Run) = { run with Settings = settings run }
+
 /// Six benign and two Byzantine nodes that learn digits; the Byzantine ones are honest.
 let digits: Run =
     { Scenario = "test"
       Seed = 1L
+      Settings = []
       Swept = []
       Dataset = choose "digits" Catalogue.datasets
       Partition = choose "iid" Catalogue.partitions
@@ -43,6 +86,7 @@ let digits: Run =
       Attacks = [ choose "none" Catalogue.attacks ]
       Every = Duration.Epochs 1
       TestImages = None }
+    |> settled
 
 let private loaded =
     lazy

@@ -3,6 +3,7 @@ module UbarFs.Tests.ScriptTests
 
 open System.IO
 open Expecto
+open UbarFs.Core
 open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Tests.LanguageSamples

@@ -18,6 +18,7 @@ let private ruled name : Run =
     { Runs.digits with
         Rule = Runs.choose name Catalogue.rules
         Swept = [ "rule", name ] }
+    |> Runs.settled
 
 /// Three runs of three epochs, 29 iterations an epoch.
 let private sweep: Scenario =
@@ -217,6 +218,7 @@ let private small layers name (run: Run) =
         Training.Length = Duration.Iterations 12
         Every = Duration.Iterations 4
         Attacks = [ Runs.choose "gaussian" Catalogue.attacks ] }
+    |> Runs.settled
 
 let private convolutional classes =
     [ Layer.Convolution(4, 3, 0); Layer.Relu; Layer.MaxPool 2; Layer.Dense classes ]
@@ -307,6 +309,7 @@ let private contents =
                 { run with
                     Rule = Runs.chooseWith [ "rho", Value.Real 0.3 ] "ubar" Catalogue.rules }
                 { run with Attacks = [ Runs.choose "bit-flip" Catalogue.attacks ] } ]
+              |> List.map Runs.settled
 
           Expect.hasLength (run :: others |> List.map RunStore.id |> List.distinct) 7 "each has its own" ]
 

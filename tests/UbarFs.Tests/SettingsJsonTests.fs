@@ -80,7 +80,7 @@ let private whole =
                   "training.batch", "16"
                   "training.rate", "0.1"
                   "training.fading", "\"none\""
-                  "training.length", """{"iterations":40}"""
+                  "training.iterations", "40"
                   "training.loss", "\"cross-entropy\""
                   "measure.every", """{"epochs":1}"""
                   "measure.images", "\"all\""

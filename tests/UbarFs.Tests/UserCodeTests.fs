@@ -4,6 +4,7 @@ module UbarFs.Tests.UserCodeTests
 open System.IO
 open Expecto
 open UbarFs.Engine
+open UbarFs.Core
 open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Tests.LanguageSamples

@@ -182,7 +182,7 @@ let private ofOthers =
         // The run was at iteration 40 after a hundred seconds of this sitting.
         let run =
             { Studies.run "ubar" "none" 1L 0.9 with
-                Resolved = Map [ "training.length", $"{total} iterations" ] }
+                Resolved = Map [ "training.iterations", string total ] }
 
         let started = DateTimeOffset.UnixEpoch
         let measured = started.AddSeconds 100.0

@@ -7,6 +7,7 @@ open FsToolkit.ErrorHandling
 open Spectre.Console
 open UbarFs.Engine
 open UbarFs.Report
+open UbarFs.Core
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 

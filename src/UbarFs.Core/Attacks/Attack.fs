@@ -216,4 +216,5 @@ module Attack =
           Summary = attack.Summary
           Meaning = attack.Meaning
           Source = attack.Source
-          Settings = timing }
+          Settings = timing
+          File = attack.File }

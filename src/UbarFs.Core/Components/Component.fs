@@ -1,5 +1,8 @@
 namespace UbarFs.Core
 
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+
 /// An entry of the catalogue: a named thing of one family (a rule, an attack, a dataset, …) with its parameters.
 /// The language, the lists, the help pages and the tests over the whole catalogue all read it.
 type Component<'value> =
@@ -13,6 +16,8 @@ type Component<'value> =
         /// The paper or the specification it comes from.
         Source: string
         Settings: Settings<'value>
+        /// The file that defines it, of the sources that the build records; a run that chooses it depends on the file.
+        File: Sources.Source option
     }
 
 /// Where a component is from that is not in the catalogue.
@@ -34,14 +39,31 @@ type Chosen<'value> =
         Code: Code option
         /// Every parameter in its declared order, with the value in force.
         Arguments: (Parameter * Value) list
+        /// The recorded files that define it and its parts.
+        Files: Sources.Source list
         Value: 'value
     }
 
+/// Starts components. It is a type because only a method knows the file that calls it.
+[<AbstractClass; Sealed>]
+type Define =
+
+    /// A component without text, for `Component.describedBy` to add; `file` is filled in by the compiler.
+    static member named
+        (
+            name: string,
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
+        ) : Settings<'value> -> Component<'value> =
+        fun settings ->
+            { Name = name
+              Summary = ""
+              Meaning = ""
+              Source = ""
+              Settings = settings
+              File = Sources.tryAt file }
+
 [<RequireQualifiedAccess>]
 module Component =
-
-    /// Starts a component without text; `describedBy` adds it.
-    let define name settings = { Name = name; Summary = ""; Meaning = ""; Source = ""; Settings = settings }
 
     let describedBy summary meaning source component' =
         { component' with
@@ -58,6 +80,7 @@ module Component =
           Label = None
           Code = None
           Arguments = List.map inForce component'.Settings.Parameters
+          Files = Option.toList component'.File
           Value = component'.Settings.Read arguments }
 
 [<RequireQualifiedAccess>]
@@ -109,8 +132,17 @@ module Chosen =
             $"{text.Substring(0, text.Length - 2)}, label: {always label} }}"
         | Some label, None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }}, label: {always label} }}"
 
-    /// The checksum of the code behind the choice; none for a component of the catalogue.
-    let fingerprint (chosen: Chosen<'value>) = chosen.Code |> Option.map _.Fingerprint
+    /// The checksums of the code behind the choice: of what defines a component of the catalogue, or of the user's.
+    let fingerprints (chosen: Chosen<'value>) : string list =
+        match chosen.Code with
+        | Some code -> [ code.Fingerprint ]
+        | None -> chosen.Files |> List.map _.Checksum |> List.distinct
+
+    /// The same as one text; nothing where no code is recorded.
+    let fingerprint (chosen: Chosen<'value>) : string option =
+        match fingerprints chosen with
+        | [] -> None
+        | prints -> Some(String.concat ", " prints)
 
     /// What it is called: its label, or else the shortest form of the language, which leaves out what has its default.
     let label (chosen: Chosen<'value>) =

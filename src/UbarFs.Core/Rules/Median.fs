@@ -58,7 +58,7 @@ let dmedian: Component<Rule> =
         let! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
         return rule alpha marginalKappa marginal |> Rule.allAtOnce marginalNetwork
     }
-    |> Component.define "dmedian"
+    |> Define.named "dmedian"
     |> Component.describedBy
         "the median of every coordinate of what was received"
         "> R[c] = median{x_j[c], j ∈ N_i}\n\n\
@@ -157,7 +157,7 @@ let geometricMedian: Component<Rule> =
 
         return rule alpha geometricKappa (ofFinite iterations tolerance)
     }
-    |> Component.define "geometric-median"
+    |> Define.named "geometric-median"
     |> Component.describedBy
         "the point with the smallest sum of distances to what came in"
         "> R = argmin_z Σ_j ‖z − x_j‖\n\

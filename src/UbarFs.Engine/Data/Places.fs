@@ -4,6 +4,7 @@ open System
 open System.IO
 open System.Security.Cryptography
 open System.Text
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// A folder under which datasets are looked for.

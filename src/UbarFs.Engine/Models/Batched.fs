@@ -2,7 +2,6 @@ namespace UbarFs.Engine
 
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// Passes through many models at once, as a GPU wants them: one operation for a layer of all of them, with batched matrix
 /// products for dense layers and grouped convolutions. Models are rows of `[m, d]`, and each has a batch of its own.

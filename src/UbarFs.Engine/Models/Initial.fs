@@ -2,7 +2,6 @@ namespace UbarFs.Engine
 
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// Where the estimates start.
 [<RequireQualifiedAccess>]

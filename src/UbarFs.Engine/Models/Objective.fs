@@ -4,7 +4,6 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Images
-open UbarFs.Scenario
 
 /// Images `[b, channels, height, width]` with their labels `[b]`.
 type Batch = { Images: torch.Tensor; Labels: torch.Tensor }

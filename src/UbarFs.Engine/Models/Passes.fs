@@ -4,7 +4,6 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
-open UbarFs.Scenario
 
 /// The mini-batches ξ_{k,i} of all participants.
 [<RequireQualifiedAccess>]

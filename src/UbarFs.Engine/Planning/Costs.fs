@@ -8,7 +8,6 @@ open System.Text.Json
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Scenario
 
 /// What a run's time grows with.
 type Load =

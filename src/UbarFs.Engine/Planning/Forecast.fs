@@ -4,7 +4,6 @@ open System.Diagnostics
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// What can be said of a run before it starts.
 type Forecast =
@@ -65,7 +64,8 @@ module Forecast =
             [ "seed"
               "training.rate"
               "training.fading"
-              "training.length"
+              "training.epochs"
+              "training.iterations"
               "measure.every" ]
 
         Run.canonical run |> List.filter (fun (path, _) -> not (List.contains path rates))

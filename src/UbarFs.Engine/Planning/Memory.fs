@@ -3,7 +3,6 @@ namespace UbarFs.Engine
 open System
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Scenario
 
 /// The memory that a run needs at its peak, estimated before it starts.
 [<RequireQualifiedAccess>]

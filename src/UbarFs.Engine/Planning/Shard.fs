@@ -1,6 +1,6 @@
 namespace UbarFs.Engine
 
-open UbarFs.Scenario
+open UbarFs.Core
 
 /// One of several parts into which a scenario's runs are divided.
 type Shard =

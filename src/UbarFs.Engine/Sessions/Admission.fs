@@ -7,7 +7,6 @@ open System.IO
 open System.Runtime.InteropServices
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 
 module private Native =
     [<DllImport("libcuda.so.1", EntryPoint = "cuMemGetInfo_v2")>]

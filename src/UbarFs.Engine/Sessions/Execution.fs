@@ -6,7 +6,6 @@ open System.IO
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Scenario
 
 /// Another process took this one for dead, and has the run now.
 type LostException(run: Run) =

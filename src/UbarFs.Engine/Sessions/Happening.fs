@@ -3,7 +3,6 @@ namespace UbarFs.Engine
 open System
 open System.Threading
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// A run with what came of it.
 type RunResult =

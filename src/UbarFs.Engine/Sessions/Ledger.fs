@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open System.Collections.Concurrent
 open System.Diagnostics
 open System.IO
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// A scenario's runs in one store, as all processes that work there know them, and its `results.csv`, which is only

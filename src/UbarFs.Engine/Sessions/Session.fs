@@ -3,6 +3,7 @@ namespace UbarFs.Engine
 open System.Collections.Concurrent
 open System.IO
 open System.Threading
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// Executes scenarios run by run and keeps their stores up to date.

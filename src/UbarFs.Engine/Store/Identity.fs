@@ -1,40 +1,93 @@
-/// What determines a run's numbers, as a hash: its settings, and the code that computes it. The device, the version of
-/// libtorch and its threads are recorded with a result instead: they change its rounding, not the experiment.
+/// What determines a run's numbers, as a hash: its settings, and the code that computes it. That is the code that every
+/// run needs, and of the catalogue the files that define what the run names: another rule, the words of a message or the
+/// loading of libtorch do not make another run of it. The device, the version of libtorch and its threads are recorded
+/// with a result instead: they change its rounding, not the experiment.
 [<RequireQualifiedAccess>]
 module UbarFs.Engine.Identity
 
 open System
-open System.Reflection
 open System.Security.Cryptography
 open System.Text
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Scenario
+
+/// The sources that can take part in a run, by the name of their project.
+type ProjectSources = { Project: string; Sources: Sources.Source list }
 
 let private hash (text: string) = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes text))
 
-let private versionOf (assembly: Assembly) = assembly.GetName().Version |> string
+/// Folders and files without influence on any number, each with the reason. What is not listed counts.
+let apart: (string * string) list =
+    [ "UbarFs.Kernels/Drafts.cs", "files that are half written"
+      "UbarFs.Core/Components", "names, parameters and texts: a run has the values that they come to"
+      "UbarFs.Core/Aggregation/Law.fs", "what test-rule examines"
+      "UbarFs.Core/Aggregation/Contract.fs", "messages about rules that misbehave"
+      "UbarFs.Core/Graphs/Files", "reads graphs: a run has the checksum of its edges"
+      "UbarFs.Core/Graphs/GraphFigures.fs", "what reports say of a graph"
+      "UbarFs.Core/Graphs/Spectrum.fs", "what reports say of a graph"
+      "UbarFs.Core/Graphs/Diameter.fs", "what reports say of a graph"
+      "UbarFs.Core/Runs", "a run has the settings that its plans come to"
+      "UbarFs.Engine/Data/Downloads", "fetches files: a result has the checksum of its data"
+      "UbarFs.Engine/Data/Places.fs", "where data is looked for"
+      "UbarFs.Engine/Data/Inventory.fs", "lists data"
+      "UbarFs.Engine/Formats", "writes and reads files"
+      "UbarFs.Engine/Store", "writes and reads files"
+      "UbarFs.Engine/Planning", "foretells time and memory"
+      "UbarFs.Engine/Sessions", "decides what runs when, and where" ]
 
-// The build lists the sources in whatever order it found them.
-let private sources (assembly: Assembly) =
-    assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-    |> Seq.filter (fun attribute -> attribute.Key = "Sources")
-    |> Seq.collect (fun attribute -> (string attribute.Value).Split '|')
-    |> Seq.sortWith (fun one other -> String.CompareOrdinal(one, other))
+/// Whether every run depends on a source: it is neither apart nor does it only define components of the catalogue.
+let isShared (isComponent: Sources.Source -> bool) (project: string) (source: Sources.Source) =
+    let path = $"{project}/{source.File}"
+
+    let isIn (place: string) =
+        path = place || path.StartsWith(place + "/", StringComparison.Ordinal)
+
+    not (isComponent source || apart |> List.exists (fst >> isIn))
+
+let private files (components: Component<'value> list) = components |> List.choose _.File
+
+/// The files that define the catalogue.
+let components: Sources.Source list =
+    [ files Catalogue.rules
+      files Catalogue.attacks
+      files Catalogue.topologies
+      files Catalogue.datasets
+      files Catalogue.models
+      files Catalogue.layers
+      files Catalogue.partitions ]
+    |> List.concat
+    |> List.distinct
+
+/// The sources of this build.
+let sources: ProjectSources list =
+    [ typeof<KeyedRandom>; typeof<Rule>; typeof<Schedule> ]
+    |> List.map (fun representative ->
+        let assembly = representative.Assembly
+
+        { Project = string (assembly.GetName().Name)
+          Sources = Sources.ofAssembly assembly })
+
+/// A hash of the sources that every run depends on, and of the version of TorchSharp.
+let codeOf (torchSharp: string) (components: Sources.Source list) (projects: ProjectSources list) =
+    let isComponent source = List.contains source components
+
+    [ torchSharp
+      for project in projects do
+          for source in project.Sources |> List.filter (isShared isComponent project.Project) do
+              $"{project.Project}/{source.File}={source.Checksum}" ]
     |> String.concat "\n"
-
-/// A hash of the sources of everything that takes part in a run, and of the version of TorchSharp. It does not depend on
-/// where or when they were built.
-let code =
-    [ typeof<KeyedRandom>; typeof<Rule>; typeof<Run>; typeof<Schedule> ]
-    |> List.map (fun representative -> sources representative.Assembly)
-    |> List.append [ versionOf typeof<TorchSharp.torch>.Assembly ]
-    |> String.concat "\n\n"
     |> hash
+
+/// The hash of this build. It does not depend on where or when it was built.
+let code =
+    codeOf (typeof<TorchSharp.torch>.Assembly.GetName().Version |> string) components sources
 
 /// The version of the program.
 let version = (typeof<Schedule>.Assembly.GetName().Version |> nonNull).ToString 3
 
+// Of what the hash is made, in which order.
+let private scheme = "ubarfs run 2"
+
 let ofRun (run: Run) =
     let settings = Run.canonical run |> List.map (fun (path, value) -> $"{path}: {value}\n")
-    hash (String.concat "" ($"ubarfs: {version}\n" :: $"code: {code}\n" :: settings))
+    hash (String.concat "" ($"{scheme}\n" :: $"code: {code}\n" :: settings))

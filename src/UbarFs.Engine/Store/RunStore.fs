@@ -3,8 +3,8 @@ namespace UbarFs.Engine
 open System
 open System.IO
 open UbarFs.Core
-open UbarFs.Kernels
 open UbarFs.Scenario
+open UbarFs.Kernels
 
 /// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
 type RunStore = { Folder: string }

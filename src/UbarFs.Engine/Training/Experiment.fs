@@ -4,7 +4,6 @@ open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
-open UbarFs.Scenario
 
 /// The Byzantine nodes, ascending, that follow one behaviour.
 type Faction = { Behaviour: Behaviour; Nodes: int[] }

@@ -3,9 +3,9 @@ namespace UbarFs.Engine
 open System
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Scenario
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
-open UbarFs.Scenario
 
 /// A rule or an attack failed, or made what it must not: of this node (none: of all at once) in this iteration, counted
 /// from 1.

@@ -1,7 +1,6 @@
 namespace UbarFs.Engine
 
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// A run's calendar: which iterations it has, what epoch each belongs to, and after which ones it is evaluated.
 type Schedule =

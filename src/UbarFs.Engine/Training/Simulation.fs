@@ -5,7 +5,6 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
-open UbarFs.Scenario
 
 /// Where a network of nodes stands between two iterations: all that the rest of its training depends on.
 type State =

@@ -18,29 +18,24 @@ type Activity =
 [<RequireQualifiedAccess>]
 module Activity =
 
-    let private words (text: string) = text.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-
-    /// The share of a training of this length that is done at a point.
-    let private shareAt (length: string) (point: Point) =
-        let ratio (did: float) (whole: string) =
-            match Int32.TryParse whole with
-            | true, whole when whole > 0 -> Some(min 1.0 (did / float whole))
+    /// The share of a training that is done at a point, given the run's settings.
+    let private shareAt (settings: Map<string, string>) (point: Point) =
+        let ratio (did: float) key =
+            match settings |> Map.tryFind key |> Option.map Int32.TryParse with
+            | Some(true, whole) when whole > 0 -> Some(min 1.0 (did / float whole))
             | _ -> None
 
-        match words length with
-        | [| whole; unit' |] when unit'.StartsWith "epoch" -> ratio point.Epoch whole
-        | [| whole; unit' |] when unit'.StartsWith "iteration" -> ratio (float point.Iteration) whole
-        | _ -> None
+        ratio point.Epoch "training.epochs"
+        |> Option.orElse (ratio (float point.Iteration) "training.iterations")
 
     /// What a store says of a run under way: how far it was at its latest evaluation, which was written at `measured`, and
     /// when it will be complete if it goes on as in this sitting.
     let ofStore (now: DateTimeOffset) (measured: DateTimeOffset) (holder: string) (record: RunRecord) (run: StudyRun) =
         let nothing = { Id = run.Identity.Id; Share = None; SecondsLeft = None; Holder = holder }
-        let length = run.Resolved |> Map.tryFind "training.length" |> Option.defaultValue ""
 
         match List.tryLast run.Points, List.tryLast record.Sittings with
         | Some last, Some sitting ->
-            let share = shareAt length last
+            let share = shareAt run.Resolved last
             let elapsed = (measured - sitting.Started).TotalSeconds
             let did = float (last.Iteration - sitting.FromIteration) / float (max 1 last.Iteration)
 

@@ -30,12 +30,13 @@ module Columns =
     // What is the same for all runs of a sweep: one sweep is one list.
     type private Sweeps = StudyRun list list
 
-    /// The checksums that belong to the value of another path.
-    let private prints =
-        Map
-            [ "rule", "rule.code"
-              "attack", "attack.code"
-              "network.topology", "network.graph" ]
+    let private graph = "network.graph"
+
+    /// Whether a path has the checksum of what stands at another one.
+    let private isPrint (path: string) = path = graph || path.EndsWith(".code", System.StringComparison.Ordinal)
+
+    /// Where the checksums are that belong to the value of a path.
+    let private printsOf path = path + ".code" :: if path = "network.topology" then [ graph ] else []
 
     let private swept (run: StudyRun) =
         [ for pair in run.Identity.Swept -> pair[0], pair[1] ] |> List.filter (fst >> (<>) "seed")
@@ -52,9 +53,7 @@ module Columns =
             | None -> written path run
 
     let private printAt path (run: StudyRun) =
-        Map.tryFind path prints
-        |> Option.bind (fun print -> Map.tryFind print run.Resolved)
-        |> Option.defaultValue ""
+        printsOf path |> List.choose (fun print -> Map.tryFind print run.Resolved) |> String.concat ", "
 
     /// What a path's value is called: the names of components, or else as a sweep writes it.
     let private label path (words: Map<string, string>) (run: StudyRun) (value: string) =
@@ -93,7 +92,6 @@ module Columns =
 
     let private isInside (outer: string) (path: string) =
         path.StartsWith(outer + ".", System.StringComparison.Ordinal)
-        || (outer = "training.length" && List.contains path [ "training.epochs"; "training.iterations" ])
 
     /// Whether columns that lead into a value say all of it.
     let private isTold (columns: string list) path (runs: StudyRun list) =
@@ -145,7 +143,7 @@ module Columns =
             runs
             |> List.collect (fun run -> run.Resolved |> Map.keys |> List.ofSeq)
             |> List.distinct
-            |> List.except (Map.values prints)
+            |> List.filter (isPrint >> not)
 
         // The rule has its own column in every table.
         let more = between sweeps own (paths |> List.except ("rule" :: own))

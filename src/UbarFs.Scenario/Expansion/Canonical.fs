@@ -4,6 +4,7 @@
 module UbarFs.Scenario.Canonical
 
 open System
+open UbarFs.Core
 
 let private scalar span text = { Span = span; Content = Content.Scalar(text, true) }
 
@@ -17,14 +18,7 @@ let rec private verbatim (node: Node) : Node =
 
 /// The values of a run by the paths of the language.
 let private values (run: Run) =
-    let length =
-        match run.Training.Length with
-        | Duration.Epochs _ -> "training.epochs"
-        | Duration.Iterations _ -> "training.iterations"
-
-    Run.canonical run @ Run.written run
-    |> List.map (fun (path, text) -> (if path = "training.length" then length else path), text)
-    |> Map.ofList
+    Run.canonical run @ Run.written run |> Map.ofList
 
 let private read text =
     match Yaml.parse (Source.create (Origin.File "canonical form") text) 0 with

@@ -49,7 +49,7 @@ let private referred (context: Context) tree =
     | _, wrong -> Error wrong
 
 /// Reads a tree as one run, with its references resolved.
-let private readRun context tree = referred context tree |> Result.bind (Grammar.draft.Read context)
+let private readRun context tree = referred context tree |> Result.bind (Decode.read Grammar.draft context)
 
 /// The tree for what the scenario says of itself, with its references resolved; only the sweep keeps them. They cannot
 /// lead to what is swept.
@@ -137,7 +137,7 @@ let private idleExclusions (plan: Plan) (counts: int[]) remaining =
 
 /// The combinations that are run, with what is odd about the exclusions of the others.
 let private variants survey (context: Context) (plan: Plan) root =
-    let read = Grammar.draft.Read context
+    let read = Decode.read Grammar.draft context
     let counts = Array.create plan.Exclusions.Length 0
 
     let resolved value = References.resolve context.Grammar root (fun _ -> None) value |> fst
@@ -340,7 +340,7 @@ let expand
 
     let read =
         match referredWhole context factors complete with
-        | whole, [] -> Grammar.scenario.Read context whole
+        | whole, [] -> Decode.read Grammar.scenario context whole
         | _, wrong -> Error wrong
 
     match read, inSweep @ inExclusions with

@@ -4,6 +4,7 @@ module UbarFs.Scenario.Durations
 
 open System
 open System.Globalization
+open UbarFs.Core
 
 let private longestEpochs = 1_000_000
 /// The most iterations of a run.
@@ -42,6 +43,12 @@ let private tidied (isRight: string -> bool) (text: string) =
     else
         None
 
+// Where the key tells the unit.
+let private count duration =
+    match duration with
+    | Duration.Epochs count
+    | Duration.Iterations count -> string count
+
 let rec private readEpochs text =
     match split text with
     | Some(count, None) when count <= longestEpochs -> Ok(Duration.Epochs count)
@@ -51,7 +58,7 @@ let rec private readEpochs text =
     | _ -> Error(tidied (readEpochs >> Result.isOk) text)
 
 /// A number of epochs, with or without the unit.
-let epochs = Decode.text $"a number of epochs from 1 to {longestEpochs}" readEpochs
+let epochs = Decode.text $"a number of epochs from 1 to {longestEpochs}" count readEpochs
 
 let rec private readIterations text =
     match split text with
@@ -62,7 +69,7 @@ let rec private readIterations text =
     | _ -> Error(tidied (readIterations >> Result.isOk) text)
 
 /// A number of iterations, with or without the unit.
-let iterations = Decode.text $"a number of iterations from 1 to {longestIterations}" readIterations
+let iterations = Decode.text $"a number of iterations from 1 to {longestIterations}" count readIterations
 
 let rec private readEither text =
     match split text with
@@ -76,4 +83,4 @@ let rec private readEither text =
 
 /// Either, with the unit that tells which.
 let either =
-    Decode.text "a number of epochs or iterations, such as '2 epochs' or '50 iterations'" readEither
+    Decode.text "a number of epochs or iterations, such as '2 epochs' or '50 iterations'" string readEither

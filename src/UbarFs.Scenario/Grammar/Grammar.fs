@@ -84,6 +84,8 @@ module Grammar =
     let private placement =
         Decode.choice [ "random", Placement.Random; "degree", Placement.Degree ]
         |> Decode.orList (Decode.whole 0 (mostNodes - 1)) Placement.Nodes
+        // The order of listed nodes does not matter.
+        |> Decode.shown (string >> Said.text)
 
     let private network =
         fields {
@@ -233,7 +235,7 @@ module Grammar =
     /// A model by its name, or as a list of layers with their places.
     let private model =
         let ofLayers (layers: Located<Chosen<int -> Layer>> list) =
-            Models.ofLayers (layers |> List.map (fun layer -> layer.Value)),
+            Model.ofLayers (layers |> List.map (fun layer -> layer.Value)),
             layers |> List.map (fun layer -> layer.Span)
 
         Choice.decoder "model" Catalogue.models
@@ -265,6 +267,7 @@ module Grammar =
                 { Run =
                     { Scenario = ""
                       Seed = seed
+                      Settings = []
                       Swept = []
                       Dataset = dataset.Value
                       Partition = partition
@@ -299,15 +302,15 @@ module Grammar =
                 |> Field.optional "name" "the name of the folder with the results; by default that of the file"
 
             and! _ =
-                Decode.text "the path of a scenario" Ok
+                Decode.text "the path of a scenario" id Ok
                 |> Field.optional "extends" "another scenario, by its path: what is said here is said anew"
 
             and! description =
-                Decode.text "a text" (fun text -> Ok(text.Trim()))
+                Decode.text "a text" id (fun text -> Ok(text.Trim()))
                 |> Field.withDefault "description" "what the scenario shows" "''"
 
             and! baseline =
-                Decode.text "the name or the label of a rule" Ok
+                Decode.text "the name or the label of a rule" id Ok
                 |> Field.placed
                     "baseline"
                     "the rule that reports compare the others with, where nobody lies: its name or its label"
@@ -337,6 +340,10 @@ module Grammar =
         }
         |> Field.fixed'
 
+    // The seed is the run's own: repetitions differ in it.
+    let private withSettings settings (draft: Draft) =
+        { draft with Draft.Run.Settings = settings |> List.filter (fun (path, _) -> path <> "seed") }
+
     /// A scenario file; a sweep that gives a required key must have been applied.
     let scenario: Decoder<Header * Draft> =
         fields {
@@ -345,9 +352,10 @@ module Grammar =
             return header, draft
         }
         |> Field.mapping
+        |> Decode.saying (fun settings (header, draft) -> header, withSettings settings draft)
 
     /// One run: a scenario without the keys of its header.
-    let draft: Decoder<Draft> = Field.mapping run
+    let draft: Decoder<Draft> = Field.mapping run |> Decode.saying withSettings
 
     /// Whether a key is one of a run's.
     let isRunKey key = run.Fields |> List.exists (fun field -> field.Key = key)

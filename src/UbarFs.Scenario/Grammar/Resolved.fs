@@ -2,7 +2,6 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Scenario.Resolved
 
-open System
 open System.Collections.Concurrent
 
 let private trees = ConcurrentDictionary<string, Node option>()
@@ -16,13 +15,6 @@ let private tree (text: string) =
             | _ -> None
     )
 
-let private length (key: string) (settings: Map<string, string>) =
-    let isOfKey (text: string) =
-        text.EndsWith(key, StringComparison.Ordinal)
-        || text.EndsWith(key.TrimEnd 's', StringComparison.Ordinal)
-
-    settings |> Map.tryFind "training.length" |> Option.filter isOfKey
-
 /// The value at a path, on one line; nothing where the run has no such value.
 let at (path: string) (settings: Map<string, string>) : string option =
     let keys = path.Split '.' |> List.ofArray
@@ -35,7 +27,6 @@ let at (path: string) (settings: Map<string, string>) : string option =
         |> Option.bind (fun node -> Path.find [ for key in inner -> { Value = key; Span = node.Span } ] node)
         |> Option.map Node.flow
 
-    match keys, Map.tryFind path settings with
-    | _, Some value -> Some value
-    | [ "training"; ("epochs" | "iterations" as key) ], None -> length key settings
-    | _ -> [ keys.Length - 1 .. -1 .. 1 ] |> List.tryPick inside
+    match Map.tryFind path settings with
+    | Some value -> Some value
+    | None -> [ keys.Length - 1 .. -1 .. 1 ] |> List.tryPick inside

@@ -38,7 +38,7 @@ let private safe (name: string) =
 let private expected = $"a name of at most {longest} letters, digits, '-', '_' or '.'"
 
 let decoder =
-    Decode.text expected (fun name ->
+    Decode.text expected id (fun name ->
         if isSafe name then
             Ok name
         else

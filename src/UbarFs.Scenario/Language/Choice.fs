@@ -7,7 +7,7 @@ open FsToolkit.ErrorHandling
 open UbarFs.Core
 
 let private parameterValue context (key: Located<string>) (parameter: Parameter) node =
-    (Decode.value parameter.Kind).Read (Context.enter key context) node
+    Decode.read (Decode.value parameter.Kind) (Context.enter key context) node
     |> Result.map (fun value -> parameter.Name, value)
 
 // `ubar: [rho: 0.3]`, also with the '-' of a list on a line of its own: the parameters are a mapping.
@@ -121,7 +121,7 @@ let private codeFile
 
     let text key =
         match find key with
-        | Some entry -> (Decode.value Kind.Text).Read (Context.enter entry.Key context) entry.Value |> Result.map string
+        | Some entry -> Decode.read (Decode.value Kind.Text) (Context.enter entry.Key context) entry.Value |> Result.map string
         | None ->
             Diagnostic.error node.Span $"'{key}' is missing"
             |> Diagnostic.hinted $"write {{ script: FILE.fsx }} or {{ assembly: FILE.dll, type: NAME }} for a {family}"
@@ -191,6 +191,11 @@ let private ofCode family (load: CodeFile -> Result<Loaded<'value>, Diagnostic l
                 Error [ located placeOf problem ]
     }
 
+/// A choice, and its canonical form with the checksum of its code.
+let private reading (chosen: Chosen<'value>) : Decoded<Chosen<'value>> =
+    { Value = chosen
+      Said = Said.Value(Chosen.canonical chosen, Chosen.fingerprints chosen) }
+
 /// A component of a family ("rule", "attack", …) out of its catalogue.
 let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>> =
     let memberOf (component': Component<'value>) : Member =
@@ -210,7 +215,7 @@ let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>>
 
             Validation.error (Unknown.component' family initial members name node)
 
-    let rec read context (node: Node) =
+    let rec read context (node: Node) : Validation<Chosen<'value>, Diagnostic> =
         let isValid (item: Node) = not (Node.isNothing item) && Result.isOk (read context item)
 
         match node, node.Content with
@@ -227,7 +232,8 @@ let decoder family (catalogue: Component<'value> list) : Decoder<Chosen<'value>>
         | _, Content.Mapping entries -> Validation.error (severalKeys family members node entries)
         | _, Content.Sequence _ -> Validation.error (Decode.mismatch context $"one {family}" isValid node)
 
-    { Shape = Shape.Component(family, members, false); Read = read }
+    { Shape = Shape.Component(family, members, false)
+      Read = fun context node -> read context node |> Result.map reading }
 
 /// A component of a family out of its catalogue, or out of code: `{ script: … }`, or `{ assembly: …, type: … }`, with
 /// its parameters under `with`. A `label` can stand beside any of them.
@@ -260,7 +266,7 @@ let orCode
         | Content.Mapping entries when isCode entries -> ofCode family (access context.Code) context node entries
         | Content.Scalar(text, _) when isFile ".fsx" text -> refuse node text $"{{ script: {text} }}"
         | Content.Scalar(text, _) when isFile ".dll" text -> refuse node text $"{{ assembly: {text}, type: NAME }}"
-        | _ -> known.Read context node
+        | _ -> Decode.read known context node
 
     let read (context: Context) (node: Node) =
         let isLabel (entry: Entry) = Label.isKey entry.Key.Value
@@ -274,7 +280,7 @@ let orCode
             let labels, others = List.partition isLabel entries
 
             validation {
-                let! label = Decode.label.Read (Context.enter labels.Head.Key context) labels.Head.Value
+                let! label = Decode.read Decode.label (Context.enter labels.Head.Key context) labels.Head.Value
                 and! chosen = unlabelled context (Node.mapping node.Span others)
                 return { chosen with Label = Some label }
             }
@@ -285,4 +291,5 @@ let orCode
         | Shape.Component(family, members, _) -> Shape.Component(family, members, true)
         | other -> other
 
-    { Shape = shape; Read = read }
+    { Shape = shape
+      Read = fun context node -> read context node |> Result.map reading }

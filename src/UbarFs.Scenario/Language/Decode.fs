@@ -30,7 +30,9 @@ module Context =
         | [] -> context.Root
 
 /// A way to read nodes of a known shape. It reports everything that is wrong, not only the first thing.
-type Decoder<'value> = { Shape: Shape; Read: Context -> Node -> Validation<'value, Diagnostic> }
+type Decoder<'value> =
+    { Shape: Shape
+      Read: Context -> Node -> Validation<Decoded<'value>, Diagnostic> }
 
 /// What a wrong text should have been: in words, and as texts that could stand in its place.
 type Correction =
@@ -100,21 +102,47 @@ module Correction =
 [<RequireQualifiedAccess>]
 module Decode =
 
+    /// The value alone.
+    let read (decoder: Decoder<'a>) context node : Validation<'a, Diagnostic> =
+        decoder.Read context node |> Result.map _.Value
+
     let map project (decoder: Decoder<'a>) : Decoder<'b> =
         { Shape = decoder.Shape
-          Read = fun context node -> decoder.Read context node |> Result.map project }
+          Read = fun context node -> decoder.Read context node |> Result.map (Decoded.map project) }
+
+    /// Gives the value another canonical form.
+    let shown (show: 'a -> Said) (decoder: Decoder<'a>) : Decoder<'a> =
+        { Shape = decoder.Shape
+          Read =
+            fun context node ->
+                decoder.Read context node
+                |> Result.map (fun reading -> { reading with Said = show reading.Value }) }
+
+    /// Takes what the scenario says into the value.
+    let saying (take: (string * string) list -> 'a -> 'b) (decoder: Decoder<'a>) : Decoder<'b> =
+        { Shape = decoder.Shape
+          Read =
+            fun context node ->
+                decoder.Read context node
+                |> Result.map (fun reading -> Decoded.map (take (Said.settings reading.Said)) reading) }
 
     /// Checks a decoded value further, or makes something else of it.
     let refine (check: Context -> 'a -> Validation<'b, Diagnostic>) (decoder: Decoder<'a>) : Decoder<'b> =
         { Shape = decoder.Shape
-          Read = fun context node -> decoder.Read context node |> Result.bind (check context) }
+          Read =
+            fun context node ->
+                decoder.Read context node
+                |> Result.bind (fun reading ->
+                    check context reading.Value
+                    |> Result.map (fun value -> Decoded.map (fun _ -> value) reading)) }
 
     /// The value together with its place.
     let located (decoder: Decoder<'a>) : Decoder<Located<'a>> =
         { Shape = decoder.Shape
           Read =
             fun context node ->
-                decoder.Read context node |> Result.map (fun value -> { Value = value; Span = node.Span }) }
+                let located value : Located<'a> = { Value = value; Span = node.Span }
+                decoder.Read context node |> Result.map (Decoded.map located) }
 
     /// The diagnostic for a node that is not what its key wants; `isValid` tells what is.
     let mismatch context expected isValid (node: Node) =
@@ -217,8 +245,8 @@ module Decode =
             Correction.apply (context.Trail |> List.tryHead |> Option.map _.Span) node correction diagnostic
         | None -> diagnostic
 
-    /// A text that `read` understands, or else may correct.
-    let text expected (read: string -> Result<'value, Correction option>) : Decoder<'value> =
+    /// A text that `read` understands, or else may correct; `show` gives a value's canonical form.
+    let text expected (show: 'value -> string) (read: string -> Result<'value, Correction option>) : Decoder<'value> =
         let isValid (node: Node) =
             match node, node.Content with
             | Node.Nothing, _ -> false
@@ -232,19 +260,20 @@ module Decode =
                 | Node.Nothing, _ -> Validation.error (mismatch context expected isValid node)
                 | _, Content.Scalar(text, _) ->
                     read text
+                    |> Result.map (fun value -> { Value = value; Said = Said.text (show value) })
                     |> Result.mapError (fun correction ->
                         [ mismatch context expected isValid node |> corrected context node correction ])
                 | _ -> Validation.error (mismatch context expected isValid node) }
 
     /// What a scenario calls something.
     let label: Decoder<string> =
-        text $"a label: a text of at most {Label.longest} characters on one line" (fun text ->
+        text $"a label: a text of at most {Label.longest} characters on one line" id (fun text ->
             Label.read text |> Option.either Ok (fun () -> Error None))
 
     /// A value of a kind.
     let value (kind: Kind) : Decoder<Value> =
         let read text = Kind.read kind text |> Option.either Ok (fun () -> Error(meant kind text))
-        { text (Kind.describe kind) read with Shape = Shape.Scalar kind }
+        { text (Kind.describe kind) string read with Shape = Shape.Scalar kind }
 
     /// Adds a better hint for some wrong texts.
     let explaining (explain: string -> Correction option) (decoder: Decoder<'a>) : Decoder<'a> =
@@ -300,6 +329,19 @@ module Decode =
             | Value.Word word -> words |> List.tryFind (fun (name, _) -> name = word) |> Option.map snd
             | _ -> None)
 
+    // Where one value is as good as a list of one, it stands without brackets.
+    let private alone (one: Shape) (item: Shape) (said: Said list) =
+        match said with
+        | [ single ] when one = item -> single
+        | several -> Said.list several
+
+    let private listed (item: Decoder<'item>) together context nodes : Validation<Decoded<'item list>, Diagnostic> =
+        nodes
+        |> List.traverseValidationA (item.Read context)
+        |> Result.map (fun items ->
+            { Value = items |> List.map _.Value
+              Said = items |> List.map _.Said |> together })
+
     /// One value, or a list of items that together stand for one.
     let orList (item: Decoder<'item>) (ofList: 'item list -> 'value) (one: Decoder<'value>) : Decoder<'value> =
         { Shape = Shape.OrList(one.Shape, item.Shape)
@@ -307,7 +349,7 @@ module Decode =
             fun context node ->
                 match node.Content with
                 | Content.Sequence(_ :: _ as items) ->
-                    items |> List.traverseValidationA (item.Read context) |> Result.map ofList
+                    listed item (alone one.Shape item.Shape) context items |> Result.map (Decoded.map ofList)
                 | _ -> one.Read context node }
 
     /// A list with at least one item.
@@ -316,7 +358,7 @@ module Decode =
           Read =
             fun context node ->
                 match node.Content with
-                | Content.Sequence(_ :: _ as items) -> items |> List.traverseValidationA (item.Read context)
+                | Content.Sequence(_ :: _ as items) -> listed item Said.list context items
                 | Content.Scalar(text, false) when (Correction.range text).IsSome ->
                     let items = (Correction.range text).Value
 

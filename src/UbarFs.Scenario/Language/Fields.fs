@@ -5,17 +5,22 @@ open FsToolkit.ErrorHandling
 /// Some keys of a mapping, and the way to read their values from its entries. Build it with `fields { … }`.
 type Fields<'value> =
     { Fields: KeyShape list
-      Read: Context -> Entry list -> Validation<'value, Diagnostic> }
+      Read: Context -> Entry list -> Validation<Decoded<'value>, Diagnostic> }
 
 /// `fields { let! seed = … and! model = … return … }`: the keys are known without reading any text.
 type FieldsBuilder() =
     member _.BindReturn(fields: Fields<'a>, project: 'a -> 'b) : Fields<'b> =
         { Fields = fields.Fields
-          Read = fun context entries -> fields.Read context entries |> Result.map project }
+          Read = fun context entries -> fields.Read context entries |> Result.map (Decoded.map project) }
 
     member _.MergeSources(first: Fields<'a>, second: Fields<'b>) : Fields<'a * 'b> =
         { Fields = first.Fields @ second.Fields
-          Read = fun context entries -> Validation.zip (first.Read context entries) (second.Read context entries) }
+          Read =
+            fun context entries ->
+                Validation.zip (first.Read context entries) (second.Read context entries)
+                |> Result.map (fun (first, second) ->
+                    { Value = first.Value, second.Value
+                      Said = Said.beside first.Said second.Said }) }
 
 [<AutoOpen>]
 module FieldsBuilder =
@@ -30,9 +35,14 @@ module Field =
         meaning
         initial
         (decoder: Decoder<'a>)
-        (absent: Context -> Validation<'b, Diagnostic>)
+        (absent: Context -> Validation<Decoded<'b>, Diagnostic>)
         (present: 'a -> 'b)
         =
+        let atKey (reading: Decoded<'b>) =
+            match reading.Said with
+            | Said.Nothing -> reading
+            | said -> { reading with Said = Said.Keys [ key, said ] }
+
         { Fields =
             [ { Key = key
                 Meaning = meaning
@@ -43,8 +53,10 @@ module Field =
           Read =
             fun context (entries: Entry list) ->
                 match entries |> List.tryFind (fun entry -> entry.Key.Value = key) with
-                | Some entry -> decoder.Read (Context.enter entry.Key context) entry.Value |> Result.map present
-                | None -> absent context }
+                | Some entry ->
+                    decoder.Read (Context.enter entry.Key context) entry.Value |> Result.map (Decoded.map present)
+                | None -> absent context
+                |> Result.map atKey }
 
     /// The diagnostic for a key that must be there.
     let missing key meaning (context: Context) =
@@ -62,7 +74,8 @@ module Field =
     let required key meaning decoder =
         define key meaning Default.Required decoder (missing key meaning >> Validation.error) id
 
-    let optional key meaning decoder = define key meaning Default.Absent decoder (fun _ -> Ok None) Some
+    let optional key meaning decoder =
+        define key meaning Default.Absent decoder (fun _ -> Ok { Value = None; Said = Said.Nothing }) Some
 
     /// What a text of the grammar itself stands for: a default is read as if it were written in the scenario.
     let private read (decoder: Decoder<'a>) text =
@@ -87,7 +100,7 @@ module Field =
 
     /// A key with a default, and the place of its value, if it is written.
     let placed key meaning initial decoder =
-        let value = read decoder initial, None
+        let value = read decoder initial |> Decoded.map (fun value -> value, None)
 
         define key meaning (Default.Written initial) (Decode.located decoder) (fun _ -> Ok value) (fun written ->
             written.Value, Some written.Span)
@@ -106,10 +119,13 @@ module Field =
         { fields with
             Fields = fields.Fields |> List.map (fun field -> { field with InsteadOf = Some other }) }
 
-    /// Marks keys that belong to the scenario as a whole.
+    /// Marks keys that belong to the scenario as a whole: no run has them among its settings.
     let fixed' (fields: Fields<'a>) =
-        { fields with
-            Fields = fields.Fields |> List.map (fun field -> { field with Fixed = true }) }
+        { Fields = fields.Fields |> List.map (fun field -> { field with Fixed = true })
+          Read =
+            fun context entries ->
+                fields.Read context entries
+                |> Result.map (fun reading -> { reading with Said = Said.Keys [] }) }
 
     // A misspelt key is reported, and its value read as that of the key which was meant.
     let private repair (fields: KeyShape list) (unknown: Entry list) (entries: Entry list) : Entry list =

@@ -160,8 +160,17 @@ module Scenario =
                 results
                 |> List.choose (fun (key, result) -> Result.toOption result |> Option.map (fun found -> key, found))
 
-            let graphs = loaded |> List.map (fun (key, (topology, _)) -> key, topology) |> Map.ofList
-            let withGraph (run: Run) = { run with Network.Topology = graphs[Chosen.canonical run.Network.Topology] }
+            let graphs =
+                Map
+                    [ for key, (topology, _) in loaded do
+                          match Topology.fingerprint topology.Value with
+                          | Some print -> key, (topology.Value, print)
+                          | None -> () ]
+
+            let withGraph (run: Run) =
+                match graphs.TryFind(Chosen.canonical run.Network.Topology) with
+                | Some(graph, print) -> Run.onGraph graph print run
+                | None -> run
 
             Ok(
                 { scenario with Runs = List.map withGraph scenario.Runs },

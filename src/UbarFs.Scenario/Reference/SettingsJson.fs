@@ -29,13 +29,14 @@ let private named (name: string) (parameters: (string * (JsonNode | null)) seq) 
 
 let private duration = Regex @"^(\d+) (epoch|iteration)s?$"
 
-/// A text of no known kind, where a stretch of training is `{ "epochs": 3 }` or `{ "iterations": 100 }`.
+/// A text in a form of its own: a count, a stretch of training as `{ "epochs": 3 }` or `{ "iterations": 100 }`, or words.
 let private ofText (text: string) : JsonNode | null =
     match duration.Match text with
     | found when found.Success ->
         let json = JsonObject()
         json.Add(found.Groups[2].Value + "s", JsonValue.Create(Int64.Parse found.Groups[1].Value))
         json
+    | _ when text <> "" && Seq.forall Char.IsAsciiDigit text -> JsonValue.Create(Int64.Parse text)
     | _ -> JsonValue.Create text
 
 let private ofScalar kind (text: string) =
@@ -107,8 +108,9 @@ let value (path: string) (canonical: string) : JsonNode | null =
 
     match Yaml.parse (Source.create (Origin.File "settings") canonical) 0 with
     | Some node, [] when not (isText shape) -> ofNode shape node
+    | _ when shape.IsSome -> ofText canonical
     // A checksum can look like a number.
-    | _ -> ofText canonical
+    | _ -> JsonValue.Create canonical
 
 /// Settings by their paths, in their order.
 let ofCanonical (settings: (string * string) seq) : JsonObject =

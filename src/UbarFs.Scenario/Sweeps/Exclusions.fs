@@ -3,6 +3,7 @@
 module UbarFs.Scenario.Exclusions
 
 open System.Collections.Generic
+open UbarFs.Core
 
 /// Reads a scenario's tree as one run.
 type Read = Node -> Result<Draft, Diagnostic list>

@@ -3,6 +3,7 @@
 module UbarFs.Scenario.Repeats
 
 open System.Collections.Generic
+open UbarFs.Core
 
 /// Everything that determines a run's numbers but its seed. A Byzantine ratio counts as the number of nodes that it is
 /// rounded to.

@@ -139,7 +139,7 @@ module Sweep =
     let private isLabel (entry: Entry) = Label.isKey entry.Key.Value
 
     let private label context (entry: Entry) =
-        Decode.label.Read (Context.enter entry.Key context) entry.Value
+        Decode.read Decode.label (Context.enter entry.Key context) entry.Value
         |> Result.map (fun label -> { Value = label; Span = entry.Value.Span })
 
     let private variant context (entry: Entry) =
@@ -360,4 +360,5 @@ module Sweep =
                         node.Span
                         [ "{ network.byzantine: [0.1, 0.3] }" ]
                         "as in: network.byzantine: [0.1, 0.3]"
-                    |> Validation.error }
+                    |> Validation.error
+                |> Result.map (fun plan -> { Value = plan; Said = Said.Nothing }) }

@@ -16,7 +16,7 @@ let read (code: CodeAccess) (text: string) : Result<Chosen<Rule>, string> =
     let read (node: Node) =
         let key: Located<string> = { Value = "rule"; Span = node.Span }
 
-        decoder.Read { Grammar = decoder.Shape; Trail = [ key ]; Root = node.Span; Code = code } node
+        Decode.read decoder { Grammar = decoder.Shape; Trail = [ key ]; Root = node.Span; Code = code } node
 
     match Yaml.parse (Source.create Origin.CommandLine written) 0 with
     | Some node, [] -> read node

@@ -173,7 +173,7 @@ module internal GuardedAttack =
 module internal Part =
 
     let private ofSettings name word (settings: Settings<'value>) =
-        Component.define name settings |> Component.describedBy $"a {word} of your own" "" "a script"
+        Define.named name settings |> Component.describedBy $"a {word} of your own" "" "a script"
 
     let rule: Part<Rule> =
         { Word = "rule"

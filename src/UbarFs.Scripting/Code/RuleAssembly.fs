@@ -201,7 +201,7 @@ let private describe word (found: Type) settings : Component<'value> =
         |> Option.map _.Description
         |> Option.defaultValue $"a {word} of your own"
 
-    Component.define found.Name settings
+    Define.named found.Name settings
     |> Component.describedBy summary "" $"the class {found.FullName}"
 
 /// How what a class does wrong is told, with the place of its method where symbols say it.

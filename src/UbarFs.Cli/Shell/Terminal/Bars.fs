@@ -104,7 +104,7 @@ let private more count =
 /// The lines for a terminal of some size at a time (in seconds, of the clock that the state was made with): one for each
 /// run under way, as far as there is room, and one for all of them. `labels` names the runs under way in so many cells.
 let lines
-    (labels: UbarFs.Scenario.Run list -> int -> string list)
+    (labels: UbarFs.Core.Run list -> int -> string list)
     (size: Terminal.Size)
     (now: float)
     (state: Underway)

@@ -5,6 +5,7 @@ open System
 open System.Collections.Generic
 open System.Diagnostics
 open UbarFs.Engine
+open UbarFs.Core
 open UbarFs.Scenario
 
 let private percent (accuracy: float) = $"%.1f{100.0 * accuracy} %%"

@@ -1,6 +1,7 @@
 namespace UbarFs.Cli
 
 open UbarFs.Engine
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// How far a run is that this process works on.

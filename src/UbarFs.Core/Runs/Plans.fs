@@ -1,0 +1,70 @@
+namespace UbarFs.Core
+
+/// A stretch of training, in the unit that the user thinks in.
+[<RequireQualifiedAccess>]
+type Duration =
+    | Epochs of int
+    | Iterations of int
+
+    override duration.ToString() =
+        match duration with
+        | Epochs 1 -> "1 epoch"
+        | Epochs count -> $"{count} epochs"
+        | Iterations 1 -> "1 iteration"
+        | Iterations count -> $"{count} iterations"
+
+/// Where the nodes start from.
+[<RequireQualifiedAccess>]
+type Start =
+    /// All from the same x_0 (algorithm 1).
+    | Shared
+    /// Each from its own random estimate.
+    | Own
+
+/// The loss that the nodes minimise and judge estimates by, as a mean over the images of a batch.
+[<RequireQualifiedAccess>]
+type Loss =
+    | CrossEntropy
+    /// The multi-class hinge loss max(0, 1 + max_{c ≠ y} s_c − s_y) for logits s and label y (Crammer and Singer, 2001).
+    | Hinge
+
+/// Who is connected to whom, and how many of them lie.
+type NetworkPlan =
+    {
+        Topology: Chosen<Topology>
+        Benign: int
+        /// Byzantine nodes / all nodes, in [0, 1).
+        ByzantineRatio: float
+        /// ρ: what every node assumes to be the share of benign nodes in its neighbourhood, in (0, 1].
+        BenignRatio: float
+        /// Whether Byzantine edges are dropped until ρ holds in every benign neighbourhood.
+        EnforceBenignRatio: bool
+        /// Which nodes are Byzantine.
+        Placement: Placement
+    }
+
+    member plan.Byzantine = Network.byzantineCount plan.Benign plan.ByzantineRatio
+    member plan.Nodes = plan.Benign + plan.Byzantine
+
+    /// What the plan asks of its topology.
+    member plan.Demand: NetworkDemand =
+        { BenignCount = plan.Benign
+          ByzantineCount = plan.Byzantine
+          Placement = plan.Placement
+          Bound =
+            if plan.EnforceBenignRatio then
+                Some plan.BenignRatio
+            else
+                None }
+
+/// How the nodes train.
+type TrainingPlan =
+    {
+        /// Images in a mini-batch ξ.
+        Batch: int
+        Length: Duration
+        Rate: Rate
+        LastBatch: LastBatch
+        Start: Start
+        Loss: Loss
+    }

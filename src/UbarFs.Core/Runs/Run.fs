@@ -1,0 +1,107 @@
+namespace UbarFs.Core
+
+/// One training of one network: a scenario with every sweep and repetition resolved. Two runs that differ in
+/// anything that can change the numbers differ here.
+type Run =
+    {
+        Scenario: string
+        Seed: int64
+        /// Everything else that determines the run's numbers, by its path in the language and in its order: values in
+        /// their canonical form. The grammar gives them as it reads the run.
+        Settings: (string * string) list
+        /// The values that the sweep gave this run, by path, each on one line in a form that does not depend on its
+        /// layout. A swept seed is not among them: it is the run's.
+        Swept: (string * string) list
+        Dataset: Chosen<Dataset>
+        Partition: Chosen<Partition>
+        Model: Chosen<Model>
+        Network: NetworkPlan
+        Training: TrainingPlan
+        Rule: Chosen<Rule>
+        /// How Byzantine nodes behave: with several, they take turns in ascending order of the nodes. At least one, and
+        /// only such lists as `Run.mixed` lets through.
+        Attacks: Chosen<Attack> list
+        /// Time between two evaluations.
+        Every: Duration
+        /// How many test images they take, spread evenly over the test set; none for all.
+        TestImages: int option
+    }
+
+[<RequireQualifiedAccess>]
+module Run =
+
+    /// Checks that Byzantine nodes can follow some attacks side by side; the reason if they cannot.
+    let mixed (attacks: Chosen<Attack> list) : Result<Chosen<Attack> list, string> =
+        let isAbsent (attack: Chosen<Attack>) =
+            match attack.Value with
+            | Attack.Absent -> true
+            | Attack.Present _ -> false
+
+        match attacks, attacks |> List.tryFind isAbsent with
+        | [], _ -> Error "a list of attacks must name at least one; 'none' is the attack of nodes that do not attack"
+        | _ :: _ :: _, Some absent ->
+            Error $"'{absent.Name}' cannot be mixed with other attacks: it leaves all Byzantine nodes out"
+        | _ -> Ok attacks
+
+    let private listed (text: Chosen<Attack> -> string) attacks =
+        match attacks with
+        | [ single ] -> text single
+        | several -> several |> List.map text |> String.concat ", " |> sprintf "[%s]"
+
+    /// What the rule is called: its label, or its shortest form.
+    let ruleLabel (run: Run) = Chosen.label run.Rule
+
+    /// What the attack is called, its label or its shortest form; several as a list in brackets.
+    let attackLabel (run: Run) = listed Chosen.label run.Attacks
+
+    /// Everything that determines the run's numbers, by its path in the language. Runs with the same text are the same.
+    let canonical (run: Run) = ("seed", string run.Seed) :: run.Settings
+
+    /// The run with the graph of its topology's file read, which counts by its edges: by their checksum.
+    let onGraph (graph: Topology) (print: string) (run: Run) =
+        let settings =
+            [ for path, value in run.Settings do
+                  path, value
+
+                  if path = "network.topology" then
+                      "network.graph", print ]
+
+        { run with
+            Run.Network.Topology.Value = graph
+            Settings = settings }
+
+    /// The rule and the attack as a scenario would write them, with their labels, by their paths.
+    let written (run: Run) =
+        [ "rule", Chosen.written run.Rule; "attack", listed Chosen.written run.Attacks ]
+
+    /// The attack's name in the catalogue, or that of its code; several as a list in brackets.
+    let attackName (run: Run) = listed _.Name run.Attacks
+
+    // 'none' behaves as a benign node does, and says so by its name alone.
+    let private isHarmless (attack: Chosen<Attack>) =
+        match attack.Value with
+        | Attack.Absent -> true
+        | Attack.Present _ -> attack.Code.IsNone && attack.Name = "none"
+
+    /// Whether nobody lies: the Byzantine nodes are left out or behave, or there are none.
+    let isAttackFree (run: Run) = run.Network.Byzantine = 0 || List.forall isHarmless run.Attacks
+
+    /// How many images an evaluation takes.
+    let testImages (run: Run) =
+        run.TestImages |> Option.defaultValue run.Dataset.Value.TestSize |> min run.Dataset.Value.TestSize
+
+    /// Iterations in an epoch: the batches in one pass over an average node's share of the data.
+    let perEpoch (run: Run) =
+        let share = run.Dataset.Value.TrainingSize / run.Network.Nodes
+        Batches.perPass run.Training.LastBatch run.Training.Batch share
+
+    /// A stretch of the run's training in iterations; in 64 bits, since a scenario can ask for any number of epochs.
+    let iterations (run: Run) duration : int64 =
+        match duration with
+        | Duration.Epochs epochs -> int64 epochs * int64 (perEpoch run)
+        | Duration.Iterations count -> int64 count
+
+    /// What sets the run apart within its scenario: the swept values and the seed.
+    let label (run: Run) =
+        (run.Swept |> List.map (fun (path, value) -> $"{path}={value}")) @ [ $"seed={run.Seed}" ]
+        |> String.concat ", "
