@@ -36,18 +36,18 @@ let apart: (string * string) list =
       "UbarFs.Engine/Sessions", "decides what runs when, and where" ]
 
 /// Whether every run depends on a source: it is neither apart nor does it only define components of the catalogue.
-let isShared (isComponent: Sources.Source -> bool) (project: string) (source: Sources.Source) =
-    let path = $"{project}/{source.File}"
+let isShared (components: string list) (project: string) (file: string) =
+    let path = $"{project}/{file}"
 
     let isIn (place: string) =
         path = place || path.StartsWith(place + "/", StringComparison.Ordinal)
 
-    not (isComponent source || apart |> List.exists (fst >> isIn))
+    not (List.contains file components || apart |> List.exists (fst >> isIn))
 
-let private files (components: Component<'value> list) = components |> List.choose _.File
+let private files (components: Component<'value> list) = components |> List.choose _.File |> List.map _.File
 
-/// The files that define the catalogue.
-let components: Sources.Source list =
+/// The files that define the catalogue, by their paths in their project.
+let components: string list =
     [ files Catalogue.rules
       files Catalogue.attacks
       files Catalogue.topologies
@@ -68,13 +68,12 @@ let sources: ProjectSources list =
           Sources = Sources.ofAssembly assembly })
 
 /// A hash of the sources that every run depends on, and of the version of TorchSharp.
-let codeOf (torchSharp: string) (components: Sources.Source list) (projects: ProjectSources list) =
-    let isComponent source = List.contains source components
-
+let codeOf (torchSharp: string) (components: string list) (projects: ProjectSources list) =
     [ torchSharp
       for project in projects do
-          for source in project.Sources |> List.filter (isShared isComponent project.Project) do
-              $"{project.Project}/{source.File}={source.Checksum}" ]
+          for source in project.Sources do
+              if isShared components project.Project source.File then
+                  $"{project.Project}/{source.File}={source.Checksum}" ]
     |> String.concat "\n"
     |> hash
 
