@@ -9,6 +9,7 @@ open Argu
 open FsToolkit.ErrorHandling
 open UbarFs.Engine
 open UbarFs.Report
+open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 
 /// A folder of a run, and what a report knows of it.
@@ -175,7 +176,8 @@ let private settingsOf (run: StudyRun) =
 
 /// The path and the values in which two runs differ: of the first, of the other.
 let private differences (one: StudyRun) (other: StudyRun) =
-    let one, other = settingsOf one, settingsOf other
+    let told = Resolved.withTellingPrints [ settingsOf one; settingsOf other ]
+    let one, other = told[0], told[1]
 
     Seq.append one.Keys other.Keys
     |> Seq.distinct

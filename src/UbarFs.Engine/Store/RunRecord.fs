@@ -212,7 +212,10 @@ module RunRecord =
             match JsonNode.Parse(ReadOnlySpan text) with
             | :? JsonObject as fields ->
                 older fields
-                JsonSerializer.Deserialize<RunRecord>(fields, json) |> Option.ofObj |> Option.filter isWhole
+                JsonSerializer.Deserialize<RunRecord>(fields, json)
+                |> Option.ofObj
+                |> Option.filter isWhole
+                |> Option.map (fun record -> { record with Canonical = Resolved.ofOlder record.Canonical })
             | _ -> None
         with
         | :? JsonException

@@ -240,6 +240,7 @@ module SweepFile =
             head.Settings
             |> Option.defaultValue Map.empty
             |> Map.fold (fun settings path value -> Map.add path value settings) (Map.ofArray own)
+            |> Resolved.ofOlder
           Chance = line.Chance
           TestImages = line.TestImages
           TestSize = line.TestSize

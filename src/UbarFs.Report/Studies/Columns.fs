@@ -30,14 +30,6 @@ module Columns =
     // What is the same for all runs of a sweep: one sweep is one list.
     type private Sweeps = StudyRun list list
 
-    let private graph = "network.graph"
-
-    /// Whether a path has the checksum of what stands at another one.
-    let private isPrint (path: string) = path = graph || path.EndsWith(".code", System.StringComparison.Ordinal)
-
-    /// Where the checksums are that belong to the value of a path.
-    let private printsOf path = path + ".code" :: if path = "network.topology" then [ graph ] else []
-
     let private swept (run: StudyRun) =
         [ for pair in run.Identity.Swept -> pair[0], pair[1] ] |> List.filter (fst >> (<>) "seed")
 
@@ -53,7 +45,7 @@ module Columns =
             | None -> written path run
 
     let private printAt path (run: StudyRun) =
-        printsOf path |> List.choose (fun print -> Map.tryFind print run.Resolved) |> String.concat ", "
+        Resolved.printOf path run.Resolved
 
     /// What a path's value is called: the names of components, or else as a sweep writes it.
     let private label path (words: Map<string, string>) (run: StudyRun) (value: string) =
@@ -143,7 +135,7 @@ module Columns =
             runs
             |> List.collect (fun run -> run.Resolved |> Map.keys |> List.ofSeq)
             |> List.distinct
-            |> List.filter (isPrint >> not)
+            |> List.filter (Resolved.isPrint >> not)
 
         // The rule has its own column in every table.
         let more = between sweeps own (paths |> List.except ("rule" :: own))
@@ -159,10 +151,22 @@ module Columns =
         separating paths (own @ more @ versions @ List.except own always) runs
         |> List.filter (fun path -> List.contains path (own @ more @ versions) || not (List.contains path always))
 
+    // The checksums that are in the way of a comparison stay with the runs: another one may need them.
+    let private compared (sweeps: Sweeps) : Sweeps =
+        let settings =
+            sweeps |> List.concat |> List.map _.Resolved |> Resolved.withTellingPrints |> Array.ofList
+
+        let firsts = sweeps |> List.scan (fun first sweep -> first + sweep.Length) 0
+
+        List.zip firsts[.. sweeps.Length - 1] sweeps
+        |> List.map (fun (first, sweep) ->
+            sweep |> List.mapi (fun index run -> { run with Resolved = settings[first + index] }))
+
     /// The runs of some sweeps, each with a value for everything in which any of them differ.
     let align (sweeps: StudyRun list list) : StudyRun list =
-        let runs = List.concat sweeps
-        let columns = columns sweeps |> List.map (fun path -> path, namer path runs)
+        let told = compared sweeps
+        let runs = List.concat told
+        let columns = columns told |> List.map (fun path -> path, namer path runs)
 
         let rule, attack = namer "rule" runs, namer "attack" runs
         let model, dataset = namer "model" runs, namer "data.dataset" runs
@@ -173,13 +177,15 @@ module Columns =
             | "" -> value
             | name -> name
 
-        runs
-        |> List.map (fun run ->
-            { run with
-                Identity =
-                    { run.Identity with
-                        Rule = named rule run.Identity.Rule run
-                        Attack = named attack run.Identity.Attack run
-                        Model = named model run.Identity.Model run
-                        Dataset = named dataset run.Identity.Dataset run }
-                Settings = columns |> List.map (fun (path, name) -> path, name run) })
+        List.map2
+            (fun (run: StudyRun) told ->
+                { run with
+                    Identity =
+                        { run.Identity with
+                            Rule = named rule run.Identity.Rule told
+                            Attack = named attack run.Identity.Attack told
+                            Model = named model run.Identity.Model told
+                            Dataset = named dataset run.Identity.Dataset told }
+                    Settings = columns |> List.map (fun (path, name) -> path, name told) })
+            (List.concat sweeps)
+            runs
