@@ -18,7 +18,7 @@ let usage =
   bench [ARGS]    build and run the benchmarks; --json FILE writes the table as JSON,
                   --fuzz MINUTES feeds broken files to everything that reads files
   crash [KILLS]   build, then kill a sweep at random moments (100 of them) and see that nothing is lost
-  format          format all F# and C# sources
+  format          format all F# and C# sources, and write the pages and the schema that the program makes of itself
   check           change nothing; fail on warnings, unformatted sources and lint findings
   install [--prefix DIR] [--cuda] [--self-contained]
                   install the ubarfs command into DIR/bin (default: ~/.local)
@@ -95,8 +95,32 @@ let formatCSharp options =
               fun () -> dotnet root ([ "format"; part; project; "--no-restore" ] @ options) ]
     |> inTurn
 
+/// What the program writes of itself: the command, and the file that has it.
+let generated =
+    [ "reference", "docs/reference.md"
+      "api", "docs/api.md"
+      "schema", "ubarfs.schema.json" ]
+
+/// Has the program write the pages and the schema that belong to its sources. A test compares them.
+let generate () =
+    let write (command, file) =
+        fun () ->
+            let code, text = dotnetOutput [ inRoot $"%s{cliProject}/bin/Release/net10.0/ubarfs.dll"; command ]
+
+            if code = 0 then
+                File.WriteAllText(inRoot file, text)
+
+            code
+
+    inTurn ((fun () -> build cliProject) :: List.map write generated)
+
 let format () =
-    inTurn [ restoreTools; restore; (fun () -> fantomas []); (fun () -> formatCSharp []) ]
+    inTurn
+        [ restoreTools
+          restore
+          (fun () -> fantomas [])
+          (fun () -> formatCSharp [])
+          generate ]
 
 let lintProject = "build/Lint/UbarFs.Lint.fsproj"
 

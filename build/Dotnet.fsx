@@ -57,6 +57,15 @@ let dotnet directory arguments =
     use child = startDotnet directory false arguments
     exitCode child
 
+/// Runs `dotnet` and returns its exit code and what it writes to standard output.
+let dotnetOutput arguments =
+    use child = startDotnet root true arguments
+    let errors = child.StandardError.ReadToEndAsync()
+    let text = child.StandardOutput.ReadToEnd()
+    let code = exitCode child
+    eprintf "%s" errors.Result
+    code, text
+
 /// Whether a line on standard error can be written anew.
 let isLive =
     not Console.IsErrorRedirected

@@ -49,7 +49,7 @@ let tests =
         [ testCase "is what 'ubarfs api' prints"
           <| fun () ->
               let written = File.ReadAllText(path).ReplaceLineEndings "\n"
-              Expect.equal (ApiPage.document ()) written "write it anew: dotnet fsi build.fsx run api > docs/api.md"
+              Expect.equal (ApiPage.document ()) written "write it anew: dotnet fsi build.fsx format"
 
           testCase "says something of everything that it lists"
           <| fun () -> Expect.isEmpty (ApiPage.undocumented ()) "without a comment"

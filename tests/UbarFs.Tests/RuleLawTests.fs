@@ -18,18 +18,24 @@ let private viewsOf (trial: Trial) =
 
 let private config = { FsCheckConfig.defaultConfig with maxTest = 60 }
 
-/// A trial of a rule with parameters of all kinds; of a law, where the rule claims it.
+let private claims (trial: Trial) (rule: Chosen<Rule>) =
+    trial.Law |> Option.forall (fun law -> List.contains law rule.Value.Claims)
+
+/// A trial of a rule with parameters of all kinds; of a law, with those with which the rule claims it.
 let private property (component': Component<Rule>) (trial: Trial) =
-    let isClaimed (rule: Rule) = trial.Law |> Option.forall (fun law -> List.contains law rule.Claims)
+    let rules = Generators.chosen component' |> Gen.where (claims trial)
 
     testPropertyWithConfig config trial.Name
-    <| Prop.forAll (Arb.fromGen (Gen.zip (Generators.chosen component') (viewsOf trial))) (fun (rule, view) ->
-        if isClaimed rule.Value then
-            match Trial.check trial rule.Value view with
-            | Ok() -> ()
-            | Error violation -> failtest $"{Chosen.canonical rule}: {Violation.text violation}")
+    <| Prop.forAll (Arb.fromGen (Gen.zip rules (viewsOf trial))) (fun (rule, view) ->
+        match Trial.check trial rule.Value view with
+        | Ok() -> ()
+        | Error violation -> failtest $"{Chosen.canonical rule}: {Violation.text violation}")
 
-let private claimable = List.map Trial.ofLaw Law.all
+/// The laws that a rule claims with some of its parameters.
+let private claimed (component': Component<Rule>) =
+    let some = Seeds.sample 60 (Generators.chosen component')
+
+    Law.all |> List.map Trial.ofLaw |> List.filter (fun trial -> Array.exists (claims trial) some)
 
 let private bfloat16 =
     { List.head Trial.universal with
@@ -38,7 +44,7 @@ let private bfloat16 =
 
 let private everyRule =
     [ for rule in Catalogue.rules ->
-          testList rule.Name (List.map (property rule) (bfloat16 :: Trial.universal @ claimable)) ]
+          testList rule.Name (List.map (property rule) (bfloat16 :: Trial.universal @ claimed rule)) ]
 
 let private defaults (component': Component<Rule>) = (Component.choose Map.empty component').Value
 
@@ -99,6 +105,38 @@ let private breakingUniversal =
       |> Rule.allAtOnce (fun view ->
           NetworkView.withoutStages view (view.Pool.index_select (0L, torch.tensor view.Own))) ]
 
+/// Laws that a rule does not claim although no view is found that breaks them, each with the reason.
+let private unclaimed: (string * Law * string) list =
+    let gradient = "the gradient of these views is half of the own estimate, and goes with it"
+    let first = "a rule that remembers is at its first iteration in these views"
+
+    [ "byrdie", Law.Scaling, gradient
+      "zeno++", Law.Scaling, gradient
+      "zeno++", Law.Rotation, gradient
+
+      for law in
+          [ Law.Translation
+            Law.Scaling
+            Law.Rotation
+            Law.Mirroring
+            Law.CoordinateRange
+            Law.MeanOfKept
+            Law.Precision ] do
+          "fltrust", law, first
+
+      "afa", Law.OwnApart, first
+      "afa", Law.MeanOfKept, first ]
+
+let private refuted =
+    testList
+        "what is not claimed does not hold"
+        [ for rule in Catalogue.rules do
+              for law in Law.all |> List.except (defaults rule).Claims do
+                  testCase $"{rule.Name}: {law}"
+                  <| fun () ->
+                      let isKnown = unclaimed |> List.exists (fun (name, other, _) -> name = rule.Name && other = law)
+                      Expect.equal (isCaught (Trial.ofLaw law) (defaults rule)) (not isKnown) "a counterexample" ]
+
 let private checks =
     testList
         "the checks"
@@ -132,4 +170,4 @@ let private checks =
               Expect.isTrue (isCaught (Trial.ofLaw Law.NeighbourOrder) dbulyan) "a counterexample" ]
 
 [<Tests>]
-let tests = testList "rule laws" (everyRule @ [ checks ])
+let tests = testList "rule laws" (everyRule @ [ refuted; checks ])

@@ -6,7 +6,7 @@ open System
 open UbarFs.Core
 
 /// What writes the document, for those who read it and for the test that compares it.
-let command = "dotnet fsi build.fsx run reference > docs/reference.md"
+let command = "dotnet fsi build.fsx format"
 
 /// Text that Markdown shows as it is.
 let private escaped (text: string) = text.Replace("\\", "\\\\").Replace("*", "\\*").Replace("<", "\\<")

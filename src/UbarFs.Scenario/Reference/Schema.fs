@@ -13,88 +13,10 @@ open System.Text.Encodings.Web
 open System.Text.Json
 open System.Text.Json.Nodes
 open UbarFs.Core
+open UbarFs.Scenario.SchemaNode
 
 /// What writes the file, for the test that compares it.
-let command = "dotnet fsi build.fsx run schema > ubarfs.schema.json"
-
-// ---- JSON
-
-let private text (value: string) : JsonNode = JsonValue.Create value
-
-// A node can stand in one place only.
-let private owned (node: JsonNode) = if isNull node.Parent then node else node.DeepClone()
-
-let private list (items: JsonNode list) : JsonNode = JsonArray(items |> List.map owned |> Array.ofList)
-let private words (values: string list) = values |> List.map text |> list
-
-let private object' (keys: (string * JsonNode) list) : JsonNode =
-    let json = JsonObject()
-
-    for key, value in keys do
-        json[key] <- owned value
-
-    json
-
-let private typed (name: string) = object' [ "type", text name ]
-let private anyOf (schemas: JsonNode list) = object' [ "anyOf", list schemas ]
-let private ref name = object' [ "$ref", text $"#/definitions/{name}" ]
-let private pattern (regex: string) = object' [ "type", text "string"; "pattern", text regex ]
-
-/// A mapping with these keys and no others.
-let private mapping nothing (keys: (string * JsonNode) list) (more: (string * JsonNode) list) =
-    let kind =
-        if nothing then
-            words [ "object"; "null" ]
-        else
-            text "object"
-
-    object' (
-        [ "type", kind
-          "properties", object' keys
-          "additionalProperties", (JsonValue.Create false: JsonNode) ]
-        @ more
-    )
-
-let private items (item: JsonNode) : (string * JsonNode) list =
-    [ "type", text "array"; "items", item; "minItems", JsonValue.Create 1 ]
-
-let private listOf item = object' (items item)
-
-// ---- Scalars
-
-let private bounds (interval: Interval) : (string * JsonNode) list =
-    let bound ``end`` isClosed closed opened =
-        if Double.IsInfinity ``end`` then
-            []
-        else
-            [ (if isClosed then closed else opened), (JsonValue.Create ``end``: JsonNode) ]
-
-    bound interval.Low interval.LowClosed "minimum" "exclusiveMinimum"
-    @ bound interval.High interval.HighClosed "maximum" "exclusiveMaximum"
-
-let private number interval = object' (("type", text "number") :: bounds interval)
-let private percentage () = pattern @"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?%$"
-
-let private whole (low: int64) (high: int64) =
-    object'
-        [ "type", text "integer"
-          "minimum", JsonValue.Create low
-          "maximum", JsonValue.Create high ]
-
-let private oneOf values = object' [ "enum", words values ]
-
-/// A text that YAML may take for a number or a truth value.
-let private anyText () = object' [ "type", words [ "string"; "number"; "boolean" ] ]
-
-let private ofKind kind : JsonNode list =
-    match kind with
-    | Kind.Real interval -> [ number interval; percentage () ]
-    | Kind.RealOrWord(interval, words) -> [ number interval; percentage (); oneOf words ]
-    | Kind.Whole(low, high) -> [ whole low high ]
-    | Kind.WholeOrWord(low, high, words) -> [ whole low high; oneOf words ]
-    | Kind.Truth -> [ typed "boolean" ]
-    | Kind.Choice words -> [ oneOf words ]
-    | Kind.Text -> [ anyText () ]
+let command = "dotnet fsi build.fsx format"
 
 /// What is written in forms of their own, by their paths.
 let private ofText (path: string) : JsonNode list =
