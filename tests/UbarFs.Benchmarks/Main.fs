@@ -12,6 +12,7 @@ open UbarFs.Tests
 let private usage =
     """Usage: UbarFs.Benchmarks [--json FILE] [--quick]    the table of docs/performance.md
        UbarFs.Benchmarks --growth [--json FILE]      exponents of growth with n, |N_i| and d
+       UbarFs.Benchmarks --rules                     how long each rule of the catalogue aggregates
        UbarFs.Benchmarks --fuzz MINUTES              files with mistakes for everything that reads files
        UbarFs.Benchmarks --kernels [ARGS]            the kernels under BenchmarkDotNet"""
 
@@ -92,6 +93,15 @@ let private growth file =
     file |> Option.iter (fun file -> File.WriteAllText(file, growthJson growths))
     0
 
+let private rules () =
+    load ()
+    printfn "%-18s %10s %10s" "rule" "ms" "× dkrum"
+
+    for time in RuleTimes.measure 8 do
+        printfn "%-18s %10.2f %10.1f" time.Rule time.Milliseconds time.Ratio
+
+    0
+
 /// Every reader has its share of the time.
 let private fuzz (minutes: float) =
     load ()
@@ -134,6 +144,7 @@ let main arguments =
     | [ "--quick" ] -> table 500.0 None
     | [ "--json"; file ] -> table 4000.0 (Some file)
     | [ "--growth" ] -> growth None
+    | [ "--rules" ] -> rules ()
     | [ "--growth"; "--json"; file ] -> growth (Some file)
     | [ "--fuzz"; minutes ] when fst (Double.TryParse minutes) -> fuzz (float minutes)
     | [ "--kernels" ] -> kernels [ "--filter"; "*"; "--job"; "short" ]

@@ -117,7 +117,10 @@ let private learning =
                         "dbulyan"
                         "bridge"
                         "slsgd"
-                        "ubar" ])
+                        "ubar"
+                        "rd-svm"
+                        "zeno"
+                        "geometric-median" ])
                   "names" ]
 
 [<Tests>]

@@ -4,6 +4,7 @@ module UbarFs.Core.Finite
 
 open System
 open TorchSharp
+open UbarFs.Kernels.Estimates
 
 /// The rows of `[m, d]` without a coordinate that is not finite, ascending.
 let rows (received: torch.Tensor) : int[] =
@@ -46,3 +47,27 @@ let meanOrOwn (kept: int[]) (view: View) : torch.Tensor =
         own view
     else
         Estimate.meanOf kept view.Received
+
+/// The same for all nodes, given which rows of the pool are finite: the mean of the places that each node kept.
+let meansOrOwn (kept: int[][]) (finite: bool[]) (view: NetworkView) : torch.Tensor =
+    let means = NetworkView.meansOf kept view
+
+    let lost =
+        [| for node in 0 .. kept.Length - 1 do
+               if Array.isEmpty kept[node] && not finite[view.Own[node]] then
+                   match view.Received[node] |> Array.filter (fun row -> finite[row]) with
+                   | [||] -> ()
+                   | rows -> node, rows |]
+
+    if lost.Length > 0 then
+        use medians = TrimmedMeans.Medians(view.Pool, Array.map snd lost)
+
+        for index, (node, _) in Array.indexed lost do
+            means[int64 node].copy_ medians[int64 index] |> ignore
+
+    means
+
+/// The places of finite rows in what each node received.
+let places (finite: bool[]) (view: NetworkView) : int[][] =
+    view.Received
+    |> Array.map (fun received -> [| 0 .. received.Length - 1 |] |> Array.filter (fun place -> finite[received[place]]))

@@ -142,6 +142,95 @@ let private ofFinite iterations tolerance (view: View) =
 
     Aggregate.ofEstimate (median.MoveToOuterDisposeScope())
 
+/// Points that are mixtures of some points p_1 … p_m, known by these points' squared distances: what Weiszfeld's algorithm
+/// needs of them costs m² products in the place of m vectors.
+[<RequireQualifiedAccess>]
+module private Mixture =
+
+    /// ‖Σ_j w_j p_j − p_k‖² for all k, where Σ_j w_j = 1: Σ_j w_j D_jk − ½ Σ_ij w_i w_j D_ij.
+    let squares (between: float[][]) (weights: float[]) : float[] =
+        let pulls = between |> Array.map (fun row -> Array.fold2 (fun sum weight square -> sum + weight * square) 0.0 weights row)
+        let own = 0.5 * Array.fold2 (fun sum weight pull -> sum + weight * pull) 0.0 weights pulls
+        pulls |> Array.map (fun pull -> max 0.0 (pull - own))
+
+    /// The distance between two mixtures: −½ Σ_ij v_i v_j D_ij for the difference v of their weights.
+    let distance (between: float[][]) (one: float[]) (other: float[]) : float =
+        let difference = Array.map2 (-) one other
+
+        let pull row = Array.fold2 (fun sum weight square -> sum + weight * square) 0.0 difference row
+        sqrt (max 0.0 (-0.5 * Array.fold2 (fun sum weight row -> sum + weight * pull row) 0.0 difference between))
+
+/// The weights of the geometric median among m estimates and, last, of its start, the coordinate-wise median: `geometric` on
+/// mixtures. `between` holds the squared distances of these m + 1 points.
+let private mixed iterations tolerance (between: float[][]) : float[] =
+    let count = between.Length - 1
+    let start = Array.init (count + 1) (fun point -> if point = count then 1.0 else 0.0)
+    let distances mixture = Mixture.squares between mixture |> Array.truncate count |> Array.map sqrt
+    let radius = (distances start |> Array.sort)[count / 2]
+    let smallest = tolerance * radius
+
+    let step (centre: float[]) =
+        let distances = distances centre
+
+        let weights =
+            distances |> Array.map (fun distance -> if distance <= smallest then 0.0 else smallest / distance)
+
+        match Array.sum weights with
+        | 0.0 -> centre
+        | total ->
+            let target = Array.append (weights |> Array.map (fun weight -> weight / total)) [| 0.0 |]
+            let holding = distances |> Seq.filter (fun distance -> distance <= smallest) |> Seq.length
+
+            if holding = 0 then
+                target
+            else
+                let way = Mixture.distance between centre target
+                let held = min 1.0 (float holding / (total * (way / smallest)))
+                Array.map2 (fun target centre -> (1.0 - held) * target + held * centre) target centre
+
+    let rec descend left centre =
+        let next = step centre
+
+        if left = 1 || Mixture.distance between centre next <= smallest then
+            next
+        else
+            descend (left - 1) next
+
+    if smallest = 0.0 || not (Double.IsFinite smallest) then
+        start
+    else
+        let point = descend iterations start
+        let sum row = between[row] |> Array.truncate count |> Array.sumBy sqrt
+        let least, best = Seq.init count (fun row -> sum row, row) |> Seq.min
+
+        if least < (1.0 - 1e-9) * Array.sum (distances point) then
+            Array.init (count + 1) (fun row -> if row = best then 1.0 else 0.0)
+        else
+            point
+
+/// The network form: the medians are rows behind those of the pool, and every pair of rows has its distance once.
+let private geometricNetwork iterations tolerance (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let rows, finite = NetworkView.rows view, NetworkView.finiteRows view
+    let received = view.Received |> Array.map (Array.filter (fun row -> finite[row]))
+    let medians = view |> NetworkView.combined (fun lists -> TrimmedMeans.Medians(view.Pool, lists)) received
+    let pool = torch.cat ([| view.Pool; medians |], 0L)
+    let points = received |> Array.mapi (fun node received -> Array.append received [| rows + node |])
+    let squares = SquaredDistances.Of(pool, RowPairs.Among(int pool.shape[0], points))
+
+    let weights =
+        points
+        |> Array.map (fun points ->
+            if points.Length = 1 then
+                [| 1.0 |]
+            else
+                points
+                |> Array.map (fun one -> points |> Array.map (fun other -> squares[one, other]))
+                |> mixed iterations tolerance)
+
+    RowMeans.Weighted(pool, points, weights).MoveToOuterDisposeScope()
+    |> NetworkView.withoutStages view
+
 let geometricMedian: Component<Rule> =
     settings {
         let! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
@@ -155,7 +244,9 @@ let geometricMedian: Component<Rule> =
                 "the step that ends the algorithm and the distance ν that counts as none, as shares of the \
                  median distance from the coordinate-wise median"
 
-        return rule alpha geometricKappa (ofFinite iterations tolerance)
+        return
+            rule alpha geometricKappa (ofFinite iterations tolerance)
+            |> Rule.allAtOnce (geometricNetwork iterations tolerance)
     }
     |> Define.named "geometric-median"
     |> Component.describedBy

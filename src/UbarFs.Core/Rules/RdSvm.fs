@@ -13,6 +13,18 @@ let private reference rho (view: View) =
     let kept = Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) finite scores
     Aggregate.ofSelection "loss" kept (Finite.meanOrOwn kept view)
 
+let private network rho (view: NetworkView) =
+    let finite = NetworkView.finiteRows view
+    let candidates = Finite.places finite view
+    let losses = view.Losses(NetworkView.atPlaces candidates view)
+
+    let keep (received: int[]) places losses =
+        let neighbours = received.Length
+        Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) places (Array.map (~-) losses)
+
+    let kept = Array.map3 keep view.Received candidates losses
+    view |> Finite.meansOrOwn kept finite |> NetworkView.withStages [ "loss", kept ] view
+
 let rule: Component<Rule> =
     settings {
         let! rho = BenignRatio.setting
@@ -20,6 +32,7 @@ let rule: Component<Rule> =
 
         return
             Rule.aggregating alpha (reference rho)
+            |> Rule.allAtOnce (network rho)
             |> Rule.selecting [ "loss" ]
             |> Rule.costing Cost.LinearWithLosses
             |> Rule.tolerating (screenedBy rho)

@@ -5,6 +5,7 @@ module UbarFs.Core.Zeno
 open System
 open TorchSharp
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 let private screenedBy rho = BenignRatio.byzantine rho 1.0 (fun neighbours -> neighbours - 1)
 
@@ -29,6 +30,34 @@ let private reference rho penalty (view: View) =
     let kept = Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) finite scores
     Aggregate.ofSelection "score" kept (Finite.meanOrOwn kept view)
 
+let private network rho penalty (view: NetworkView) =
+    let squares =
+        SquaredDistances.Of(view.Pool, RowPairs.Between(NetworkView.rows view, view.Own, view.Received))
+
+    let finite = Array.init (NetworkView.rows view) squares.IsFinite
+    let candidates = Finite.places finite view
+    let losses = view.Losses(NetworkView.atPlaces candidates view)
+
+    let scored node places losses =
+        let own, received = view.Own[node], view.Received[node]
+
+        if finite[own] then
+            let ownLoss = view.OwnLosses.Value[node]
+            let ownLoss = if Double.IsFinite ownLoss then ownLoss else 0.0
+            let distance place = sqrt squares[own, received[place]]
+            Array.map2 (score penalty ownLoss) losses (Array.map distance places)
+        else
+            Array.map (~-) losses
+
+    let keep node =
+        let neighbours = view.Received[node].Length
+
+        scored node candidates[node] losses[node]
+        |> Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) candidates[node]
+
+    let kept = Array.init view.Own.Length keep
+    view |> Finite.meansOrOwn kept finite |> NetworkView.withStages [ "score", kept ] view
+
 let zeno: Component<Rule> =
     settings {
         let! rho = BenignRatio.setting
@@ -44,6 +73,7 @@ let zeno: Component<Rule> =
 
         return
             Rule.aggregating alpha (reference rho penalty)
+            |> Rule.allAtOnce (network rho penalty)
             |> Rule.selecting [ "score" ]
             |> Rule.costing Cost.LinearWithLosses
             |> Rule.tolerating (screenedBy rho)

@@ -1,6 +1,8 @@
 namespace UbarFs.Engine
 
 open System.Diagnostics
+open System.Runtime.ExceptionServices
+open System.Threading
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
@@ -37,7 +39,8 @@ module State =
     let private remembered state =
         Seq.append state.RuleMemories state.AttackMemories |> Seq.collect (fun memory -> memory.Values)
 
-    let private identities (tensors: torch.Tensor seq) =
+    /// Tensors told apart by what they are, not by their numbers.
+    let identities (tensors: torch.Tensor seq) =
         System.Collections.Generic.HashSet(tensors, HashIdentity.Reference)
 
     /// Hands what a memory has beyond the one before to the surrounding scope.
@@ -126,24 +129,50 @@ module Simulation =
             Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate
             aggregate)
 
+    // Seconds that the workers spent together, as so many of them at a time.
+    let private shared workers (ticks: int64) = float ticks / float Stopwatch.Frequency / float workers
+
+    let private timedBy (ticks: int64 ref) work argument =
+        let start = Stopwatch.GetTimestamp()
+
+        try
+            work argument
+        finally
+            Interlocked.Add(&ticks.contents, Stopwatch.GetTimestamp() - start) |> ignore
+
+    // Hands tensors that a worker made to the dispose scope of this thread.
+    let private adopt (memories: Memory[]) (remembered: Memory[]) =
+        match torch.CurrentDisposeScope with
+        | null -> ()
+        | scope ->
+            for before, memory in Array.zip memories remembered do
+                let known = State.identities before.Values
+
+                for tensor in memory.Values do
+                    if not (known.Contains tensor) then
+                        scope.Attach tensor |> ignore
+
+    // One node's part of the iteration depends on no other node's, so that the workers share the nodes. A device has its
+    // own order of things to do.
     let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
         let run, knowledge = experiment.Run, settled.Knowledge
         let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
         let ownLosses = Transfers.Read<float> settled.Losses
-        let lossClock, updateClock = Stopwatch(), Stopwatch()
+        let lossTicks, updateTicks = ref 0L, ref 0L
+        let nodes = experiment.Participants
+        let stages, failures = Array.zeroCreate nodes.Length, Array.create nodes.Length None
 
-        let step index node =
+        let step index =
             use inner = torch.NewDisposeScope()
+            let node = nodes[index]
             let received, senders = Messages.receivedBy experiment settled.Messages node
-
-            let losses = Passes.lossesOn experiment settled.Batches index received |> timed lossClock
 
             let view =
                 { Own = knowledge.Estimates[int64 node]
                   Received = received
                   Senders = senders
                   OwnLoss = ownLosses[index]
-                  Losses = losses
+                  Losses = Passes.lossesOn experiment settled.Batches index received |> timedBy lossTicks
                   Gradient = knowledge.Gradients[int64 node]
                   Rate = knowledge.Rate
                   Iteration = knowledge.Iteration
@@ -151,17 +180,35 @@ module Simulation =
                   Memory = memories[node] }
 
             let aggregate = ofRule run node view
-            updated[int64 node].copy_(timed updateClock (Rule.stepped run.Rule.Value view) aggregate) |> ignore
-            remembered[node] <- State.keepMemory memories[node] aggregate.Memory
-            aggregate.Stages
 
-        let stages = Array.mapi step experiment.Participants
+            updated[int64 node].copy_(timedBy updateTicks (Rule.stepped run.Rule.Value view) aggregate)
+            |> ignore
+
+            remembered[node] <- State.keepMemory memories[node] aggregate.Memory
+            stages[index] <- aggregate.Stages
+
+        // Of several nodes that fail the first is told, whoever came first.
+        let attempt index =
+            try
+                step index
+            with error ->
+                failures[index] <- Some(ExceptionDispatchInfo.Capture error)
+
+        let workers =
+            if RowKernels.IsOnDevice knowledge.Estimates then
+                Seq.iter step [ 0 .. nodes.Length - 1 ]
+                1
+            else
+                Workers.ForEach(nodes.Length, attempt)
+                failures |> Array.tryPick id |> Option.iter _.Throw()
+                adopt memories remembered
+                max 1 (min nodes.Length Workers.Count)
 
         { Updated = updated
           Remembered = remembered
           Selected = Reading.known (selected experiment settled stages)
-          LossSeconds = lossClock.Elapsed.TotalSeconds
-          UpdateSeconds = updateClock.Elapsed.TotalSeconds }
+          LossSeconds = shared workers lossTicks.Value
+          UpdateSeconds = shared workers updateTicks.Value }
 
     // R of all participants, what else a rule for all of them made, and whether the first can be.
     let private guarded (experiment: Experiment) (settled: Settled) (pool: Pool) (made: unit -> torch.Tensor * 'more) =

@@ -77,6 +77,24 @@ public static class OnDevice
         return Means(pool, padded.Rows, padded.IsListed).MoveToOuterDisposeScope();
     }
 
+    /// <summary>See <see cref="RowMeans.Weighted(torch.Tensor, int[][], double[][])"/>.</summary>
+    internal static torch.Tensor WeightedSums(torch.Tensor pool, int[][] lists, double[][] weights)
+    {
+        using var scope = torch.NewDisposeScope();
+        var padded = Padded(pool, lists);
+        var table = new double[lists.Length, padded.Longest];
+        for (var list = 0; list < lists.Length; list++)
+        {
+            for (var place = 0; place < lists[list].Length; place++)
+            {
+                table[list, place] = weights[list][place];
+            }
+        }
+
+        var (shares, places) = (Transfers.Send(torch.tensor(table), pool.device).unsqueeze(2), padded.IsListed.unsqueeze(2));
+        return Combined(pool, padded.Rows, (values, _) => Zeroed(values, places).mul(shares).sum(1)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>See <see cref="TrimmedMeans.Of(torch.Tensor, int[][], int[], int[])"/>.</summary>
     internal static torch.Tensor TrimmedMean(torch.Tensor pool, int[][] lists, int[] trims, int[] extra)
     {

@@ -5,7 +5,7 @@ using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 
-/// <summary>Means of listed rows, accumulated in float64.</summary>
+/// <summary>Means of listed rows, with equal weights or with given ones, accumulated in float64.</summary>
 public static class RowMeans
 {
     /// <summary>
@@ -13,6 +13,15 @@ public static class RowMeans
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists) =>
         RowKernels.IsOnDevice(pool) ? OnDevice.Means(pool, lists) : Of(pool, lists, Lanes.Widest);
+
+    /// <summary>
+    /// For each list (not empty) the sum of its rows of <paramref name="pool"/> <c>[p, d]</c>, each times its weight:
+    /// <c>[lists, d]</c>.
+    /// </summary>
+    public static torch.Tensor Weighted(torch.Tensor pool, int[][] lists, double[][] weights) =>
+        RowKernels.IsOnDevice(pool)
+            ? OnDevice.WeightedSums(pool, lists, weights)
+            : Weighted(pool, lists, weights, Lanes.Widest);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, LaneWidth width)
     {
@@ -22,6 +31,23 @@ public static class RowMeans
         Lanes.Run(new Kernel(rows, lists, RowMatrix.Of(means)), width);
         GC.KeepAlive(pool);
         return means;
+    }
+
+    internal static torch.Tensor Weighted(torch.Tensor pool, int[][] lists, double[][] weights, LaneWidth width)
+    {
+        ArgumentNullException.ThrowIfNull(lists);
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, lists.Length, nameof(weights));
+        for (var list = 0; list < lists.Length; list++)
+        {
+            ArgumentOutOfRangeException.ThrowIfNotEqual(weights[list].Length, lists[list].Length, nameof(weights));
+        }
+
+        var rows = RowMatrix.Of(pool);
+        var sums = RowKernels.Result(lists, rows);
+        Lanes.Run(new WeightedKernel(rows, lists, weights, RowMatrix.Of(sums)), width);
+        GC.KeepAlive(pool);
+        return sums;
     }
 
     private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, RowMatrix means) : IKernel
@@ -80,6 +106,63 @@ public static class RowMeans
                 }
 
                 mean[column] = (float)(sum * (1.0 / list.Length));
+            }
+        }
+    }
+
+    private sealed unsafe class WeightedKernel(RowMatrix pool, int[][] lists, double[][] weights, RowMatrix sums) : IKernel
+    {
+        public void Run<TLanes, TFloat, TDouble>()
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 512, 4096);
+            Work.ForEach(((pool.Width - 1) / width) + 1, 0, (block, _) =>
+            {
+                var (start, end) = (block * width, Math.Min(pool.Width, (block + 1) * width));
+                var ahead = new RowsAhead(pool, lists, start, end);
+                for (var list = 0; list < lists.Length; list++)
+                {
+                    ahead.After(list);
+                    Sum<TLanes, TFloat, TDouble>(lists[list], weights[list], sums[list], start, end);
+                }
+            });
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Sum<TLanes, TFloat, TDouble>(
+            ReadOnlySpan<int> list, ReadOnlySpan<double> shares, float* result, int start, int end)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            var lanes = TLanes.Floats / 2;
+            var column = start;
+            for (; column + (2 * lanes) <= end; column += 2 * lanes)
+            {
+                var (sum0, sum1) = (default(TDouble), default(TDouble));
+                for (var place = 0; place < list.Length; place++)
+                {
+                    var values = pool[list[place]] + column;
+                    var share = TLanes.Broadcast(shares[place]);
+                    sum0 = TLanes.MultiplyAdd(share, TLanes.Widen(values), sum0);
+                    sum1 = TLanes.MultiplyAdd(share, TLanes.Widen(values + lanes), sum1);
+                }
+
+                TLanes.StoreNarrow(result + column, sum0);
+                TLanes.StoreNarrow(result + column + lanes, sum1);
+            }
+
+            for (; column < end; column++)
+            {
+                var sum = 0.0;
+                for (var place = 0; place < list.Length; place++)
+                {
+                    sum = Math.FusedMultiplyAdd(shares[place], pool[list[place]][column], sum);
+                }
+
+                result[column] = (float)sum;
             }
         }
     }
