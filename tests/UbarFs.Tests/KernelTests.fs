@@ -63,6 +63,26 @@ let private means =
         let pool = pool 9 columns
         close (byTorch (fun _ -> Estimate.mean) pool) (RowMeans.Of(pool, lists, width)))
 
+let private weighted =
+    everywhere "weighted sums are those of the rows listed" (fun width columns ->
+        let pool = pool 9 columns
+        let weights = lists |> Array.map (Array.mapi (fun place _ -> 0.5 - 0.3 * float place))
+
+        let combine list (rows: torch.Tensor) =
+            torch.tensor(weights[list]).matmul (rows.to_type torch.float64)
+
+        close (byTorch combine pool) (RowMeans.Weighted(pool, lists, weights, width)))
+
+let private company =
+    everywhere "a distance does not depend on the rows beside the two" (fun width columns ->
+        let pool = pool 300 columns
+        let all = SquaredDistances.Of(pool, RowPairs.Among(300, [| [| 0..299 |] |]), width)
+
+        for one, other in [ 0, 1; 5, 200; 298, 299 ] do
+            let two = torch.stack [| pool[int64 one]; pool[int64 other] |]
+            let alone = SquaredDistances.Of(two, RowPairs.Among(2, [| [| 0; 1 |] |]), width)
+            Expect.equal all[one, other] alone[0, 1] $"{one} and {other}")
+
 let private trimmed =
     everywhere "trimmed means leave out the extremes and may count one more row" (fun width columns ->
         let pool = pool 9 columns
@@ -251,6 +271,8 @@ let tests =
     <| testList
         "kernels"
         [ means
+          weighted
+          company
           trimmed
           anyNumber
           oneMore

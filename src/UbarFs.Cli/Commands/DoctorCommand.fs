@@ -7,6 +7,7 @@ open Argu
 open TorchSharp
 open UbarFs.Engine.Data
 open UbarFs.Kernels
+open UbarFs.Kernels.Vectors
 open UbarFs.LibTorch
 open UbarFs.Cli.Arguments
 
@@ -29,7 +30,7 @@ let private printLibtorch (report: LibTorchReport) =
     | None -> ()
 
 let private printDevices (report: LibTorchReport) =
-    line "CPU" $"{Environment.ProcessorCount} cores, {Workers.Count} threads"
+    line "CPU" $"{Environment.ProcessorCount} cores, {Workers.Count} threads, vectors of {VectorBits.Current} bits"
 
     if torch.cuda.is_available () then
         line "CUDA" $"{torch.cuda.device_count ()} devices: --device cuda uses the first"

@@ -4,6 +4,7 @@ module UbarFs.Cli.Provenance
 open System
 open System.Reflection
 open UbarFs.Engine
+open UbarFs.Kernels.Vectors
 open UbarFs.LibTorch
 
 let private informational (assembly: Assembly) =
@@ -28,4 +29,5 @@ let versions (libtorch: LibTorchReport) : Map<string, string> =
           "torchsharp", (typeof<TorchSharp.torch>.Assembly.GetName().Version |> string)
           "libtorch", Option.ofObj libtorch.Version |> Option.defaultValue "unknown"
           "dotnet", string Environment.Version
+          "vectors", $"{VectorBits.Current} bits"
           "system", Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier ]

@@ -11,13 +11,16 @@ namespace UbarFs.Kernels.Estimates;
 /// </summary>
 internal sealed unsafe class DistanceKernel : IKernel
 {
+    // The same whatever else is in the pool: a pair's sum is taken in the order of the blocks.
+    private const int BlockColumns = 512;
+
     private readonly RowMatrix _pool;
     private readonly RowPairs _pairs;
     private readonly int[] _used;
 
     // Where a row's widened block is.
     private readonly int[] _place;
-    private readonly int _blockWidth, _blocks, _stripes;
+    private readonly int _blocks, _stripes;
 
     // [stripes, pairs] and [stripes, rows]
     private readonly double[] _partial, _zeros;
@@ -32,8 +35,7 @@ internal sealed unsafe class DistanceKernel : IKernel
             _place[_used[place]] = place;
         }
 
-        _blockWidth = RowKernels.BlockWidth(_used.Length, sizeof(double), 128, 512);
-        _blocks = (pool.Width + _blockWidth - 1) / _blockWidth;
+        _blocks = (pool.Width + BlockColumns - 1) / BlockColumns;
         _stripes = Math.Min(mostStripes, _blocks);
         _partial = new double[(long)_stripes * pairs.Count];
         _zeros = new double[(long)_stripes * pool.Rows];
@@ -49,7 +51,7 @@ internal sealed unsafe class DistanceKernel : IKernel
         where TLanes : struct, ILanes<TFloat, TDouble>
         where TFloat : struct
         where TDouble : struct =>
-        Work.ForEach(_stripes, (long)_used.Length * _blockWidth * sizeof(double), (stripe, scratch) =>
+        Work.ForEach(_stripes, (long)_used.Length * BlockColumns * sizeof(double), (stripe, scratch) =>
         {
             var first = (int)((long)_blocks * stripe / _stripes);
             var end = (int)((long)_blocks * (stripe + 1) / _stripes);
@@ -129,14 +131,14 @@ internal sealed unsafe class DistanceKernel : IKernel
         where TFloat : struct
         where TDouble : struct
     {
-        var start = block * _blockWidth;
-        var columns = Math.Min(_blockWidth, _pool.Width - start);
+        var start = block * BlockColumns;
+        var columns = Math.Min(BlockColumns, _pool.Width - start);
         var padded = (columns + 15) / 16 * 16;
         var zeros = _zeros.AsSpan(stripe * _pool.Rows, _pool.Rows);
         for (var place = 0; place < _used.Length; place++)
         {
             var row = _used[place];
-            var to = widened + ((long)place * _blockWidth);
+            var to = widened + ((long)place * BlockColumns);
             Widen<TLanes, TFloat, TDouble>(_pool[row] + start, to, columns, padded, ref zeros[row]);
         }
 
@@ -146,7 +148,7 @@ internal sealed unsafe class DistanceKernel : IKernel
         foreach (var row in _used)
         {
             var partners = _pairs.Partners(row);
-            var own = widened + ((long)_place[row] * _blockWidth);
+            var own = widened + ((long)_place[row] * BlockColumns);
             for (var first = 0; first < partners.Length; first += 4)
             {
                 // The last group is filled up with its first member.
@@ -154,7 +156,7 @@ internal sealed unsafe class DistanceKernel : IKernel
                 for (var member = 0; member < 4; member++)
                 {
                     var partner = partners[first + (member < group ? member : 0)];
-                    others[member] = widened + ((long)_place[partner] * _blockWidth);
+                    others[member] = widened + ((long)_place[partner] * BlockColumns);
                 }
 
                 FourSquares<TLanes, TFloat, TDouble>(own, others, padded, sums);

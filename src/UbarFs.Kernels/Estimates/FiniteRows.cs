@@ -21,7 +21,7 @@ public static class FiniteRows
         var matrix = RowMatrix.Of(pool);
         RowKernels.Check(rows, matrix.Rows);
         var kernel = new Kernel(matrix, rows);
-        Lanes.Run(kernel, Lanes.Widest);
+        Lanes.Run(kernel, Lanes.Chosen);
         GC.KeepAlive(pool);
         return kernel.Finite;
     }

@@ -12,7 +12,7 @@ public static class RowMeans
     /// For each list (not empty) the mean of its rows of <paramref name="pool"/> <c>[p, d]</c>: <c>[lists, d]</c>.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists) =>
-        RowKernels.IsOnDevice(pool) ? OnDevice.Means(pool, lists) : Of(pool, lists, Lanes.Widest);
+        RowKernels.IsOnDevice(pool) ? OnDevice.Means(pool, lists) : Of(pool, lists, Lanes.Chosen);
 
     /// <summary>
     /// For each list (not empty) the sum of its rows of <paramref name="pool"/> <c>[p, d]</c>, each times its weight:
@@ -21,7 +21,7 @@ public static class RowMeans
     public static torch.Tensor Weighted(torch.Tensor pool, int[][] lists, double[][] weights) =>
         RowKernels.IsOnDevice(pool)
             ? OnDevice.WeightedSums(pool, lists, weights)
-            : Weighted(pool, lists, weights, Lanes.Widest);
+            : Weighted(pool, lists, weights, Lanes.Chosen);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, LaneWidth width)
     {

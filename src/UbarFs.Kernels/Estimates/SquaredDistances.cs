@@ -35,7 +35,7 @@ public sealed class SquaredDistances
     {
         if (!RowKernels.IsOnDevice(pool))
         {
-            return Of(pool, pairs, Lanes.Widest);
+            return Of(pool, pairs, Lanes.Chosen);
         }
 
         ArgumentNullException.ThrowIfNull(pairs);

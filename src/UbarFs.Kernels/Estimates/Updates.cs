@@ -35,7 +35,7 @@ public static class Updates
             places[nodes[place]] = place;
         }
 
-        Lanes.Run(new Kernel(own, combined, slopes, places, alphas, rate, RowMatrix.Of(updated)), Lanes.Widest);
+        Lanes.Run(new Kernel(own, combined, slopes, places, alphas, rate, RowMatrix.Of(updated)), Lanes.Chosen);
         GC.KeepAlive(estimates);
         GC.KeepAlive(aggregates);
         GC.KeepAlive(gradients);

@@ -43,7 +43,7 @@ public static class PooledConvolution
     /// </summary>
     public static torch.Tensor Of(torch.Tensor images, torch.Tensor weight, torch.Tensor bias, int padding, int pool) =>
         torch.is_grad_enabled() ? Differentiable.apply(images, weight, bias, padding, pool)
-        : Forward(images, weight, bias, padding, pool, false, Lanes.Widest).Maxima;
+        : Forward(images, weight, bias, padding, pool, false, Lanes.Chosen).Maxima;
 
     /// <summary>The maxima and, where they are wanted, their places: see <see cref="PooledConvolutionKernel"/>.</summary>
     internal static unsafe (torch.Tensor Maxima, torch.Tensor? Places) Forward(
@@ -96,7 +96,7 @@ public static class PooledConvolution
         {
             var (images, weight, bias) = ((torch.Tensor)vars[0], (torch.Tensor)vars[1], (torch.Tensor)vars[2]);
             var (padding, pool) = ((int)vars[3], (int)vars[4]);
-            var (maxima, places) = Forward(images, weight, bias, padding, pool, true, Lanes.Widest);
+            var (maxima, places) = Forward(images, weight, bias, padding, pool, true, Lanes.Chosen);
             ctx.save_for_backward([images, weight, places!]);
             ctx.save_data("padding", padding);
             ctx.save_data("pool", pool);
@@ -108,7 +108,7 @@ public static class PooledConvolution
             var saved = ctx.get_saved_variables();
             var (padding, pool) = ((int)ctx.get_data("padding"), (int)ctx.get_data("pool"));
             var (ofWeight, ofImages) = Backward(
-                saved[0], saved[1], saved[2], grad_output, padding, pool, saved[0].requires_grad, Lanes.Widest);
+                saved[0], saved[1], saved[2], grad_output, padding, pool, saved[0].requires_grad, Lanes.Chosen);
             return [ofImages!, ofWeight, grad_output.sum([0, 2, 3]), null!, null!];
         }
     }

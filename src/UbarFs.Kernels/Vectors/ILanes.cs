@@ -109,6 +109,9 @@ internal static class Lanes
         : Avx2.IsSupported && Fma.IsSupported ? LaneWidth.Middle
         : LaneWidth.Narrow;
 
+    /// <summary>The width that kernels have: the widest, unless <see cref="VectorBits"/> is told another one.</summary>
+    public static LaneWidth Chosen { get; set; } = Widest;
+
     /// <summary>Runs a kernel at a width that this machine has.</summary>
     public static void Run<TKernel>(TKernel kernel, LaneWidth width)
         where TKernel : IKernel
