@@ -75,6 +75,29 @@ let private properties =
                           | Ok() -> ()
                           | Error violation -> failtest (Violation.text violation)) ]
 
+let private subset (crowd: NetworkForm.Crowd) =
+    Gen.nonEmptyListOf (Gen.choose (0, crowd.Own.Length - 1))
+    |> Gen.map (List.distinct >> List.sort >> Array.ofList)
+
+let private apart =
+    testList
+        "nodes computed apart"
+        [ for rule in inNetworkForm do
+              for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
+                  let situations =
+                      gen {
+                          let! rule = chosen rule
+                          let! crowd = crowdOf views
+                          let! nodes = subset crowd
+                          return rule, crowd, nodes
+                      }
+
+                  testPropertyWithConfig config $"{rule.Name} gives some nodes the same bits without the others: {name}"
+                  <| Prop.forAll (Arb.fromGen situations) (fun (rule, crowd, nodes) ->
+                      match rule.Value.Network with
+                      | Some network -> NetworkForm.isSameApart network nodes crowd
+                      | None -> failtest "no network form") ]
+
 let private curve run =
     use _ = torch.NewDisposeScope()
     let experiment = experiment run
@@ -124,4 +147,4 @@ let private learning =
                   "names" ]
 
 [<Tests>]
-let tests = testSequenced <| testList "network forms" [ properties; learning ]
+let tests = testSequenced <| testList "network forms" [ properties; apart; learning ]

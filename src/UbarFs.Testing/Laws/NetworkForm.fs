@@ -2,6 +2,7 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Testing.NetworkForm
 
+open System
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
@@ -65,16 +66,50 @@ let ofDeviceForm (rule: Rule) (form: DeviceView -> DeviceAggregate) (view: Netwo
     { Estimates = aggregate.Estimates
       Stages = view.Own |> Array.mapi (fun node _ -> stages |> List.map (fun stage -> stage[node])) }
 
+let private float32Pool (rows: float[][]) =
+    torch
+        .tensor(Array.concat rows, dtype = torch.float64)
+        .view([| int64 rows.Length; int64 rows[0].Length |])
+        .to_type (torch.float32)
+
+/// Some nodes of the crowd, with those rows of the pool alone that they have or received.
+let private part (nodes: int[]) (crowd: Crowd) : Crowd =
+    let used =
+        nodes
+        |> Array.collect (fun node -> Array.append [| crowd.Own[node] |] crowd.Received[node])
+        |> Array.distinct
+        |> Array.sort
+
+    let place = used |> Array.indexed |> Array.map (fun (place, row) -> row, place) |> Map.ofArray
+    let ofNodes (items: 'item[]) = nodes |> Array.map (fun node -> items[node])
+
+    { Pool = used |> Array.map (fun row -> crowd.Pool[row])
+      Own = ofNodes crowd.Own |> Array.map (fun row -> place[row])
+      Received = ofNodes crowd.Received |> Array.map (Array.map (fun row -> place[row]))
+      OwnLosses = ofNodes crowd.OwnLosses
+      Losses = ofNodes crowd.Losses |> Array.map (fun losses -> used |> Array.map (fun row -> losses[row]))
+      BenignRatio = crowd.BenignRatio }
+
+/// Whether some nodes come to the same, bit for bit, when they are computed without the others.
+let isSameApart (network: NetworkView -> NetworkAggregate) (nodes: int[]) (crowd: Crowd) : bool =
+    use _ = torch.NewDisposeScope()
+    let together = network (networkView crowd (float32Pool crowd.Pool))
+    let part = part nodes crowd
+    let apart = network (networkView part (float32Pool part.Pool))
+
+    nodes
+    |> Array.indexed
+    |> Array.forall (fun (index, node) ->
+        let bits (aggregate: NetworkAggregate) row =
+            aggregate.Estimates[int64 row].contiguous().data<float32>().ToArray() |> Array.map BitConverter.SingleToInt32Bits
+
+        bits apart index = bits together node && apart.Stages[index] = together.Stages[node])
+
 /// Whether both forms select the same for every node and differ by 1e-5 of the largest number at most, in float32.
 let agree (rule: Rule) (network: NetworkView -> NetworkAggregate) (crowd: Crowd) : Result<unit, Violation> =
     use _ = torch.NewDisposeScope()
 
-    let pool =
-        torch
-            .tensor(Array.concat crowd.Pool, dtype = torch.float64)
-            .view([| int64 crowd.Pool.Length; int64 crowd.Pool[0].Length |])
-            .to_type(torch.float32)
-
+    let pool = float32Pool crowd.Pool
     let before = values pool
     let together = network (networkView crowd pool)
 
