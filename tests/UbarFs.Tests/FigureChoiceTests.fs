@@ -111,6 +111,44 @@ let private choices =
           let alone = Figure.keys (Curves.ofMetric Metric.worst 50 groups only)
           Expect.equal alone [ all ] "its key"
 
+      testCase "the overview has the looks and the baseline of the curves, whatever part is chosen"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              // Both rules are of the program's user, so that their looks depend on each other.
+              let own (run: StudyRun) =
+                  if run.Identity.Rule = "ubar" then
+                      { run with
+                          StudyRun.Identity.Rule = "mine"
+                          StudyRun.Resolved = Map.add "rule" "mine" run.Resolved }
+                  else
+                      run
+
+              let more =
+                  [ for attack in [ "absent"; "bit-flip" ] do
+                        for seed in 1L .. 2L -> Studies.run "first" attack seed 0.7 ]
+
+              let study =
+                  { Studies.usual with Runs = more @ List.map own Studies.usual.Runs } |> Studies.withNetworks folder
+
+              let wanted = { request with Rules = [ "mine" ]; Where = [ "attack", [ "bit-flip" ] ] }
+
+              let figures = Figures.ofGroups wanted (Summary.groups study) |> failOf
+
+              let lines name =
+                  let drawing =
+                      figures |> List.pick (fun figure -> if figure.Name = name then figure.Drawing else None)
+
+                  let text = Figure.file name drawing
+
+                  Text.RegularExpressions.Regex.Matches(text, "<path class=\"line ([^\"]+)\"")
+                  |> Seq.map _.Groups[1].Value
+                  |> Seq.distinct
+                  |> Seq.sort
+                  |> List.ofSeq
+
+              Expect.contains (lines "curves") "baseline" "what it is compared with"
+              Expect.equal (lines "overview") (lines "curves") "the same lines")
+
       testCase "what is not there is told, with what there is"
       <| fun () ->
           let refused request = FigureRequest.groups request groups |> refusal

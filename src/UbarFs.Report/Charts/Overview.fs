@@ -60,8 +60,8 @@ module Overview =
         scaleTop + 26.0
 
     // The curves of all rules, of a size, with their legend and height.
-    let private curves (groups: Group list) title width height =
-        let multiples = Curves.multiples groups
+    let private curves (groups: Group list) shown title width height =
+        let multiples = Curves.ofMetric Metric.worst Curves.mostPoints groups shown
 
         let panel =
             multiples.Panels
@@ -83,16 +83,17 @@ module Overview =
     let private roomy = 740.0
     let private usual, largestBox, top = 848.0, 242.0, 38.0
 
-    /// The picture, as wide as usual or of some width; nothing for a study without networks to show.
-    let create (width: float option) (groups: Group list) : Drawing option =
-        match ShownNetwork.bySetting groups with
+    /// The picture of some of a study's groups, as wide as usual or of some width; nothing where there are no networks to
+    /// show. What they are compared with and how rules look is of all its groups.
+    let create (width: float option) (groups: Group list) (shown: Group list) : Drawing option =
+        match ShownNetwork.bySetting shown with
         | [] -> None
         | settings ->
-            let title, shown = settings[ShownNetwork.mostTelling groups settings]
+            let title, drawn = settings[ShownNetwork.mostTelling shown settings]
             let width = Option.defaultValue usual width
             let isWide = width >= roomy
             let box = if isWide then largestBox else min largestBox (width / 2.0)
-            let networks, networksHeight = networks box (extremes groups (title, shown))
+            let networks, networksHeight = networks box (extremes shown (title, drawn))
 
             let left, above =
                 if isWide then
@@ -101,7 +102,7 @@ module Overview =
                     0.0, networksHeight + 8.0
 
             let curvesWidth = width - left
-            let curves, curvesHeight = curves groups title curvesWidth (min 250.0 (0.72 * curvesWidth))
+            let curves, curvesHeight = curves groups shown title curvesWidth (min 250.0 (0.72 * curvesWidth))
             let heading = Lettering.fitted "heading" (width - 24.0) title
 
             Some

@@ -85,10 +85,10 @@ module Figures =
                   (NetworkFigure.draw width shown)
                   (FigureData.nodes shown) ]
 
-    let private overview width (groups: Group list) =
-        Overview.create width groups
+    let private overview width groups shown =
+        Overview.create width groups shown
         |> Option.map (fun drawing ->
-            figure "overview" "the study at a glance" drawing (FigureData.evaluations (runs groups)))
+            figure "overview" "the study at a glance" drawing (FigureData.evaluations (runs shown)))
         |> Option.toList
 
     let private usualTimingWidth = 680.0
@@ -140,5 +140,5 @@ module Figures =
             @ List.collect (innerLife width shown) (InnerLife.rules shown)
             @ networks width shown
             @ timing width shown
-            @ overview width shown
+            @ overview width groups shown
             |> named)
