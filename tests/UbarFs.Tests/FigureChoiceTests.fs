@@ -111,6 +111,28 @@ let private choices =
           let alone = Figure.keys (Curves.ofMetric Metric.worst 50 groups only)
           Expect.equal alone [ all ] "its key"
 
+      testProperty "lines and legends of every figure come in the order of --rules"
+      <| forAll (Gen.shuffle rules |> Gen.map List.ofArray) (fun wanted ->
+          let shown = FigureRequest.groups { request with Rules = wanted } groups |> failOf
+          let curves = Curves.ofMetric Metric.worst 50 groups shown
+          let trends, _ = Trends.ofMetric Metric.worst (Trends.paths shown).Head groups shown
+
+          let isOrdered (multiples: Multiples) =
+              (Figure.keys multiples |> List.map _.Label) = wanted
+              && multiples.Panels |> List.forall (fun panel -> (panel.Lines |> List.map _.Label) = wanted)
+
+          isOrdered curves && isOrdered trends)
+
+      testCase "a legend keeps the order of rules that the first panel lacks"
+      <| fun () ->
+          let few =
+              groups
+              |> List.filter (fun group ->
+                  group.Rule = "ubar" || not (List.contains ("network.byzantine", "0%") group.Settings))
+
+          let keys = Figure.keys (Curves.ofMetric Metric.worst 50 groups few)
+          Expect.equal (keys |> List.map _.Label) rules "the order of the study"
+
       testCase "the overview has the looks and the baseline of the curves, whatever part is chosen"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
