@@ -231,7 +231,23 @@ let private timing =
       <| fun () ->
           let rows = Timing.rows (Summary.groups (Studies.swept [ "ubar" ]))
           Expect.hasLength rows 5 "one for each Byzantine ratio, over both attacks"
-          Expect.equal rows[1].Task "digits, mlp, 11 nodes" "which the name tells" ]
+          Expect.equal rows[1].Task "11 nodes" "which the name tells, without what is the same for all"
+
+      testCase "in a narrow figure no two bars are called alike, and what tells them apart is not cut off"
+      <| fun () ->
+          let long (run: StudyRun) =
+              { run with
+                  StudyRun.Identity.Rule = "a rule with a long name (rho: 0.25, alpha: 0.5)" }
+
+          let study = Studies.swept [ "ubar" ]
+          let rows = Timing.rows (Summary.groups { study with Runs = List.map long study.Runs })
+          let width = FigureRequest.tryWidth "single" |> Result.defaultWith failtest
+          let text = Figure.file "times" (TimingFigure.draw width rows)
+
+          for row in rows do
+              Expect.stringContains text $">{row.Task}<" "its nodes"
+
+          Expect.isFalse (text.Contains '…') "nothing is cut off" ]
 
 let private failures =
     [ testCase "the network of a failed run has no colours, and says that it failed"
