@@ -290,6 +290,36 @@ let private tables =
           Expect.stringContains (String.concat "" (printed 120 galleryStudy)) "difference" "with room"
           Expect.isFalse ((String.concat "" (printed 80 galleryStudy)).Contains "difference") "without"
 
+      testProperty "no line is longer than the terminal, whatever is swept, and nothing leaves without a word"
+      <| forAll
+          (Gen.zip
+              (Gen.choose (0, 12))
+              (Gen.elements
+                  [ "0.1"
+                    "own"
+                    "dirichlet (alpha: 0.25)"
+                    "a-long-word-that-cannot-break"
+                    "字字字" ]))
+          (fun (paths, value) ->
+              let varied (run: StudyRun) =
+                  let settings =
+                      [ for path in 1..paths -> $"training.setting-{path}", $"{value} {run.Identity.Seed % 2L}" ]
+
+                  { run with StudyRun.Settings = settings @ run.Settings }
+
+              let study = { galleryStudy with Runs = galleryStudy.Runs |> List.map varied }
+
+              List.forall
+                  (fun width ->
+                      let lines = printed width study
+                      let text = String.concat "\n" lines
+                      let left = ResultsTable.leftOut width study
+
+                      (lines |> Array.forall (fun line -> StringExtensions.GetCellWidth line <= width))
+                      && text.Contains "● as good"
+                      && List.contains "curve" left = not (text.Contains "curve"))
+                  [ 60; 80; 120 ])
+
       testCase "every row of a table has a cell for each heading, and pairs recompute the verdict"
       <| fun () ->
           let judged = judged galleryStudy
