@@ -259,6 +259,15 @@ let private baselines =
 
           verdicts study = verdicts { study with Runs = List.rev study.Runs }) ]
 
+let private withoutResult =
+    testCase "runs that failed are no pending ones"
+    <| fun () ->
+        let judged = Studies.usual |> Studies.failing "ubar" |> judged
+        Expect.equal (word "ubar" "bit-flip" judged) "failed" "in tables"
+        let page = Studies.usual |> Studies.failing "ubar" |> Page.create
+        Expect.stringContains page "1 failed" "in the page's tally"
+        Expect.isFalse (page.Contains "pending") "and nothing is pending"
+
 let private printed width study =
     use writer = new StringWriter()
 
@@ -277,7 +286,9 @@ let private galleryStudy =
     |> study
 
 let private tables =
-    [ testCase "the terminal's table has what fits, and always the number of seeds and the verdict"
+    [ withoutResult
+
+      testCase "the terminal's table has what fits, and always the number of seeds and the verdict"
       <| fun () ->
           for width in [ 60; 80; 120; 200 ] do
               let lines = printed width galleryStudy

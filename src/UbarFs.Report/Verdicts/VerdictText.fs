@@ -38,7 +38,7 @@ module VerdictText =
     let word (judgement: Judgement) =
         match judgement with
         | Judgement.Baseline -> "baseline"
-        | Judgement.Pending -> "pending"
+        | Judgement.NoResult state -> string state
         | Judgement.NotCompared _ -> "no baseline"
         | Judgement.Compared(_, _, Verdict.Decided standing) -> string standing
         | Judgement.Compared(_, _, Verdict.Undecided _) -> "undecided"
@@ -52,7 +52,7 @@ module VerdictText =
     /// The verdict with its mark.
     let short (judgement: Judgement) =
         match judgement with
-        | Judgement.Pending -> ""
+        | Judgement.NoResult _ -> ""
         | Judgement.Compared(_, _, Verdict.Decided standing) -> $"{standing.Mark} {standing}"
         | Judgement.Compared(_, comparison, verdict) when comparison.Seeds < Interval.fewest ->
             let count = plural comparison.Seeds "seed"
