@@ -268,6 +268,18 @@ let private withoutResult =
         Expect.stringContains page "1 failed" "in the page's tally"
         Expect.isFalse (page.Contains "pending") "and nothing is pending"
 
+let private digits =
+    [ testProperty "a share kept is printed on the side of each limit on which it lies"
+      <| forAll (Gen.zip (Gen.elements [ 0.25; 0.95 ]) (Gen.choose (-2_000_000, 2_000_000))) (fun (limit, offset) ->
+          let value = limit + float offset / 1e8
+          let printed = float (VerdictText.share value) / 100.0
+          [ 0.25; 0.95 ] |> List.forall (fun limit -> (value >= limit) = (printed >= limit - 1e-15)))
+
+      testCase "one digit where one is enough"
+      <| fun () ->
+          let shown = [ 1.084; 0.946; 0.9496; 0.95; 0.2496; -0.004 ] |> List.map VerdictText.share
+          Expect.equal shown [ "108"; "94.6"; "94.96"; "95"; "24.96"; "0" ] "as many digits as it takes" ]
+
 let private printed width study =
     use writer = new StringWriter()
 
@@ -287,6 +299,7 @@ let private galleryStudy =
 
 let private tables =
     [ withoutResult
+      yield! digits
 
       testCase "the terminal's table has what fits, and always the number of seeds and the verdict"
       <| fun () ->
