@@ -72,6 +72,25 @@ let private percentages =
         let place = List.findIndex ((=) "network.byzantine") columns
         Expect.equal (rows |> List.map (List.item place) |> List.distinct) [ "0.25" ] "a fraction"
 
+let private noPercents =
+    testCase "no table of --figures has a percentage, and tables of settings have no run"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            let figures = Path.Combine(folder, "figures")
+
+            Studies.swept [ "average"; "ubar" ]
+            |> Studies.withNetworks folder
+            |> Export.write figures FigureFormat.Svg FigureRequest.usual
+            |> ignore
+
+            for file in Directory.GetFiles(figures, "*.csv") do
+                let ratios = Csv.read file |> List.choose _.TryCell("network.byzantine")
+                Expect.isFalse (ratios |> List.exists _.Contains('%')) file
+
+                let isOfSettings = file.Contains "-against-" || Path.GetFileName file = "verdicts.csv"
+
+                Expect.equal (List.head (headings file) <> "run") isOfSettings file)
+
 let private captions =
     testCase "every table says its unit and how many runs it is over"
     <| fun () ->
@@ -147,4 +166,4 @@ let private times =
 
 [<Tests>]
 let tests =
-    testList "data of figures" ([ rows; numbers; verdicts; percentages; captions; names ] @ times)
+    testList "data of figures" ([ rows; numbers; verdicts; percentages; noPercents; captions; names ] @ times)

@@ -166,32 +166,3 @@ module Curves =
 
     /// The worst accuracy of all groups.
     let multiples (groups: Group list) : Multiples = ofMetric Metric.worst mostPoints groups groups
-
-    /// The points of the panels as a table: one row for each setting, rule and evaluation.
-    let table (metric: Metric) (groups: Group list) : string list * string list list =
-        let paths = Summary.paths groups
-
-        let row (group: Group) (reading: Reading) =
-            let settings =
-                paths
-                |> List.map (fun path -> Map.ofList group.Settings |> Map.tryFind path |> Option.defaultValue "")
-
-            settings
-            @ [ group.Rule
-                UbarFs.Engine.Csv.number reading.Epoch
-                string reading.Iteration
-                UbarFs.Engine.Csv.number reading.Mean
-                UbarFs.Engine.Csv.number reading.Lowest
-                UbarFs.Engine.Csv.number reading.Highest
-                string reading.Seeds ]
-
-        paths
-        @ [ "rule"
-            "epoch"
-            "iteration"
-            metric.Column
-            "lowest_seed"
-            "highest_seed"
-            "seeds" ],
-        [ for group in groups do
-              for reading in Metric.curve metric group -> row group reading ]

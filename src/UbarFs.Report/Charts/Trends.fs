@@ -192,7 +192,8 @@ module Trends =
         let paths = Summary.paths shown |> List.except [ swept.Path ]
 
         let row (group: Group) x (values: float list) =
-            (paths |> List.map (fun path -> text path group |> Option.defaultValue ""))
+            (paths
+             |> List.map (fun path -> text path group |> UbarFs.Engine.Csv.optional UbarFs.Engine.Csv.setting))
             @ [ fst (lineOf swept.Path group)
                 UbarFs.Engine.Csv.number x
                 UbarFs.Engine.Csv.number (List.average values)
