@@ -93,13 +93,6 @@ module Figures =
 
     let private usualTimingWidth = 680.0
 
-    // "5 seeds", or "3 to 5 seeds" where there are not as many everywhere.
-    let private counted (noun: string) (counts: int list) =
-        match List.min counts, List.max counts with
-        | 1, 1 -> $"1 {noun}"
-        | low, high when low = high -> $"{low} {noun}s"
-        | low, high -> $"{low} to {high} {noun}s"
-
     let private timing width (groups: Group list) =
         match Timing.rows groups with
         | [] -> []
@@ -107,7 +100,7 @@ module Figures =
             let drawing = TimingFigure.draw (Option.defaultValue usualTimingWidth width) rows
 
             let headings, cells = Timing.table rows
-            let counted = rows |> List.map _.Runs |> counted "run"
+            let counted = rows |> List.map _.Runs |> Summary.counted "run"
 
             let caption =
                 [ "Time of one iteration of the whole network, in milliseconds: medians over the stretches between \

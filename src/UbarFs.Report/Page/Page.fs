@@ -8,7 +8,7 @@ open System.Text
 [<RequireQualifiedAccess>]
 module Page =
 
-    let private facts (study: Study) =
+    let private facts (study: Study) (groups: Group list) =
         let distinct choose = study.Runs |> List.map choose |> List.distinct |> String.concat ", "
 
         let complete =
@@ -16,7 +16,7 @@ module Page =
             |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete)
             |> List.length
 
-        let seeds = study.Runs |> List.distinctBy _.Identity.Seed |> List.length
+        let seeds = groups |> List.map _.Runs.Length |> Summary.counted "seed"
         let seconds = study.Runs |> List.choose _.Outcome.Seconds |> List.sum
         let plural count word = if count = 1 then $"1 {word}" else $"{count} {word}s"
         let runs = plural study.Runs.Length "run"
@@ -26,7 +26,7 @@ module Page =
             "facts"
             [ Element.text "b" $"{complete} of {runs}"
               Markup.text " complete · "
-              Element.text "b" (plural seeds "seed")
+              Element.text "b" seeds
               Markup.text " · "
               Element.text "b" (distinct _.Identity.Dataset)
               Markup.text ", "
@@ -38,9 +38,9 @@ module Page =
             "header"
             []
             [ Element.text "h1" study.Name
-              if study.Description <> "" then
-                  Element.withClass "p" "lead" [ Markup.text study.Description ]
-              facts study
+              for line in study.Description.Split('\n', StringSplitOptions.RemoveEmptyEntries) do
+                  Element.withClass "p" "lead" [ Markup.text line ]
+              facts study groups
               yield! ProblemSection.problems groups
               for sentence in Summary.remarks study @ Summary.others study do
                   Element.note sentence ]
