@@ -96,14 +96,18 @@ module Curves =
         let find = Baseline.among groups
         fun group -> find group |> Result.toOption
 
-    let private baseline metric most across (groups: Group list) (shown: Group list) : Line list =
-        match baselineFor groups shown.Head with
-        | Some baseline when not (List.contains baseline shown) ->
-            [ Metric.curve metric baseline
-              |> Panel.thinned most
-              |> List.map (fun reading -> across reading, reading.Mean)
-              |> baselineOf ]
-        | _ -> []
+    /// What some groups of one setting are compared with and do not show themselves.
+    let reference (groups: Group list) (alike: Group list) : Group option =
+        baselineFor groups alike.Head |> Option.filter (fun baseline -> not (List.contains baseline alike))
+
+    let private baseline metric most across (groups: Group list) (alike: Group list) : Line list =
+        reference groups alike
+        |> Option.map (fun baseline ->
+            Metric.curve metric baseline
+            |> Panel.thinned most
+            |> List.map (fun reading -> across reading, reading.Mean)
+            |> baselineOf)
+        |> Option.toList
 
     /// Without the groups whose setting holds nothing but what others are compared with and show. A setting is what
     /// `alike` makes of a group.
@@ -131,6 +135,13 @@ module Curves =
               for _, low, high in line.Band do
                   low
                   high ]
+
+    /// The groups that the panels of some of a study's groups show: those that their settings are compared with, too.
+    let drawn (groups: Group list) (shown: Group list) : Group list =
+        worthShowing setting groups shown
+        |> List.groupBy setting
+        |> List.collect (fun (_, alike) -> alike @ Option.toList (reference groups alike))
+        |> List.distinct
 
     /// The panels of some of a study's groups, in their order: a metric against time, with so many points to a line at
     /// most. What they are compared with and how rules look is of all its groups.

@@ -18,6 +18,21 @@ module Overview =
         | [] -> List.head networks, List.last networks
         | judged -> List.minBy worst judged, List.maxBy worst judged
 
+    // The title of the most telling setting, its networks, and the groups that have it.
+    let private chosen (shown: Group list) =
+        match ShownNetwork.bySetting shown with
+        | [] -> None
+        | settings ->
+            let title, networks = settings[ShownNetwork.mostTelling shown settings]
+            let paths = Summary.paths shown
+            Some(title, networks, shown |> List.filter (fun group -> Summary.title paths group = title))
+
+    /// The groups whose curves the picture of some of a study's groups has.
+    let drawn (groups: Group list) (shown: Group list) : Group list =
+        match chosen shown with
+        | Some(_, _, alike) -> Curves.drawn groups alike
+        | None -> []
+
     let private network box (shown: ShownNetwork) =
         let fit = (box - 22.0) / Networks.size
         let middle = box / 2.0
@@ -86,10 +101,9 @@ module Overview =
     /// The picture of some of a study's groups, as wide as usual or of some width; nothing where there are no networks to
     /// show. What they are compared with and how rules look is of all its groups.
     let create (width: float option) (groups: Group list) (shown: Group list) : Drawing option =
-        match ShownNetwork.bySetting shown with
-        | [] -> None
-        | settings ->
-            let title, drawn = settings[ShownNetwork.mostTelling shown settings]
+        match chosen shown with
+        | None -> None
+        | Some(title, drawn, _) ->
             let width = Option.defaultValue usual width
             let isWide = width >= roomy
             let box = if isWide then largestBox else min largestBox (width / 2.0)

@@ -45,7 +45,11 @@ module Figures =
             else
                 $"curves-{metric.Name}"
 
-        figure name $"{metric.Title} of the benign nodes against time" drawing (FigureData.evaluations (runs shown))
+        figure
+            name
+            $"{metric.Title} of the benign nodes against time"
+            drawing
+            (Curves.drawn groups shown |> runs |> FigureData.evaluations metric)
 
     let private trends width groups shown (metric: Metric) =
         [ for swept in Trends.paths shown ->
@@ -62,16 +66,19 @@ module Figures =
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages
         let name = fileName rule
         let own = groups |> List.filter (fun group -> group.Rule = rule)
-        let data = FigureData.stages stages (runs own)
 
-        [ figure $"{name}-sizes" $"estimates that {rule} keeps" (Figure.ofMultiples width sized sizes) data
+        [ figure
+              $"{name}-sizes"
+              $"estimates that {rule} keeps"
+              (Figure.ofMultiples width sized sizes)
+              (FigureData.sizes stages (runs own))
 
           if not shares.Panels.IsEmpty then
               figure
                   $"{name}-byzantine"
                   $"share of Byzantine estimates that {rule} keeps"
                   (Figure.ofMultiples width shared shares)
-                  data ]
+                  (InnerLife.lying own |> runs |> FigureData.shares stages) ]
 
     let private networks width (groups: Group list) =
         match ShownNetwork.bySetting groups with
@@ -88,7 +95,8 @@ module Figures =
     let private overview width groups shown =
         Overview.create width groups shown
         |> Option.map (fun drawing ->
-            figure "overview" "the study at a glance" drawing (FigureData.evaluations (runs shown)))
+            let drawn = Overview.drawn groups shown |> runs
+            figure "overview" "the study at a glance" drawing (FigureData.evaluations Metric.worst drawn))
         |> Option.toList
 
     let private usualTimingWidth = 680.0
