@@ -46,9 +46,10 @@ let private trends =
 
       testCase "one panel for each other setting, one line for each rule, a point for each value in order"
       <| fun () ->
-          let multiples, keys = Trends.ofMetric Metric.worst (Trends.paths groups).Head groups groups
+          let multiples = Trends.ofMetric Metric.worst (Trends.paths groups).Head groups groups
           Expect.equal (multiples.Panels |> List.map _.Title) [ "gaussian"; "bit-flip" ] "panels"
-          Expect.equal (keys |> List.map _.Label) rules "keys"
+          let labels = Figure.keys multiples |> List.map _.Label
+          Expect.equal labels (rules @ [ "guessing" ]) "the legend has every line"
 
           for panel in multiples.Panels do
               Expect.equal (panel.Lines |> List.map _.Label) rules "lines"
@@ -68,10 +69,36 @@ let private trends =
 
           let groups = Summary.groups { study with Runs = runs }
           let swept = Trends.paths groups |> List.exactlyOne
-          let multiples, keys = Trends.ofMetric Metric.worst swept groups groups
+          let multiples = Trends.ofMetric Metric.worst swept groups groups
           let line = (multiples.Panels |> List.exactlyOne).Lines |> List.exactlyOne
           Expect.equal (line.Points |> List.map fst) [ 0.2; 0.4; 0.6 ] "one line through all values"
-          Expect.equal (keys |> List.map _.Label) [ "ubar" ] "of the rule"
+          Expect.equal line.Label "ubar" "of the rule"
+
+      testCase "labels that a sweep gives a rule's values part no line, and stand at the axis"
+      <| fun () ->
+          let labelled (share, label) seed =
+              let run = Studies.run label "bit-flip" seed 0.8
+
+              { run with
+                  StudyRun.Identity.RuleName = "mine"
+                  StudyRun.Resolved = run.Resolved |> Map.add "rule" $"mine (share: {share})"
+                  StudyRun.Settings = [ "rule.with.share", share; "attack", run.Identity.Attack ] }
+
+          let runs =
+              [ for point in [ "0.1", "A"; "0.2", "B"; "0.3", "C" ] do
+                    for seed in 1L .. 2L -> labelled point seed ]
+
+          let groups = Summary.groups { study with Runs = runs }
+          let swept = Trends.paths groups |> List.exactlyOne
+          let panel = (Trends.ofMetric Metric.worst swept groups groups).Panels |> List.exactlyOne
+          let line = panel.Lines |> List.exactlyOne
+          Expect.hasLength line.Points 3 "one line"
+          Expect.equal (panel.X.Ticks |> List.map snd) [ "0.1 A"; "0.2 B"; "0.3 C" ] "ticks"
+
+      testCase "the legend says what the dashed line is and what the dotted one"
+      <| fun () ->
+          let keys = Figure.keys (Curves.multiples (Summary.groups Studies.usual)) |> List.map _.Label
+          Expect.equal keys [ "average"; "ubar"; "baseline without attack"; "guessing" ] "all lines"
 
       testCase "runs that are not complete, and values that are not finite, have no point"
       <| fun () ->
@@ -109,16 +136,16 @@ let private choices =
           let only = FigureRequest.groups { request with Rules = [ "ubar" ] } groups |> failOf
           let all = Figure.keys (Curves.multiples groups) |> List.find (fun key -> key.Label = "ubar")
           let alone = Figure.keys (Curves.ofMetric Metric.worst 50 groups only)
-          Expect.equal alone [ all ] "its key"
+          Expect.equal alone.Head all "its key"
 
       testProperty "lines and legends of every figure come in the order of --rules"
       <| forAll (Gen.shuffle rules |> Gen.map List.ofArray) (fun wanted ->
           let shown = FigureRequest.groups { request with Rules = wanted } groups |> failOf
           let curves = Curves.ofMetric Metric.worst 50 groups shown
-          let trends, _ = Trends.ofMetric Metric.worst (Trends.paths shown).Head groups shown
+          let trends = Trends.ofMetric Metric.worst (Trends.paths shown).Head groups shown
 
           let isOrdered (multiples: Multiples) =
-              (Figure.keys multiples |> List.map _.Label) = wanted
+              (Figure.keys multiples |> List.map _.Label) = wanted @ [ "guessing" ]
               && multiples.Panels |> List.forall (fun panel -> (panel.Lines |> List.map _.Label) = wanted)
 
           isOrdered curves && isOrdered trends)
@@ -131,7 +158,7 @@ let private choices =
                   group.Rule = "ubar" || not (List.contains ("network.byzantine", "0%") group.Settings))
 
           let keys = Figure.keys (Curves.ofMetric Metric.worst 50 groups few)
-          Expect.equal (keys |> List.map _.Label) rules "the order of the study"
+          Expect.equal (keys |> List.map _.Label) (rules @ [ "guessing" ]) "the order of the study"
 
       testCase "the overview has the looks and the baseline of the curves, whatever part is chosen"
       <| fun () ->

@@ -21,6 +21,9 @@ module Figure =
           Marker = None
           Rule = None }
 
+    let private levelKey: Key =
+        { Label = "guessing"; Class = "level"; Dash = ""; Marker = None; Rule = None }
+
     let private keyOf (line: Line) : Key =
         { Label = line.Label
           Class = line.Class
@@ -39,13 +42,18 @@ module Figure =
             first :: merged (lists |> List.map (List.filter ((<>) first)))
 
     /// The keys of panels' lines, each once, in the order that the panels have them in: what they are compared with comes
-    /// last.
+    /// last, and the level of guessing.
     let keys (multiples: Multiples) : Key list =
         let lines = multiples.Panels |> List.collect _.Lines
         let kinds = multiples.Panels |> List.map (_.Lines >> List.map keyOf) |> List.distinct |> merged
         let baselines, others = kinds |> List.partition (fun key -> key.Class = "baseline")
 
-        others @ baselines @ (if List.exists _.Fails lines then [ failureKey ] else [])
+        [ yield! others
+          yield! baselines
+          if multiples.Panels |> List.exists _.Level.IsSome then
+              levelKey
+          if List.exists _.Fails lines then
+              failureKey ]
 
     /// How wide a key's sample is.
     let sampleWidth = 30.0

@@ -53,12 +53,12 @@ module Figures =
 
     let private trends width groups shown (metric: Metric) =
         [ for swept in Trends.paths shown ->
-              let multiples, keys = Trends.ofMetric metric swept groups shown
+              let multiples = Trends.ofMetric metric swept groups shown
 
               figure
                   $"{metric.Name}-against-{fileName swept.Path}"
                   $"{metric.Title} of the benign nodes at the end, against {swept.Name}"
-                  (Figure.ofMultiples width keys multiples)
+                  (Figure.ofMultiples width (Figure.keys multiples) multiples)
                   (Trends.table metric swept shown) ]
 
     let private innerLife width (groups: Group list) (rule: string, stages: string[]) =

@@ -40,7 +40,7 @@ module CurveSections =
             [ for swept in Trends.paths groups ->
                   swept,
                   [ for metric in metrics ->
-                        let multiples, _ = Trends.ofMetric metric swept groups groups
+                        let multiples = Trends.ofMetric metric swept groups groups
                         block metric (Figure.keys multiples) multiples ] ]
           Curves =
             [ for metric in metrics ->
@@ -145,8 +145,7 @@ module CurveSections =
 
         String.concat
             ""
-            [ " The dotted line is guessing."
-              if groups |> List.exists (fun group -> group.Runs.Length > 1) then
+            [ if groups |> List.exists (fun group -> group.Runs.Length > 1) then
                   " Shaded: from the lowest to the highest seed."
               if List.exists _.Fails lines then
                   " A cross: the run failed there."
