@@ -8,6 +8,14 @@ open System.Text
 [<RequireQualifiedAccess>]
 module Page =
 
+    // Records of runs under way do not say yet how long these took: the clock does.
+    let private seconds (now: DateTimeOffset) (run: StudyRun) =
+        match run.Outcome.Status, run.Outcome.Seconds, List.tryLast run.Outcome.Sittings with
+        | UbarFs.Engine.Status.Running, _, Some(started, _, before) ->
+            Option.defaultValue 0.0 before + max 0.0 (now - started).TotalSeconds
+        | _, Some seconds, _ -> seconds
+        | _ -> run.Points |> List.tryLast |> Option.map _.Elapsed |> Option.defaultValue 0.0
+
     let private facts (study: Study) (groups: Group list) =
         let distinct choose = study.Runs |> List.map choose |> List.distinct |> String.concat ", "
 
@@ -17,7 +25,14 @@ module Page =
             |> List.length
 
         let seeds = groups |> List.map _.Runs.Length |> Summary.counted "seed"
-        let seconds = study.Runs |> List.choose _.Outcome.Seconds |> List.sum
+        let seconds = study.Runs |> List.sumBy (seconds DateTimeOffset.UtcNow)
+
+        let soFar =
+            if study.Runs |> List.exists (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Running) then
+                " so far"
+            else
+                ""
+
         let plural count word = if count = 1 then $"1 {word}" else $"{count} {word}s"
         let runs = plural study.Runs.Length "run"
 
@@ -31,7 +46,7 @@ module Page =
               Element.text "b" (distinct _.Identity.Dataset)
               Markup.text ", "
               Element.text "b" (distinct _.Identity.Model)
-              Markup.text $" · computed in {ForecastTable.duration seconds}" ]
+              Markup.text $" · computed in {ForecastTable.duration seconds}{soFar}" ]
 
     let private question (study: Study) (groups: Group list) =
         Markup.element
