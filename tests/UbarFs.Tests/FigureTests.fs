@@ -2,6 +2,7 @@
 module UbarFs.Tests.FigureTests
 
 open System
+open System.Buffers.Binary
 open System.IO
 open System.Text
 open System.Xml.Linq
@@ -111,6 +112,17 @@ let private sizes =
                   Expect.isLessThan (abs (points 1 - 0.75 * drawing.Width)) 0.5 $"{name}: PDF's width"
                   Expect.isLessThan (abs (points 2 - 0.75 * drawing.Height)) 0.5 $"{name}: PDF's height"
                   Expect.stringContains pdf "/ToUnicode" $"{name}: its text can be selected")
+
+      testCase "PNG says that it has 300 dots per inch, in a chunk whose checksum is right"
+      <| fun () ->
+          let picture = Painter.png { Width = 8.0; Height = 8.0; Content = [] }
+          let whole at = BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(picture, at, 4))
+          // Behind the signature and the header.
+          Expect.equal (Encoding.ASCII.GetString(picture, 37, 4)) "pHYs" "the chunk"
+          Expect.equal (whole 33, whole 41, whole 45, picture[49]) (9u, 11811u, 11811u, 1uy) "dots per metre"
+          Expect.equal (whole 50) (Png.crc picture[37..49]) "its checksum"
+          Expect.equal (whole 29) (Png.crc picture[12..28]) "as the encoder computes that of the header"
+          Expect.equal (Png.crc (Encoding.ASCII.GetBytes "123456789")) 0xCBF43926u "CRC-32's check value"
 
       testCase "PNG and PDF have text on a machine without fonts"
       <| fun () ->

@@ -228,7 +228,8 @@ type ReportArguments =
                 "figures of runs with these values only, such as network.byzantine=10%,30%: panels come in this order"
             | Rules _ -> "figures of these rules only, separated by commas, in this order"
             | Width _ ->
-                "how wide figures are: single or double (column of a paper), or millimetres; text keeps its size"
+                "how wide figures are: single or double (column of a paper), or millimetres; text keeps its size (default: 70 mm \
+                 for each panel, four to a row at most; times 180 mm, overview 224 mm)"
 
 type DoctorArguments =
     | [<Unique>] Data of dir: string
