@@ -150,6 +150,23 @@ let private choices =
 
           isOrdered curves && isOrdered trends)
 
+      testCase "commas part the rules that are asked for, but for those of a name"
+      <| fun () ->
+          for text, items in
+              [ "ubar, average", [ "ubar"; "average" ]
+                "ubar (rho: 0.2, alpha: 0.3),average", [ "ubar (rho: 0.2, alpha: 0.3)"; "average" ]
+                "\"Ours, tuned\",average", [ "Ours, tuned"; "average" ]
+                "Ours\\, tuned,average", [ "Ours, tuned"; "average" ]
+                "the \"best\" rule,a\\b", [ "the \"best\" rule"; "a\\b" ]
+                ",", [] ] do
+              Expect.equal (UbarFs.Cli.FigureArguments.listed text) items text
+
+      testProperty "every name can be asked for in quotes, whatever is in it"
+      <| forAll (Gen.listOf (Gen.elements [ 'a'; ','; '"'; '\\'; '('; ' '; 'b' ])) (fun letters ->
+          let name = (String.Concat letters).Trim()
+          let quoted = "\"" + name.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""
+          UbarFs.Cli.FigureArguments.listed $"{quoted},ubar" = List.filter ((<>) "") [ name; "ubar" ])
+
       testCase "a legend keeps the order of rules that the first panel lacks"
       <| fun () ->
           let few =
