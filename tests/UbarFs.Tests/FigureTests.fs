@@ -274,6 +274,29 @@ let private failures =
               Expect.equal (ShownNetwork.caption average) "failed after epoch 2" "its caption"
               Expect.equal (ShownNetwork.caption ubar) "60.0 – 80.0 %" "the other's")
 
+      testCase "networks say which setting and seed they are of, and what their shapes are"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let groups = Studies.usual |> Studies.withNetworks folder |> Summary.groups
+
+              let networks =
+                  match Figures.ofGroups FigureRequest.usual groups with
+                  | Ok figures -> figures |> List.find (fun figure -> figure.Name = "networks")
+                  | Error reason -> failtest reason
+
+              let text = Figure.file "networks" networks.Drawing.Value
+
+              for words in [ "bit-flip, seed 1"; "benign"; "Byzantine"; "accuracy" ] do
+                  Expect.stringContains text $">{words}<" "its heading and legend")
+
+      testCase "an axis of powers of ten says so in its name"
+      <| fun () ->
+          let consensus = (Metric.tryFind "consensus-error").Value
+          let groups = Summary.groups Studies.usual
+          let multiples = Curves.ofMetric consensus 50 groups groups
+          Expect.equal multiples.Up "consensus error, log scale" "of values from 1e-3 to 10"
+          Expect.equal (Curves.multiples groups).Up "worst accuracy" "others are linear"
+
       testCase "a line that ends because its runs failed ends with a cross, which the legend explains"
       <| fun () ->
           let groups = Studies.usual |> Studies.failing "average" |> Summary.groups

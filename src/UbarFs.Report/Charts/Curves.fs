@@ -170,7 +170,7 @@ module Curves =
                     Y = up
                     Level = if metric.IsAccuracy then Some group.Chance else None } ]
           Across = name
-          Up = metric.Title }
+          Up = Axis.title up metric.Title }
 
     /// Enough for a small panel.
     let mostPoints = 120

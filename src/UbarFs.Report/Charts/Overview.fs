@@ -44,33 +44,17 @@ module Overview =
               [ "transform", $"translate(11 36) scale({Networks.factor fit})" ]
               (NetworkFigure.ofShown shown) ]
 
-    let private shapesWidth = 148.0
-
-    // What the shapes are.
-    let private shapes =
-        [ Markup.element
-              "circle"
-              [ "class", "node"
-                "cx", "8"
-                "cy", "4"
-                "r", "5"
-                "fill", Palette.ofShare 0.75 ]
-              []
-          Figure.label "caption" "start" 17.0 8.0 "benign"
-          Markup.element "rect" [ "class", "liar"; "x", "62"; "y", "-1"; "width", "10"; "height", "10" ] []
-          Figure.label "caption" "start" 77.0 8.0 "Byzantine" ]
-
     // The networks side by side with what their shapes and colours are, and their height.
     let private networks box (worst, best) =
         let bottom = 36.0 + box - 22.0 + 20.0
 
         // Below each other where they do not fit beside each other.
-        let isNarrow = box < shapesWidth + 16.0
+        let isNarrow = box < NetworkFigure.shapesWidth + 16.0
         let scaleLeft, scaleTop = if isNarrow then 8.0, bottom + 22.0 else box + 14.0, bottom
 
         [ Figure.moved 0.0 0.0 (network box worst)
           Figure.moved box 0.0 (network box best)
-          Figure.moved (if isNarrow then 6.0 else box - shapesWidth) bottom shapes
+          Figure.moved (if isNarrow then 6.0 else box - NetworkFigure.shapesWidth) bottom NetworkFigure.shapes
           Figure.scale scaleLeft scaleTop ],
         scaleTop + 26.0
 

@@ -210,17 +210,18 @@ module Trends =
         let panels = shown |> List.groupBy (settingOf path) |> List.map (snd >> drawn)
         let up = panels |> List.collect snd |> Curves.values |> Metric.axis metric
         let paths = Summary.paths shown |> List.except [ path ]
+        let across = shown |> List.choose (value path) |> Axis.through (tick swept groups)
 
         { Columns = Curves.columns paths (List.map fst panels)
           Panels =
             [ for group, lines in panels ->
                   { Title = Summary.title paths group
                     Lines = lines
-                    X = shown |> List.choose (value path) |> Axis.through (tick swept groups)
+                    X = across
                     Y = up
                     Level = if metric.IsAccuracy then Some group.Chance else None } ]
-          Across = swept.Name
-          Up = metric.Title }
+          Across = Axis.title across swept.Name
+          Up = Axis.title up metric.Title }
 
     /// The values at the end of every group as a table, in the order of the number.
     let table (metric: Metric) (swept: SweptNumber) (shown: Group list) : string list * string list list =

@@ -89,7 +89,7 @@ module Figures =
             [ figure
                   "networks"
                   $"the network under {title}, by rule"
-                  (NetworkFigure.draw width shown)
+                  (NetworkFigure.draw width title shown)
                   (FigureData.nodes shown) ]
 
     let private overview width groups shown =
