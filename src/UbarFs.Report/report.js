@@ -101,7 +101,7 @@
     const panel = block && block.panels[svg.dataset.panel];
     if (!panel) return;
     const box = svg.getBoundingClientRect();
-    const [left, top, width, height] = block.plot;
+    const [left, top, width, height] = svg.dataset.plot.split(" ").map(Number);
     const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
     const wanted = valueAt(block, (x - left) / width);
     const shown = panel.filter((series) => !hidden.has(String(series.r)));

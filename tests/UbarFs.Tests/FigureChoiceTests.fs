@@ -46,9 +46,10 @@ let private trends =
 
       testCase "one panel for each other setting, one line for each rule, a point for each value in order"
       <| fun () ->
-          let multiples, keys = Trends.ofMetric Metric.worst (Trends.paths groups).Head groups groups
+          let multiples = Trends.ofMetric Metric.worst (Trends.paths groups).Head groups groups
           Expect.equal (multiples.Panels |> List.map _.Title) [ "gaussian"; "bit-flip" ] "panels"
-          Expect.equal (keys |> List.map _.Label) rules "keys"
+          let labels = Figure.keys multiples |> List.map _.Label
+          Expect.equal labels (rules @ [ "guessing" ]) "the legend has every line"
 
           for panel in multiples.Panels do
               Expect.equal (panel.Lines |> List.map _.Label) rules "lines"
@@ -68,10 +69,36 @@ let private trends =
 
           let groups = Summary.groups { study with Runs = runs }
           let swept = Trends.paths groups |> List.exactlyOne
-          let multiples, keys = Trends.ofMetric Metric.worst swept groups groups
+          let multiples = Trends.ofMetric Metric.worst swept groups groups
           let line = (multiples.Panels |> List.exactlyOne).Lines |> List.exactlyOne
           Expect.equal (line.Points |> List.map fst) [ 0.2; 0.4; 0.6 ] "one line through all values"
-          Expect.equal (keys |> List.map _.Label) [ "ubar" ] "of the rule"
+          Expect.equal line.Label "ubar" "of the rule"
+
+      testCase "labels that a sweep gives a rule's values part no line, and stand at the axis"
+      <| fun () ->
+          let labelled (share, label) seed =
+              let run = Studies.run label "bit-flip" seed 0.8
+
+              { run with
+                  StudyRun.Identity.RuleName = "mine"
+                  StudyRun.Resolved = run.Resolved |> Map.add "rule" $"mine (share: {share})"
+                  StudyRun.Settings = [ "rule.with.share", share; "attack", run.Identity.Attack ] }
+
+          let runs =
+              [ for point in [ "0.1", "A"; "0.2", "B"; "0.3", "C" ] do
+                    for seed in 1L .. 2L -> labelled point seed ]
+
+          let groups = Summary.groups { study with Runs = runs }
+          let swept = Trends.paths groups |> List.exactlyOne
+          let panel = (Trends.ofMetric Metric.worst swept groups groups).Panels |> List.exactlyOne
+          let line = panel.Lines |> List.exactlyOne
+          Expect.hasLength line.Points 3 "one line"
+          Expect.equal (panel.X.Ticks |> List.map snd) [ "0.1 A"; "0.2 B"; "0.3 C" ] "ticks"
+
+      testCase "the legend says what the dashed line is and what the dotted one"
+      <| fun () ->
+          let keys = Figure.keys (Curves.multiples (Summary.groups Studies.usual)) |> List.map _.Label
+          Expect.equal keys [ "average"; "ubar"; "baseline without attack"; "guessing" ] "all lines"
 
       testCase "runs that are not complete, and values that are not finite, have no point"
       <| fun () ->
@@ -109,7 +136,84 @@ let private choices =
           let only = FigureRequest.groups { request with Rules = [ "ubar" ] } groups |> failOf
           let all = Figure.keys (Curves.multiples groups) |> List.find (fun key -> key.Label = "ubar")
           let alone = Figure.keys (Curves.ofMetric Metric.worst 50 groups only)
-          Expect.equal alone [ all ] "its key"
+          Expect.equal alone.Head all "its key"
+
+      testProperty "lines and legends of every figure come in the order of --rules"
+      <| forAll (Gen.shuffle rules |> Gen.map List.ofArray) (fun wanted ->
+          let shown = FigureRequest.groups { request with Rules = wanted } groups |> failOf
+          let curves = Curves.ofMetric Metric.worst 50 groups shown
+          let trends = Trends.ofMetric Metric.worst (Trends.paths shown).Head groups shown
+
+          let isOrdered (multiples: Multiples) =
+              (Figure.keys multiples |> List.map _.Label) = wanted @ [ "guessing" ]
+              && multiples.Panels |> List.forall (fun panel -> (panel.Lines |> List.map _.Label) = wanted)
+
+          isOrdered curves && isOrdered trends)
+
+      testCase "commas part the rules that are asked for, but for those of a name"
+      <| fun () ->
+          for text, items in
+              [ "ubar, average", [ "ubar"; "average" ]
+                "ubar (rho: 0.2, alpha: 0.3),average", [ "ubar (rho: 0.2, alpha: 0.3)"; "average" ]
+                "\"Ours, tuned\",average", [ "Ours, tuned"; "average" ]
+                "Ours\\, tuned,average", [ "Ours, tuned"; "average" ]
+                "the \"best\" rule,a\\b", [ "the \"best\" rule"; "a\\b" ]
+                ",", [] ] do
+              Expect.equal (UbarFs.Cli.FigureArguments.listed text) items text
+
+      testProperty "every name can be asked for in quotes, whatever is in it"
+      <| forAll (Gen.listOf (Gen.elements [ 'a'; ','; '"'; '\\'; '('; ' '; 'b' ])) (fun letters ->
+          let name = (String.Concat letters).Trim()
+          let quoted = "\"" + name.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""
+          UbarFs.Cli.FigureArguments.listed $"{quoted},ubar" = List.filter ((<>) "") [ name; "ubar" ])
+
+      testCase "a legend keeps the order of rules that the first panel lacks"
+      <| fun () ->
+          let few =
+              groups
+              |> List.filter (fun group ->
+                  group.Rule = "ubar" || not (List.contains ("network.byzantine", "0%") group.Settings))
+
+          let keys = Figure.keys (Curves.ofMetric Metric.worst 50 groups few)
+          Expect.equal (keys |> List.map _.Label) (rules @ [ "guessing" ]) "the order of the study"
+
+      testCase "the overview has the looks and the baseline of the curves, whatever part is chosen"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              // Both rules are of the program's user, so that their looks depend on each other.
+              let own (run: StudyRun) =
+                  if run.Identity.Rule = "ubar" then
+                      { run with
+                          StudyRun.Identity.Rule = "mine"
+                          StudyRun.Resolved = Map.add "rule" "mine" run.Resolved }
+                  else
+                      run
+
+              let more =
+                  [ for attack in [ "absent"; "bit-flip" ] do
+                        for seed in 1L .. 2L -> Studies.run "first" attack seed 0.7 ]
+
+              let study =
+                  { Studies.usual with Runs = more @ List.map own Studies.usual.Runs } |> Studies.withNetworks folder
+
+              let wanted = { request with Rules = [ "mine" ]; Where = [ "attack", [ "bit-flip" ] ] }
+
+              let figures = Figures.ofGroups wanted (Summary.groups study) |> failOf
+
+              let lines name =
+                  let drawing =
+                      figures |> List.pick (fun figure -> if figure.Name = name then figure.Drawing else None)
+
+                  let text = Figure.file name drawing
+
+                  Text.RegularExpressions.Regex.Matches(text, "<path class=\"line ([^\"]+)\"")
+                  |> Seq.map _.Groups[1].Value
+                  |> Seq.distinct
+                  |> Seq.sort
+                  |> List.ofSeq
+
+              Expect.contains (lines "curves") "baseline" "what it is compared with"
+              Expect.equal (lines "overview") (lines "curves") "the same lines")
 
       testCase "what is not there is told, with what there is"
       <| fun () ->

@@ -68,9 +68,53 @@ let private percentages =
     testCase "a swept percentage is a number"
     <| fun () ->
         let ratio (run: StudyRun) = { run with StudyRun.Settings = ("network.byzantine", "25%") :: run.Settings }
-        let columns, rows = Studies.usual.Runs |> List.map ratio |> FigureData.evaluations
+        let columns, rows = Studies.usual.Runs |> List.map ratio |> FigureData.evaluations Metric.worst
         let place = List.findIndex ((=) "network.byzantine") columns
         Expect.equal (rows |> List.map (List.item place) |> List.distinct) [ "0.25" ] "a fraction"
+
+let private noPercents =
+    testCase "no table of --figures has a percentage, and tables of settings have no run"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            let figures = Path.Combine(folder, "figures")
+
+            Studies.swept [ "average"; "ubar" ]
+            |> Studies.withNetworks folder
+            |> Export.write figures FigureFormat.Svg FigureRequest.usual
+            |> ignore
+
+            for file in Directory.GetFiles(figures, "*.csv") do
+                let ratios = Csv.read file |> List.choose _.TryCell("network.byzantine")
+                Expect.isFalse (ratios |> List.exists _.Contains('%')) file
+
+                let isOfSettings = file.Contains "-against-" || Path.GetFileName file = "verdicts.csv"
+
+                Expect.equal (List.head (headings file) <> "run") isOfSettings file)
+
+let private shownAlone =
+    testCase "a figure's table has what the figure shows, and nothing else"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            let figures = Path.Combine(folder, "figures")
+
+            let request =
+                { FigureRequest.usual with
+                    Metrics = [ Metric.worst; (Metric.tryFind "test-loss").Value ] }
+
+            let study = Studies.swept [ "average"; "ubar" ] |> Studies.withNetworks folder
+            Export.write figures FigureFormat.Svg request study |> ignore
+            let table name = File.ReadAllText(Path.Combine(figures, $"{name}.csv"))
+
+            let settings name =
+                Csv.rows (table name) |> List.choose _.TryCell("network.byzantine") |> List.distinct
+
+            Expect.hasLength (settings "curves") 5 "curves of all settings"
+            Expect.hasLength (settings "overview") 1 "one setting at a glance"
+            Expect.notEqual (table "curves") (table "curves-test-loss") "each metric its own"
+            Expect.isFalse ((table "ubar-sizes").Contains "byzantine_share") "sizes"
+            Expect.isFalse ((table "ubar-byzantine").Contains "size") "shares"
+            let all = Directory.GetFiles(figures, "*.csv") |> Array.map File.ReadAllText
+            Expect.hasLength (Array.distinct all) all.Length "no two tables are the same")
 
 let private captions =
     testCase "every table says its unit and how many runs it is over"
@@ -147,4 +191,14 @@ let private times =
 
 [<Tests>]
 let tests =
-    testList "data of figures" ([ rows; numbers; verdicts; percentages; captions; names ] @ times)
+    testList
+        "data of figures"
+        ([ rows
+           numbers
+           verdicts
+           percentages
+           noPercents
+           shownAlone
+           captions
+           names ]
+         @ times)

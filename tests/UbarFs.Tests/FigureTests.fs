@@ -2,6 +2,7 @@
 module UbarFs.Tests.FigureTests
 
 open System
+open System.Buffers.Binary
 open System.IO
 open System.Text
 open System.Xml.Linq
@@ -111,6 +112,17 @@ let private sizes =
                   Expect.isLessThan (abs (points 1 - 0.75 * drawing.Width)) 0.5 $"{name}: PDF's width"
                   Expect.isLessThan (abs (points 2 - 0.75 * drawing.Height)) 0.5 $"{name}: PDF's height"
                   Expect.stringContains pdf "/ToUnicode" $"{name}: its text can be selected")
+
+      testCase "PNG says that it has 300 dots per inch, in a chunk whose checksum is right"
+      <| fun () ->
+          let picture = Painter.png { Width = 8.0; Height = 8.0; Content = [] }
+          let whole at = BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(picture, at, 4))
+          // Behind the signature and the header.
+          Expect.equal (Encoding.ASCII.GetString(picture, 37, 4)) "pHYs" "the chunk"
+          Expect.equal (whole 33, whole 41, whole 45, picture[49]) (9u, 11811u, 11811u, 1uy) "dots per metre"
+          Expect.equal (whole 50) (Png.crc picture[37..49]) "its checksum"
+          Expect.equal (whole 29) (Png.crc picture[12..28]) "as the encoder computes that of the header"
+          Expect.equal (Png.crc (Encoding.ASCII.GetBytes "123456789")) 0xCBF43926u "CRC-32's check value"
 
       testCase "PNG and PDF have text on a machine without fonts"
       <| fun () ->
@@ -231,7 +243,23 @@ let private timing =
       <| fun () ->
           let rows = Timing.rows (Summary.groups (Studies.swept [ "ubar" ]))
           Expect.hasLength rows 5 "one for each Byzantine ratio, over both attacks"
-          Expect.equal rows[1].Task "digits, mlp, 11 nodes" "which the name tells" ]
+          Expect.equal rows[1].Task "11 nodes" "which the name tells, without what is the same for all"
+
+      testCase "in a narrow figure no two bars are called alike, and what tells them apart is not cut off"
+      <| fun () ->
+          let long (run: StudyRun) =
+              { run with
+                  StudyRun.Identity.Rule = "a rule with a long name (rho: 0.25, alpha: 0.5)" }
+
+          let study = Studies.swept [ "ubar" ]
+          let rows = Timing.rows (Summary.groups { study with Runs = List.map long study.Runs })
+          let width = FigureRequest.tryWidth "single" |> Result.defaultWith failtest
+          let text = Figure.file "times" (TimingFigure.draw width rows)
+
+          for row in rows do
+              Expect.stringContains text $">{row.Task}<" "its nodes"
+
+          Expect.isFalse (text.Contains '…') "nothing is cut off" ]
 
 let private failures =
     [ testCase "the network of a failed run has no colours, and says that it failed"
@@ -245,6 +273,29 @@ let private failures =
               Expect.isTrue average.Drawn.Accuracies.IsEmpty "no accuracies of before"
               Expect.equal (ShownNetwork.caption average) "failed after epoch 2" "its caption"
               Expect.equal (ShownNetwork.caption ubar) "60.0 – 80.0 %" "the other's")
+
+      testCase "networks say which setting and seed they are of, and what their shapes are"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let groups = Studies.usual |> Studies.withNetworks folder |> Summary.groups
+
+              let networks =
+                  match Figures.ofGroups FigureRequest.usual groups with
+                  | Ok figures -> figures |> List.find (fun figure -> figure.Name = "networks")
+                  | Error reason -> failtest reason
+
+              let text = Figure.file "networks" networks.Drawing.Value
+
+              for words in [ "bit-flip, seed 1"; "benign"; "Byzantine"; "accuracy" ] do
+                  Expect.stringContains text $">{words}<" "its heading and legend")
+
+      testCase "an axis of powers of ten says so in its name"
+      <| fun () ->
+          let consensus = (Metric.tryFind "consensus-error").Value
+          let groups = Summary.groups Studies.usual
+          let multiples = Curves.ofMetric consensus 50 groups groups
+          Expect.equal multiples.Up "consensus error, log scale" "of values from 1e-3 to 10"
+          Expect.equal (Curves.multiples groups).Up "worst accuracy" "others are linear"
 
       testCase "a line that ends because its runs failed ends with a cross, which the legend explains"
       <| fun () ->

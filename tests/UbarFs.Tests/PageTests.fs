@@ -121,7 +121,7 @@ let private narrow =
         opened 360 Studies.usual (fun seen ->
             let width = wait (seen.Page.EvaluateAsync<int> "document.documentElement.scrollWidth")
             Expect.isLessThanOrEqual width 360 "no wider than the screen"
-            let tick = wait (seen.Page.Locator("#curves svg .tick").First.BoundingBoxAsync())
+            let tick = wait (seen.Page.Locator("#curves svg .tick:visible").First.BoundingBoxAsync())
             Expect.isGreaterThan tick.Height 8.0f "and its numbers can be read")
 
 // How much the panels that are seen are enlarged: 1 where text has its own size.
@@ -141,6 +141,29 @@ let private constantText =
                 opened width study (fun seen ->
                     for scale in scales seen do
                         Expect.floatClose Accuracy.low scale 1.0 $"{study.Name} at {width}")
+
+let private roomUsed =
+    testCase "panels name their axes and fill a wide page, and the times of an iteration are seen in full"
+    <| fun () ->
+        for study in [ Studies.usual; Studies.swept [ "average"; "ubar" ] ] do
+            opened 1280 study (fun seen ->
+                let script =
+                    "Math.max(...Array.from(document.querySelectorAll('#curves .multiples svg')).map(svg => "
+                    + "svg.getBoundingClientRect().right)) - document.querySelector('main').getBoundingClientRect().left"
+
+                let used = wait (seen.Page.EvaluateAsync<float> script)
+                Expect.isGreaterThan used 1000.0 "most of the page's width"
+                let axes = seen.Page.Locator("#curves svg .axis:visible")
+                let names = wait (axes.AllTextContentsAsync()) |> Seq.distinct |> List.ofSeq
+                Expect.equal (List.sort names) [ "epoch"; "worst accuracy" ] "both axes"
+
+                let hidden =
+                    wait (
+                        seen.Page.EvaluateAsync<int>
+                            "(scroll => scroll.scrollWidth - scroll.clientWidth)(document.querySelector('#times .scroll'))"
+                    )
+
+                Expect.equal hidden 0 "no column is behind a scroll bar")
 
 let private metrics =
     testCase "a choice shows another metric in all sections, and pointing tells its values"
@@ -243,6 +266,7 @@ let tests =
           sorting
           narrow
           constantText
+          roomUsed
           metrics
           failures
           boundedProblems

@@ -51,7 +51,40 @@ let private merging =
 
           let merged = Study.merge [ half "absent"; half "bit-flip" ]
           Expect.equal merged.Name "absent + bit-flip" "both names"
-          Expect.equal (Summary.paths (Summary.groups merged)) [ "attack" ] "the attack" ]
+          Expect.equal (Summary.paths (Summary.groups merged)) [ "attack" ] "the attack"
+
+      testCase "a ratio has one form in all stores, and its numbers ascend"
+      <| fun () ->
+          let at (ratio: string) written seeds name : Study =
+              let run seed =
+                  let run = Studies.run "ubar" "bit-flip" seed 0.8
+
+                  { run with
+                      StudyRun.Identity.Id = $"{ratio}-{seed}"
+                      StudyRun.Identity.Swept =
+                          if written = "" then
+                              [||]
+                          else
+                              [| [| "network.byzantine"; written |] |]
+                      StudyRun.Resolved = Map.add "network.byzantine" ratio run.Resolved }
+
+              { Studies.usual with
+                  Study.Name = name
+                  Study.Description = $"What {name} asks"
+                  Study.Runs = [ for seed in 1L .. seeds -> run seed ] }
+
+          let merged =
+              Study.merge
+                  [ at "0.4" "40%" 5L "first"
+                    at "0.2" "20%" 5L "first"
+                    at "0.25" "" 2L "other" ]
+
+          let values = merged.Runs |> List.collect _.Settings |> List.filter (fst >> (=) "network.byzantine")
+          Expect.equal (values |> List.map snd |> List.distinct) [ "20%"; "25%"; "40%" ] "percentages, in order"
+          Expect.equal merged.Description "first: What first asks\nother: What other asks" "whose description it is"
+          let page = Page.create merged
+          Expect.stringContains page "2 to 5 seeds" "not as many everywhere"
+          Expect.stringContains page ">other: What other asks</p>" "a line of its own" ]
 
 let private tables =
     [ testProperty "a line of blocks is as wide as asked at most, and rises with its values"

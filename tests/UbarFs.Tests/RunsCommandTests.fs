@@ -218,7 +218,13 @@ let private command =
             let pruned = accepted [ "runs"; "prune"; "runs/study"; "--yes" ]
             Expect.stringContains pruned.Output $"{id} removed" "removed"
             Expect.isFalse (Directory.Exists(Path.Combine(folder, "runs", "study", id))) "gone"
+            Expect.stringContains pruned.Output "\n1 run removed, " "the total"
             Expect.isFalse (File.Exists(Path.Combine(folder, "runs", "study", OtherRuns.name))) "and its row"
+
+            for page in [ "report.html"; "report-all.html" ] do
+                let page = File.ReadAllText(Path.Combine(folder, "runs", "study", page))
+                Expect.isFalse (page.Contains "beside these" || page.Contains id) "pages know it no more"
+
             Expect.equal (ubarfs [ "runs"; "list"; "runs" ]).Code 2 "no store")
 
 let private unreadable =

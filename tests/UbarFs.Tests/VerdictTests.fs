@@ -259,6 +259,27 @@ let private baselines =
 
           verdicts study = verdicts { study with Runs = List.rev study.Runs }) ]
 
+let private withoutResult =
+    testCase "runs that failed are no pending ones"
+    <| fun () ->
+        let judged = Studies.usual |> Studies.failing "ubar" |> judged
+        Expect.equal (word "ubar" "bit-flip" judged) "failed" "in tables"
+        let page = Studies.usual |> Studies.failing "ubar" |> Page.create
+        Expect.stringContains page "1 failed" "in the page's tally"
+        Expect.isFalse (page.Contains "pending") "and nothing is pending"
+
+let private digits =
+    [ testProperty "a share kept is printed on the side of each limit on which it lies"
+      <| forAll (Gen.zip (Gen.elements [ 0.25; 0.95 ]) (Gen.choose (-2_000_000, 2_000_000))) (fun (limit, offset) ->
+          let value = limit + float offset / 1e8
+          let printed = float (VerdictText.share value) / 100.0
+          [ 0.25; 0.95 ] |> List.forall (fun limit -> (value >= limit) = (printed >= limit - 1e-15)))
+
+      testCase "one digit where one is enough"
+      <| fun () ->
+          let shown = [ 1.084; 0.946; 0.9496; 0.95; 0.2496; -0.004 ] |> List.map VerdictText.share
+          Expect.equal shown [ "108"; "94.6"; "94.96"; "95"; "24.96"; "0" ] "as many digits as it takes" ]
+
 let private printed width study =
     use writer = new StringWriter()
 
@@ -277,7 +298,10 @@ let private galleryStudy =
     |> study
 
 let private tables =
-    [ testCase "the terminal's table has what fits, and always the number of seeds and the verdict"
+    [ withoutResult
+      yield! digits
+
+      testCase "the terminal's table has what fits, and always the number of seeds and the verdict"
       <| fun () ->
           for width in [ 60; 80; 120; 200 ] do
               let lines = printed width galleryStudy
@@ -289,6 +313,36 @@ let private tables =
 
           Expect.stringContains (String.concat "" (printed 120 galleryStudy)) "difference" "with room"
           Expect.isFalse ((String.concat "" (printed 80 galleryStudy)).Contains "difference") "without"
+
+      testProperty "no line is longer than the terminal, whatever is swept, and nothing leaves without a word"
+      <| forAll
+          (Gen.zip
+              (Gen.choose (0, 12))
+              (Gen.elements
+                  [ "0.1"
+                    "own"
+                    "dirichlet (alpha: 0.25)"
+                    "a-long-word-that-cannot-break"
+                    "字字字" ]))
+          (fun (paths, value) ->
+              let varied (run: StudyRun) =
+                  let settings =
+                      [ for path in 1..paths -> $"training.setting-{path}", $"{value} {run.Identity.Seed % 2L}" ]
+
+                  { run with StudyRun.Settings = settings @ run.Settings }
+
+              let study = { galleryStudy with Runs = galleryStudy.Runs |> List.map varied }
+
+              List.forall
+                  (fun width ->
+                      let lines = printed width study
+                      let text = String.concat "\n" lines
+                      let left = ResultsTable.leftOut width study
+
+                      (lines |> Array.forall (fun line -> StringExtensions.GetCellWidth line <= width))
+                      && text.Contains "● as good"
+                      && List.contains "curve" left = not (text.Contains "curve"))
+                  [ 60; 80; 120 ])
 
       testCase "every row of a table has a cell for each heading, and pairs recompute the verdict"
       <| fun () ->

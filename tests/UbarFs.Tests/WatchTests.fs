@@ -222,5 +222,25 @@ let private marked =
             [ Status.Complete; Status.Complete; Status.Running; Status.Interrupted ]
             "by what is known of each"
 
+let private computed =
+    testCase "a run under way has been computed for as long as it goes on"
+    <| fun () ->
+        let begun (run: StudyRun) =
+            { run with
+                StudyRun.Outcome.Status = Status.Interrupted
+                StudyRun.Outcome.Seconds = None
+                StudyRun.Outcome.Sittings = [ DateTimeOffset.UtcNow.AddSeconds -40.0, 0, Some 20.0 ]
+                StudyRun.Points = [ run.Points.Head ] }
+
+        let study = { Studies.usual with Runs = [ begun Studies.usual.Runs.Head ] }
+
+        let activity: Activity =
+            { Id = study.Runs.Head.Identity.Id
+              Share = None
+              SecondsLeft = None
+              Holder = "somebody" }
+
+        Expect.stringContains (Page.createLive None [ activity ] study) "computed in 60 s so far" "both sittings"
+
 [<Tests>]
-let tests = testList "watch" [ running; ended; held; closed; ofOthers; marked ]
+let tests = testList "watch" [ running; ended; held; closed; ofOthers; marked; computed ]

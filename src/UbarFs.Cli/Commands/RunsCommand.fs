@@ -283,6 +283,15 @@ let private told (removal: Removal) =
     | Removal.Held None -> "kept: another process works on it"
     | Removal.Failed reason -> $"not removed: {reason}"
 
+/// Writes the pages of a store anew that it has, where they say what else is in it.
+let private rewritePages folder =
+    [ "report.html", Study.tryLoad; "report-all.html", Study.tryLoadAll ]
+    |> List.iter (fun (page, tryLoad) ->
+        let file = Path.Combine(folder, page)
+
+        if File.Exists file then
+            tryLoad folder |> Option.iter (Studies.writePage file))
+
 let private remove isJson folder (runs: Listed list) =
     let locks = Locks.ofStore folder
     let removed = runs |> List.map (fun listed -> listed, Contents.remove locks folder listed.Stored)
@@ -292,9 +301,17 @@ let private remove isJson folder (runs: Listed list) =
         |> fun runs -> print (json [ "store", node folder; "runs", runs ])
     else
         for listed, removal in removed do
-            printfn "%s %s" listed.Stored.Id (told removal)
+            printfn "%s %s (%s)" listed.Stored.Id (told removal) (size listed.Stored.Bytes)
+
+        let gone =
+            [ for listed, removal in removed do
+                  if removal = Removal.Removed then
+                      listed ]
+
+        printfn "%s removed, %s" (counted gone) (gone |> List.sumBy _.Stored.Bytes |> size)
 
     OtherRuns.write folder
+    rewritePages folder
 
     if removed |> List.exists (snd >> _.IsFailed) then
         Exit.runFailed

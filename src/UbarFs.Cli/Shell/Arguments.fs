@@ -204,7 +204,7 @@ type ReportArguments =
     // What --figures writes.
     | [<Unique>] Metric of metrics: string
     | Where of setting: string
-    | [<Unique>] Rules of rules: string
+    | Rules of rules: string
     | [<Unique>] Width of width: string
 
     interface IArgParserTemplate with
@@ -226,9 +226,12 @@ type ReportArguments =
                  training-loss (default: worst)"
             | Where _ ->
                 "figures of runs with these values only, such as network.byzantine=10%,30%: panels come in this order"
-            | Rules _ -> "figures of these rules only, separated by commas, in this order"
+            | Rules _ ->
+                "figures of these rules only, separated by commas, in this order; may be repeated. A label with a comma stands in \
+                 double quotes, or has a backslash before the comma"
             | Width _ ->
-                "how wide figures are: single or double (column of a paper), or millimetres; text keeps its size"
+                "how wide figures are: single or double (column of a paper), or millimetres; text keeps its size (default: 70 mm \
+                 for each panel, four to a row at most; times 180 mm, overview 224 mm)"
 
 type DoctorArguments =
     | [<Unique>] Data of dir: string

@@ -16,21 +16,24 @@ let private format (text: string) : Result<FigureFormat, string> =
     |> Option.map snd
     |> Result.requireSome $"unknown format '{text}': expected svg, pdf or png{Exit.nearest names text}"
 
-// Commas inside brackets belong to a value: "ubar (rho: 0.2, alpha: 0.3)".
-let private listed (text: string) : string list =
-    let folder (depth, current, found) letter =
-        match letter with
-        | ',' when depth = 0 -> depth, "", current :: found
-        | letter ->
-            let depth =
-                if "([{".Contains letter then depth + 1
-                elif ")]}".Contains letter then depth - 1
-                else depth
+/// The items of a list with commas. Commas inside brackets belong to a value, "ubar (rho: 0.2, alpha: 0.3)", and so do those
+/// in double quotes that the item begins with, and those behind a backslash.
+let listed (text: string) : string list =
+    let rec items depth isQuoted (item: string) (letters: char list) =
+        let goOn depth isQuoted more rest = items depth isQuoted (item + more) rest
 
-            depth, $"{current}{letter}", found
+        match letters with
+        | [] -> [ item ]
+        | '\\' :: (',' | '"' | '\\' as letter) :: rest -> goOn depth isQuoted (string letter) rest
+        | '"' :: rest when isQuoted -> goOn depth false "" rest
+        | letter :: rest when isQuoted -> goOn depth true (string letter) rest
+        | '"' :: rest when depth = 0 && item.Trim() = "" -> goOn depth true "" rest
+        | ',' :: rest when depth = 0 -> item :: items 0 false "" rest
+        | letter :: rest when "([{".Contains letter -> goOn (depth + 1) false (string letter) rest
+        | letter :: rest when ")]}".Contains letter -> goOn (depth - 1) false (string letter) rest
+        | letter :: rest -> goOn depth false (string letter) rest
 
-    let _, last, found = Seq.fold folder (0, "", []) text
-    last :: found |> List.rev |> List.map _.Trim() |> List.filter ((<>) "")
+    items 0 false "" (List.ofSeq text) |> List.map _.Trim() |> List.filter ((<>) "")
 
 let private metric (name: string) : Result<Metric, string> =
     let names = Metric.all |> List.map _.Name
@@ -73,7 +76,7 @@ let parse (arguments: ParseResults<ReportArguments>) : Result<(string * FigureFo
 
             let! width = arguments.TryGetResult Width |> Option.map FigureRequest.tryWidth |> Option.sequenceResult
 
-            let rules = arguments.TryGetResult ReportArguments.Rules |> Option.map listed |> Option.defaultValue []
+            let rules = arguments.GetResults ReportArguments.Rules |> List.collect listed
 
             return Some(folder, format, { Metrics = metrics; Where = where; Rules = rules; Width = width })
         }

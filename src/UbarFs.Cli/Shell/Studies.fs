@@ -32,7 +32,15 @@ let printTables (legend: Study -> string list) (studies: Study list) =
     let console = Tables.console ()
 
     for study in studies do
-        Tables.print console (ResultsTable.create console.Profile.Width study)
+        let width = console.Profile.Width
+        console.Write(ResultsTable.create width study)
+
+        match ResultsTable.leftOut width study with
+        | [] -> ()
+        | headings ->
+            let headings = String.concat "; " headings
+            console.WriteLine $"Without room in {width} columns: {headings}. The page has them."
+
         legend study |> List.iter console.WriteLine
 
 /// Prints the studies as JSON.

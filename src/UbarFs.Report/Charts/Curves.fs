@@ -96,14 +96,18 @@ module Curves =
         let find = Baseline.among groups
         fun group -> find group |> Result.toOption
 
-    let private baseline metric most across (groups: Group list) (shown: Group list) : Line list =
-        match baselineFor groups shown.Head with
-        | Some baseline when not (List.contains baseline shown) ->
-            [ Metric.curve metric baseline
-              |> Panel.thinned most
-              |> List.map (fun reading -> across reading, reading.Mean)
-              |> baselineOf ]
-        | _ -> []
+    /// What some groups of one setting are compared with and do not show themselves.
+    let reference (groups: Group list) (alike: Group list) : Group option =
+        baselineFor groups alike.Head |> Option.filter (fun baseline -> not (List.contains baseline alike))
+
+    let private baseline metric most across (groups: Group list) (alike: Group list) : Line list =
+        reference groups alike
+        |> Option.map (fun baseline ->
+            Metric.curve metric baseline
+            |> Panel.thinned most
+            |> List.map (fun reading -> across reading, reading.Mean)
+            |> baselineOf)
+        |> Option.toList
 
     /// Without the groups whose setting holds nothing but what others are compared with and show. A setting is what
     /// `alike` makes of a group.
@@ -132,6 +136,13 @@ module Curves =
                   low
                   high ]
 
+    /// The groups that the panels of some of a study's groups show: those that their settings are compared with, too.
+    let drawn (groups: Group list) (shown: Group list) : Group list =
+        worthShowing setting groups shown
+        |> List.groupBy setting
+        |> List.collect (fun (_, alike) -> alike @ Option.toList (reference groups alike))
+        |> List.distinct
+
     /// The panels of some of a study's groups, in their order: a metric against time, with so many points to a line at
     /// most. What they are compared with and how rules look is of all its groups.
     let ofMetric (metric: Metric) most (groups: Group list) (shown: Group list) : Multiples =
@@ -159,39 +170,10 @@ module Curves =
                     Y = up
                     Level = if metric.IsAccuracy then Some group.Chance else None } ]
           Across = name
-          Up = metric.Title }
+          Up = Axis.title up metric.Title }
 
     /// Enough for a small panel.
     let mostPoints = 120
 
     /// The worst accuracy of all groups.
     let multiples (groups: Group list) : Multiples = ofMetric Metric.worst mostPoints groups groups
-
-    /// The points of the panels as a table: one row for each setting, rule and evaluation.
-    let table (metric: Metric) (groups: Group list) : string list * string list list =
-        let paths = Summary.paths groups
-
-        let row (group: Group) (reading: Reading) =
-            let settings =
-                paths
-                |> List.map (fun path -> Map.ofList group.Settings |> Map.tryFind path |> Option.defaultValue "")
-
-            settings
-            @ [ group.Rule
-                UbarFs.Engine.Csv.number reading.Epoch
-                string reading.Iteration
-                UbarFs.Engine.Csv.number reading.Mean
-                UbarFs.Engine.Csv.number reading.Lowest
-                UbarFs.Engine.Csv.number reading.Highest
-                string reading.Seeds ]
-
-        paths
-        @ [ "rule"
-            "epoch"
-            "iteration"
-            metric.Column
-            "lowest_seed"
-            "highest_seed"
-            "seeds" ],
-        [ for group in groups do
-              for reading in Metric.curve metric group -> row group reading ]

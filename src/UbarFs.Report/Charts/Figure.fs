@@ -21,26 +21,39 @@ module Figure =
           Marker = None
           Rule = None }
 
-    /// The keys of panels' lines, each once, in the order of the study's rules: what they are compared with comes last.
+    let private levelKey: Key =
+        { Label = "guessing"; Class = "level"; Dash = ""; Marker = None; Rule = None }
+
+    let private keyOf (line: Line) : Key =
+        { Label = line.Label
+          Class = line.Class
+          Dash = line.Dash
+          Marker = line.Marker
+          Rule = line.Rule }
+
+    // Every thing once, in an order that is that of all lists as far as they agree.
+    let rec private merged (lists: 'thing list list) : 'thing list =
+        match lists |> List.filter (List.isEmpty >> not) with
+        | [] -> []
+        | lists ->
+            let isBehind thing = lists |> List.exists (fun things -> List.contains thing things.Tail)
+            let firsts = lists |> List.map List.head
+            let first = firsts |> List.tryFind (isBehind >> not) |> Option.defaultValue firsts.Head
+            first :: merged (lists |> List.map (List.filter ((<>) first)))
+
+    /// The keys of panels' lines, each once, in the order that the panels have them in: what they are compared with comes
+    /// last, and the level of guessing.
     let keys (multiples: Multiples) : Key list =
         let lines = multiples.Panels |> List.collect _.Lines
+        let kinds = multiples.Panels |> List.map (_.Lines >> List.map keyOf) |> List.distinct |> merged
+        let baselines, others = kinds |> List.partition (fun key -> key.Class = "baseline")
 
-        let kinds =
-            [ for line in lines ->
-                  { Label = line.Label
-                    Class = line.Class
-                    Dash = line.Dash
-                    Marker = line.Marker
-                    Rule = line.Rule } ]
-            |> List.distinct
-
-        let rules, others = kinds |> List.partition _.Rule.IsSome
-        let stages, baselines = others |> List.partition (fun key -> key.Class <> "baseline")
-
-        List.sortBy _.Rule rules
-        @ stages
-        @ baselines
-        @ (if List.exists _.Fails lines then [ failureKey ] else [])
+        [ yield! others
+          yield! baselines
+          if multiples.Panels |> List.exists _.Level.IsSome then
+              levelKey
+          if List.exists _.Fails lines then
+              failureKey ]
 
     /// How wide a key's sample is.
     let sampleWidth = 30.0

@@ -89,6 +89,9 @@ module InnerLife =
           Across = name
           Up = "" }
 
+    /// The groups in which a node received Byzantine estimates.
+    let lying (groups: Group list) : Group list = List.filter isLying groups
+
     let private ofRule rule (groups: Group list) = groups |> List.filter (fun group -> group.Rule = rule)
 
     /// How many estimates a node received and each stage kept, for one rule.
@@ -109,7 +112,7 @@ module InnerLife =
 
     /// The share of the Byzantine estimates received that each stage kept, where anybody lies.
     let shares (groups: Group list) (rule: string) (stages: string[]) : Multiples =
-        let lying = ofRule rule groups |> List.filter isLying
+        let lying = ofRule rule groups |> lying
 
         { panels share (Axis.upTo Axis.percent 1.0) (keys false stages) lying with
             Up = "share of Byzantine estimates kept" }

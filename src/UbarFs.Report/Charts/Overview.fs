@@ -18,6 +18,21 @@ module Overview =
         | [] -> List.head networks, List.last networks
         | judged -> List.minBy worst judged, List.maxBy worst judged
 
+    // The title of the most telling setting, its networks, and the groups that have it.
+    let private chosen (shown: Group list) =
+        match ShownNetwork.bySetting shown with
+        | [] -> None
+        | settings ->
+            let title, networks = settings[ShownNetwork.mostTelling shown settings]
+            let paths = Summary.paths shown
+            Some(title, networks, shown |> List.filter (fun group -> Summary.title paths group = title))
+
+    /// The groups whose curves the picture of some of a study's groups has.
+    let drawn (groups: Group list) (shown: Group list) : Group list =
+        match chosen shown with
+        | Some(_, _, alike) -> Curves.drawn groups alike
+        | None -> []
+
     let private network box (shown: ShownNetwork) =
         let fit = (box - 22.0) / Networks.size
         let middle = box / 2.0
@@ -29,39 +44,23 @@ module Overview =
               [ "transform", $"translate(11 36) scale({Networks.factor fit})" ]
               (NetworkFigure.ofShown shown) ]
 
-    let private shapesWidth = 148.0
-
-    // What the shapes are.
-    let private shapes =
-        [ Markup.element
-              "circle"
-              [ "class", "node"
-                "cx", "8"
-                "cy", "4"
-                "r", "5"
-                "fill", Palette.ofShare 0.75 ]
-              []
-          Figure.label "caption" "start" 17.0 8.0 "benign"
-          Markup.element "rect" [ "class", "liar"; "x", "62"; "y", "-1"; "width", "10"; "height", "10" ] []
-          Figure.label "caption" "start" 77.0 8.0 "Byzantine" ]
-
     // The networks side by side with what their shapes and colours are, and their height.
     let private networks box (worst, best) =
         let bottom = 36.0 + box - 22.0 + 20.0
 
         // Below each other where they do not fit beside each other.
-        let isNarrow = box < shapesWidth + 16.0
+        let isNarrow = box < NetworkFigure.shapesWidth + 16.0
         let scaleLeft, scaleTop = if isNarrow then 8.0, bottom + 22.0 else box + 14.0, bottom
 
         [ Figure.moved 0.0 0.0 (network box worst)
           Figure.moved box 0.0 (network box best)
-          Figure.moved (if isNarrow then 6.0 else box - shapesWidth) bottom shapes
+          Figure.moved (if isNarrow then 6.0 else box - NetworkFigure.shapesWidth) bottom NetworkFigure.shapes
           Figure.scale scaleLeft scaleTop ],
         scaleTop + 26.0
 
     // The curves of all rules, of a size, with their legend and height.
-    let private curves (groups: Group list) title width height =
-        let multiples = Curves.multiples groups
+    let private curves (groups: Group list) shown title width height =
+        let multiples = Curves.ofMetric Metric.worst Curves.mostPoints groups shown
 
         let panel =
             multiples.Panels
@@ -83,16 +82,16 @@ module Overview =
     let private roomy = 740.0
     let private usual, largestBox, top = 848.0, 242.0, 38.0
 
-    /// The picture, as wide as usual or of some width; nothing for a study without networks to show.
-    let create (width: float option) (groups: Group list) : Drawing option =
-        match ShownNetwork.bySetting groups with
-        | [] -> None
-        | settings ->
-            let title, shown = settings[ShownNetwork.mostTelling groups settings]
+    /// The picture of some of a study's groups, as wide as usual or of some width; nothing where there are no networks to
+    /// show. What they are compared with and how rules look is of all its groups.
+    let create (width: float option) (groups: Group list) (shown: Group list) : Drawing option =
+        match chosen shown with
+        | None -> None
+        | Some(title, drawn, _) ->
             let width = Option.defaultValue usual width
             let isWide = width >= roomy
             let box = if isWide then largestBox else min largestBox (width / 2.0)
-            let networks, networksHeight = networks box (extremes groups (title, shown))
+            let networks, networksHeight = networks box (extremes shown (title, drawn))
 
             let left, above =
                 if isWide then
@@ -101,7 +100,7 @@ module Overview =
                     0.0, networksHeight + 8.0
 
             let curvesWidth = width - left
-            let curves, curvesHeight = curves groups title curvesWidth (min 250.0 (0.72 * curvesWidth))
+            let curves, curvesHeight = curves groups shown title curvesWidth (min 250.0 (0.72 * curvesWidth))
             let heading = Lettering.fitted "heading" (width - 24.0) title
 
             Some

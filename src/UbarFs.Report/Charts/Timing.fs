@@ -7,7 +7,7 @@ open UbarFs.Engine
 type RuleTiming =
     {
         Rule: string
-        /// The dataset and the model, and what else of that which takes time is not the same for all runs.
+        /// What takes time beside the rule and is not the same for all runs: empty where everything is.
         Task: string
         Times: PhaseTimes
         /// The least and the most that an attack of these runs takes.
@@ -103,7 +103,9 @@ module Timing =
 
     /// What takes time beside the rule, in words.
     let private taking: (StudyRun -> string) list =
-        [ nodes
+        [ _.Identity.Dataset
+          _.Identity.Model
+          nodes
           setting "network.topology" ""
           setting "training.batch" "batch "
           setting "training.loss" ""
@@ -123,9 +125,7 @@ module Timing =
         let differing = taking |> List.filter (fun words -> (List.distinctBy words runs).Length > 1)
 
         let task (run: StudyRun) =
-            run.Identity.Dataset :: run.Identity.Model :: (differing |> List.map (fun words -> words run))
-            |> List.filter ((<>) "")
-            |> String.concat ", "
+            differing |> List.map (fun words -> words run) |> List.filter ((<>) "") |> String.concat ", "
 
         measured
         |> List.groupBy (fun (rule, run) -> rule, task run)

@@ -6,7 +6,7 @@ module TimingFigure =
 
     let private at name value = name, Markup.number value
     let private square = 11.0
-    let private barHeight, rowHeight = 14.0, 22.0
+    let private barHeight, rowHeight, lineHeight = 14.0, 22.0, 14.0
 
     let private key width (phase: Phase) =
         let sample =
@@ -33,10 +33,23 @@ module TimingFigure =
 
         Timing.phases |> List.fold piece (left, []) |> snd |> List.rev
 
+    let private name (row: RuleTiming) =
+        if row.Task = "" then
+            row.Rule
+        else
+            $"{row.Rule} ({row.Task})"
+
+    // A row's name in lines: what tells it from the others is never cut off.
+    let private names room (row: RuleTiming) =
+        let lines = Lettering.wrapped "key" room System.Int32.MaxValue
+
+        if Lettering.width "key" (name row) <= room then
+            [ name row ]
+        else
+            lines row.Rule @ (if row.Task = "" then [] else lines row.Task)
+
     /// The bars within a width.
     let draw (width: float) (rows: RuleTiming list) : Drawing =
-        let several = rows |> List.distinctBy _.Task |> List.length > 1
-        let name (row: RuleTiming) = if several then $"{row.Rule} ({row.Task})" else row.Rule
         let total (row: RuleTiming) = $"{Timing.milliseconds row.All} ms"
         let widest cls choose = rows |> List.map (choose >> Lettering.width cls) |> List.fold max 0.0
         let left = min (0.45 * width) (widest "key" name + 14.0)
@@ -44,14 +57,19 @@ module TimingFigure =
         let scale = span / (rows |> List.map _.All |> List.fold max 1e-9)
         let legend, legendHeight = Timing.phases |> List.map (key (width - 8.0)) |> Figure.flow (width - 8.0)
 
-        let bar index (row: RuleTiming) =
+        let named = rows |> List.map (names (left - 12.0))
+        let heights = named |> List.map (fun lines -> rowHeight + lineHeight * float (lines.Length - 1))
+        let tops = heights |> List.scan (+) (legendHeight + 12.0)
+
+        let bar top lines (row: RuleTiming) =
+            let label index = Figure.label "key" "end" (left - 8.0) (11.5 + lineHeight * float index)
+
             Figure.moved
                 0.0
-                (legendHeight + 12.0 + rowHeight * float index)
-                (Figure.label "key" "end" (left - 8.0) 11.5 (Lettering.fitted "key" (left - 12.0) (name row))
-                 :: Figure.label "tick" "start" (left + scale * row.All + 6.0) 11.0 (total row)
-                 :: pieces scale left row)
+                top
+                (List.mapi label lines
+                 @ Figure.label "tick" "start" (left + scale * row.All + 6.0) 11.0 (total row) :: pieces scale left row)
 
         { Width = width
-          Height = legendHeight + 14.0 + rowHeight * float rows.Length
-          Content = Figure.moved 4.0 4.0 legend :: List.mapi bar rows }
+          Height = List.last tops + 2.0
+          Content = Figure.moved 4.0 4.0 legend :: List.map3 bar (List.truncate rows.Length tops) named rows }

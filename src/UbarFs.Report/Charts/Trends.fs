@@ -63,15 +63,55 @@ module Trends =
                 else
                     Axis.plain })
 
-    // Lines differ in their rule, but for the parameter that is on the axis.
-    let private lineOf path (group: Group) =
-        if Summary.isOfRule path then
-            let others =
-                group.Runs.Head.Settings |> List.filter (fun (other, _) -> Summary.isOfRule other && other <> path)
+    // What tells a rule from others but for what it is called and for the parameter that is on the axis.
+    let private family path (group: Group) =
+        group.RuleName,
+        group.Runs.Head.Settings
+        |> List.filter (fun (other, _) -> Summary.isOfRule other && other <> path && other <> "rule")
 
-            Palette.withoutParameters group.Rule, others
+    /// The families of rules in which a sweep gave each value of the path a label of its own.
+    let private labelled path (groups: Group list) =
+        if not (Summary.isOfRule path) then
+            []
         else
-            group.Rule, []
+            groups
+            |> List.filter (value path >> Option.isSome)
+            |> List.groupBy (family path)
+            |> List.filter (fun (_, alike) ->
+                let called = alike |> List.map (fun group -> value path group, group.Rule) |> List.distinct
+
+                (alike |> List.distinctBy (fun group -> Palette.withoutParameters group.Rule)).Length > 1
+                && (List.distinctBy fst called).Length = called.Length)
+            |> List.map fst
+
+    // Lines differ in their rule, but for the parameter that is on the axis, and for what a sweep calls its values.
+    let private lineOf path (groups: Group list) : Group -> string * (string * string) list =
+        let labelled = labelled path groups
+
+        fun group ->
+            let family = family path group
+
+            if not (Summary.isOfRule path) then
+                group.Rule, []
+            elif List.contains family labelled then
+                family
+            else
+                let own = group.Runs.Head.Settings |> List.filter (fst >> (=) "rule")
+                Palette.withoutParameters group.Rule, own @ snd family
+
+    // Values as the axis writes them, with what a sweep calls the rule there.
+    let private tick (swept: SweptNumber) (groups: Group list) : float -> string =
+        let labelled = labelled swept.Path groups
+        let called = groups |> List.filter (fun group -> List.contains (family swept.Path group) labelled)
+
+        fun x ->
+            let labels =
+                called
+                |> List.filter (fun group -> value swept.Path group = Some x)
+                |> List.map _.Rule
+                |> List.distinct
+
+            String.Join(" ", swept.Write x :: labels)
 
     let private labels (lines: (string * (string * string) list) list) =
         [ for rule, others in lines ->
@@ -141,16 +181,17 @@ module Trends =
 
         if points.IsEmpty then [] else [ Curves.baselineOf points ]
 
-    /// The panels of some of a study's groups, in their order, with the labels of their lines beside the baseline.
-    let ofMetric (metric: Metric) (swept: SweptNumber) (groups: Group list) (shown: Group list) : Multiples * Key list =
+    /// The panels of some of a study's groups, in their order.
+    let ofMetric (metric: Metric) (swept: SweptNumber) (groups: Group list) (shown: Group list) : Multiples =
         let path = swept.Path
 
         let shown =
             shown |> List.filter (value path >> Option.isSome) |> Curves.worthShowing (settingOf path) groups
 
         let rules = Curves.rules groups
-        let label = groups |> List.map (lineOf path) |> List.distinct |> labels
-        let labelOf group = label[lineOf path group]
+        let lineOf = lineOf path groups
+        let label = groups |> List.map lineOf |> List.distinct |> labels
+        let labelOf group = label[lineOf group]
 
         let strokes =
             if Summary.isOfRule path then
@@ -169,31 +210,27 @@ module Trends =
         let panels = shown |> List.groupBy (settingOf path) |> List.map (snd >> drawn)
         let up = panels |> List.collect snd |> Curves.values |> Metric.axis metric
         let paths = Summary.paths shown |> List.except [ path ]
+        let across = shown |> List.choose (value path) |> Axis.through (tick swept groups)
 
         { Columns = Curves.columns paths (List.map fst panels)
           Panels =
             [ for group, lines in panels ->
                   { Title = Summary.title paths group
                     Lines = lines
-                    X = shown |> List.choose (value path) |> Axis.through swept.Write
+                    X = across
                     Y = up
                     Level = if metric.IsAccuracy then Some group.Chance else None } ]
-          Across = swept.Name
-          Up = metric.Title },
-        [ for name, alike in List.groupBy labelOf shown ->
-              { Label = name
-                Class = $"c{strokes[name].Colour}"
-                Dash = strokes[name].Dash
-                Marker = Some strokes[name].Marker
-                Rule = rule alike } ]
+          Across = Axis.title across swept.Name
+          Up = Axis.title up metric.Title }
 
     /// The values at the end of every group as a table, in the order of the number.
     let table (metric: Metric) (swept: SweptNumber) (shown: Group list) : string list * string list list =
         let paths = Summary.paths shown |> List.except [ swept.Path ]
 
         let row (group: Group) x (values: float list) =
-            (paths |> List.map (fun path -> text path group |> Option.defaultValue ""))
-            @ [ fst (lineOf swept.Path group)
+            (paths
+             |> List.map (fun path -> text path group |> UbarFs.Engine.Csv.optional UbarFs.Engine.Csv.setting))
+            @ [ group.Rule
                 UbarFs.Engine.Csv.number x
                 UbarFs.Engine.Csv.number (List.average values)
                 UbarFs.Engine.Csv.number (List.min values)

@@ -75,8 +75,17 @@ module Axis =
                   let value = 10.0 ** (low + float index * every)
                   value, plain value ] }
 
-    /// From this ratio of the largest to the smallest positive value on, equal ratios are equally far apart.
+    /// From this ratio of the largest to the smallest swept value on, equal ratios are equally far apart.
     let wide = 100.0
+
+    /// The same for values that runs measure: a linear axis would show no more than the largest of them.
+    let wideMeasured = 30.0
+
+    /// What an axis shows, with a word on how it is spaced where that is not usual.
+    let title (axis: Axis) (name: string) =
+        match axis.Spacing with
+        | Spacing.Linear -> name
+        | Spacing.Logarithmic -> $"{name}, log scale"
 
     /// An axis for values that are not negative: from 0 to a round number, or in decades where they differ by orders of
     /// magnitude.
@@ -86,7 +95,7 @@ module Axis =
         | positive ->
             let lowest, highest = List.min positive, List.max positive
 
-            if highest / lowest >= wide then
+            if highest / lowest >= wideMeasured then
                 decades lowest highest
             else
                 let step = step highest 4.0

@@ -146,7 +146,7 @@ module Painter =
         onto surface.Canvas drawing
         use image = surface.Snapshot()
         use data = image.Encode(SKEncodedImageFormat.Png, 100)
-        data.ToArray()
+        data.ToArray() |> Png.withDensity dots
 
     /// PDF of one page of the drawing's size, with lines as lines and text as text.
     let pdf (title: string) (drawing: Drawing) : byte[] =

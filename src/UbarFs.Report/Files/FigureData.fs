@@ -36,42 +36,31 @@ module FigureData =
     let private number = Csv.optional Csv.number
     let private time (point: Point) = [ Csv.number point.Epoch; string point.Iteration ]
 
-    /// Every evaluation of every run.
-    let evaluations (runs: StudyRun list) : string list * string list list =
-        let row (point: Point) =
-            time point
-            @ [ Csv.number point.Worst
-                Csv.number point.Mean
-                Csv.number point.Best
-                number point.Loss
-                number point.TestLoss
-                number point.ConsensusError ]
-
+    /// A metric at every evaluation of every run.
+    let evaluations (metric: Metric) (runs: StudyRun list) : string list * string list list =
         runs
-        |> ofRuns
-            [ "epoch"
-              "iteration"
-              "worst_accuracy"
-              "mean_accuracy"
-              "best_accuracy"
-              "loss"
-              "test_loss"
-              "consensus_error" ]
-            (fun run -> List.map row run.Points)
+        |> ofRuns [ "epoch"; "iteration"; metric.Column ] (fun run ->
+            [ for point in run.Points -> time point @ [ number (metric.Of point) ] ])
 
-    /// How many estimates the runs of a selecting rule received and each of its stages kept, and the share of the
-    /// Byzantine ones among them, by evaluation.
-    let stages (names: string[]) (runs: StudyRun list) : string list * string list list =
+    /// A row for each evaluation and stage of runs of a selecting rule that say what it received.
+    let private stages columns cells (names: string[]) (runs: StudyRun list) =
         let rows (point: Point) =
             if point.Received.IsNone then
                 []
             else
-                [ for stage, (size, share) in Seq.zip names point.Stages ->
-                      time point @ [ number point.Received; stage; number size; number share ] ]
+                [ for stage, kept in Seq.zip names point.Stages -> time point @ (stage :: cells point kept) ]
 
         runs
-        |> ofRuns [ "epoch"; "iteration"; "received"; "stage"; "size"; "byzantine_share" ] (fun run ->
-            List.collect rows run.Points)
+        |> ofRuns ([ "epoch"; "iteration"; "stage" ] @ columns) (fun run -> List.collect rows run.Points)
+
+    /// How many estimates the runs of a selecting rule received and each of its stages kept, by evaluation.
+    let sizes (names: string[]) (runs: StudyRun list) : string list * string list list =
+        runs
+        |> stages [ "received"; "size" ] (fun point (size, _) -> [ number point.Received; number size ]) names
+
+    /// The share of the Byzantine estimates received that each stage of a selecting rule kept, by evaluation.
+    let shares (names: string[]) (runs: StudyRun list) : string list * string list list =
+        runs |> stages [ "byzantine_share" ] (fun _ (_, share) -> [ number share ]) names
 
     /// The nodes of the networks that are shown, with the accuracy of those that were tested.
     let nodes (networks: ShownNetwork list) : string list * string list list =

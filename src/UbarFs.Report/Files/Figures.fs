@@ -45,16 +45,20 @@ module Figures =
             else
                 $"curves-{metric.Name}"
 
-        figure name $"{metric.Title} of the benign nodes against time" drawing (FigureData.evaluations (runs shown))
+        figure
+            name
+            $"{metric.Title} of the benign nodes against time"
+            drawing
+            (Curves.drawn groups shown |> runs |> FigureData.evaluations metric)
 
     let private trends width groups shown (metric: Metric) =
         [ for swept in Trends.paths shown ->
-              let multiples, keys = Trends.ofMetric metric swept groups shown
+              let multiples = Trends.ofMetric metric swept groups shown
 
               figure
                   $"{metric.Name}-against-{fileName swept.Path}"
                   $"{metric.Title} of the benign nodes at the end, against {swept.Name}"
-                  (Figure.ofMultiples width keys multiples)
+                  (Figure.ofMultiples width (Figure.keys multiples) multiples)
                   (Trends.table metric swept shown) ]
 
     let private innerLife width (groups: Group list) (rule: string, stages: string[]) =
@@ -62,16 +66,19 @@ module Figures =
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages
         let name = fileName rule
         let own = groups |> List.filter (fun group -> group.Rule = rule)
-        let data = FigureData.stages stages (runs own)
 
-        [ figure $"{name}-sizes" $"estimates that {rule} keeps" (Figure.ofMultiples width sized sizes) data
+        [ figure
+              $"{name}-sizes"
+              $"estimates that {rule} keeps"
+              (Figure.ofMultiples width sized sizes)
+              (FigureData.sizes stages (runs own))
 
           if not shares.Panels.IsEmpty then
               figure
                   $"{name}-byzantine"
                   $"share of Byzantine estimates that {rule} keeps"
                   (Figure.ofMultiples width shared shares)
-                  data ]
+                  (InnerLife.lying own |> runs |> FigureData.shares stages) ]
 
     let private networks width (groups: Group list) =
         match ShownNetwork.bySetting groups with
@@ -82,23 +89,17 @@ module Figures =
             [ figure
                   "networks"
                   $"the network under {title}, by rule"
-                  (NetworkFigure.draw width shown)
+                  (NetworkFigure.draw width title shown)
                   (FigureData.nodes shown) ]
 
-    let private overview width (groups: Group list) =
-        Overview.create width groups
+    let private overview width groups shown =
+        Overview.create width groups shown
         |> Option.map (fun drawing ->
-            figure "overview" "the study at a glance" drawing (FigureData.evaluations (runs groups)))
+            let drawn = Overview.drawn groups shown |> runs
+            figure "overview" "the study at a glance" drawing (FigureData.evaluations Metric.worst drawn))
         |> Option.toList
 
     let private usualTimingWidth = 680.0
-
-    // "5 seeds", or "3 to 5 seeds" where there are not as many everywhere.
-    let private counted (noun: string) (counts: int list) =
-        match List.min counts, List.max counts with
-        | 1, 1 -> $"1 {noun}"
-        | low, high when low = high -> $"{low} {noun}s"
-        | low, high -> $"{low} to {high} {noun}s"
 
     let private timing width (groups: Group list) =
         match Timing.rows groups with
@@ -107,7 +108,7 @@ module Figures =
             let drawing = TimingFigure.draw (Option.defaultValue usualTimingWidth width) rows
 
             let headings, cells = Timing.table rows
-            let counted = rows |> List.map _.Runs |> counted "run"
+            let counted = rows |> List.map _.Runs |> Summary.counted "run"
 
             let caption =
                 [ "Time of one iteration of the whole network, in milliseconds: medians over the stretches between \
@@ -140,5 +141,5 @@ module Figures =
             @ List.collect (innerLife width shown) (InnerLife.rules shown)
             @ networks width shown
             @ timing width shown
-            @ overview width shown
+            @ overview width groups shown
             |> named)

@@ -17,16 +17,40 @@ module CurveSections =
         member panels.Pointed =
             [ yield! panels.Trends |> List.collect snd; yield! panels.Curves ] |> List.map _.Pointed
 
-    // Text has its own size in every panel; few panels may be larger.
-    let private frame (panels: Panel list) : Frame =
-        if panels.Length <= 3 then
-            Panel.frame 340.0 236.0 panels
-        else
-            Panel.frame 272.0 196.0 panels
+    // Room for the names of the axes, to the left of a panel and below it.
+    let private nameLeft, nameBelow = 16.0, 14.0
+
+    // Room for panels on a wide screen: that of the page's text, with gaps between them.
+    let private room, gap = 1132.0, 11.2
+
+    /// As many panels to a row as fill it, in whole rows of the last path's values where that is possible.
+    let private columns (multiples: Multiples) =
+        match multiples.Panels.Length, multiples.Columns with
+        | panels, _ when panels <= 3 -> panels
+        | _, 3 -> 3
+        | _ -> 4
+
+    let private framed width height panels = Panel.frame (width - nameLeft) height panels
+
+    // Fits the screens of telephones.
+    let private narrowest = 340.0
+
+    let private narrow (multiples: Multiples) : Frame = framed narrowest 236.0 multiples.Panels
+
+    // Text has its own size in every panel. Few panels are larger where the screen has room.
+    let private wide (multiples: Multiples) : Frame =
+        let width = floor ((room + gap) / float (columns multiples) - gap)
+
+        let width =
+            if multiples.Panels.Length <= 3 then
+                width
+            else
+                min width narrowest
+
+        framed width (0.7 * width |> max 196.0 |> min 300.0) multiples.Panels
 
     let private block metric keys (multiples: Multiples) =
-        { Keys = keys
-          Pointed = { Metric = metric; Frame = frame multiples.Panels; Multiples = multiples } }
+        { Keys = keys; Pointed = { Metric = metric; Multiples = multiples } }
 
     // Keeps the page of a large sweep small enough to open.
     let private mostPointsInAll = 150_000
@@ -40,35 +64,64 @@ module CurveSections =
             [ for swept in Trends.paths groups ->
                   swept,
                   [ for metric in metrics ->
-                        let multiples, _ = Trends.ofMetric metric swept groups groups
+                        let multiples = Trends.ofMetric metric swept groups groups
                         block metric (Figure.keys multiples) multiples ] ]
           Curves =
             [ for metric in metrics ->
                   let multiples = Curves.ofMetric metric most groups groups
                   block metric (Figure.keys multiples) multiples ] }
 
-    let private panel (frame: Frame) across attributes (panel: Panel) =
-        let width, height = Markup.number frame.Width, Markup.number frame.Height
+    // A panel with the names of its axes, for screens of a class.
+    let private drawing cls (frame: Frame) (multiples: Multiples) attributes (panel: Panel) =
+        let left, top, plotWidth, plotHeight = Panel.plot frame
+        let width, height = frame.Width + nameLeft, frame.Height + nameBelow
+        let fitted room name = Lettering.fitted "axis" room name
+        let numbers = List.map Markup.number >> String.concat " "
+
+        let up =
+            Markup.element
+                "text"
+                [ "class", "axis"
+                  "text-anchor", "middle"
+                  "transform", $"translate(12 {Markup.number (top + plotHeight / 2.0)}) rotate(-90)" ]
+                [ Markup.text (fitted (frame.Height - 4.0) multiples.Up) ]
 
         Markup.element
-            "figure"
-            []
-            [ Markup.element
-                  "svg"
-                  ([ "width", width
-                     "height", height
-                     "viewBox", $"0 0 {width} {height}"
-                     "role", "img"
-                     "aria-label", $"{panel.Title}, against {across}" ]
-                   @ attributes)
-                  (Panel.draw frame panel) ]
+            "svg"
+            ([ "class", cls
+               "width", Markup.number width
+               "height", Markup.number height
+               "viewBox", numbers [ 0.0; 0.0; width; height ]
+               "role", "img"
+               "aria-label", $"{panel.Title}, against {multiples.Across}"
+               "data-plot", numbers [ left + nameLeft; top; plotWidth; plotHeight ] ]
+             @ attributes)
+            [ Figure.moved nameLeft 0.0 (Panel.draw frame panel)
+              up
+              Figure.label
+                  "axis"
+                  "middle"
+                  (nameLeft + left + plotWidth / 2.0)
+                  (frame.Height + 9.0)
+                  (fitted plotWidth multiples.Across) ]
 
-    let private multiples (frame: Frame) attributes (multiples: Multiples) =
+    let private multiples attributes (multiples: Multiples) =
+        let wide, narrow = wide multiples, narrow multiples
+
+        let isLarge = wide.Width > narrow.Width
+
+        let drawings index panel =
+            if not isLarge then
+                [ drawing "" wide multiples (attributes index) panel ]
+            else
+                [ drawing "wide" wide multiples (attributes index) panel
+                  drawing "narrow" narrow multiples (attributes index) panel ]
+
         Markup.element
             "div"
-            [ "class", "multiples"
-              "style", $"--columns:{multiples.Columns};--width:{Markup.number frame.Width}px" ]
-            [ for index, drawn in List.indexed multiples.Panels -> panel frame multiples.Across (attributes index) drawn ]
+            [ "class", (if isLarge then "multiples large" else "multiples")
+              "style", $"--columns:{columns multiples};--width:{Markup.number (wide.Width + nameLeft)}px" ]
+            [ for index, panel in List.indexed multiples.Panels -> Markup.element "figure" [] (drawings index panel) ]
 
     let private sample key =
         Markup.element
@@ -110,10 +163,7 @@ module CurveSections =
         [ for index, block in List.indexed blocks ->
               let place = string (first + index)
 
-              multiples
-                  block.Pointed.Frame
-                  (fun panel -> [ "data-block", place; "data-panel", string panel ])
-                  block.Pointed.Multiples
+              multiples (fun panel -> [ "data-block", place; "data-panel", string panel ]) block.Pointed.Multiples
               |> chart
                   (("data-metric", block.Pointed.Metric.Name)
                    :: hiddenUnless (block.Pointed.Metric.Name = Metric.worst.Name))
@@ -145,8 +195,7 @@ module CurveSections =
 
         String.concat
             ""
-            [ " The dotted line is guessing."
-              if groups |> List.exists (fun group -> group.Runs.Length > 1) then
+            [ if groups |> List.exists (fun group -> group.Runs.Length > 1) then
                   " Shaded: from the lowest to the highest seed."
               if List.exists _.Fails lines then
                   " A cross: the run failed there."
@@ -183,7 +232,7 @@ module CurveSections =
 
     let private ofRule (groups: Group list) (rule: string, stages: string[]) =
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages
-        let drawn (shown: Multiples) = multiples (frame shown.Panels) (fun _ -> []) shown
+        let drawn = multiples (fun _ -> [])
 
         [ Element.text "h3" $"Estimates that a node receives and {rule} keeps, against {sizes.Across}"
           chart [] (InnerLife.keys true stages) (drawn sizes)

@@ -53,7 +53,7 @@ module NetworkSection =
                 Markup.element
                     "div"
                     ([ "data-setting", string index ] @ (if index = chosen then [] else [ "hidden", "" ]))
-                    [ Element.text "h3" title
+                    [ Element.text "h3" (NetworkFigure.heading title networks)
                       Element.withClass "div" "networks" (List.map (network references) networks) ]
 
             [ Element.section

@@ -8,7 +8,15 @@ open System.Text
 [<RequireQualifiedAccess>]
 module Page =
 
-    let private facts (study: Study) =
+    // Records of runs under way do not say yet how long these took: the clock does.
+    let private seconds (now: DateTimeOffset) (run: StudyRun) =
+        match run.Outcome.Status, run.Outcome.Seconds, List.tryLast run.Outcome.Sittings with
+        | UbarFs.Engine.Status.Running, _, Some(started, _, before) ->
+            Option.defaultValue 0.0 before + max 0.0 (now - started).TotalSeconds
+        | _, Some seconds, _ -> seconds
+        | _ -> run.Points |> List.tryLast |> Option.map _.Elapsed |> Option.defaultValue 0.0
+
+    let private facts (study: Study) (groups: Group list) =
         let distinct choose = study.Runs |> List.map choose |> List.distinct |> String.concat ", "
 
         let complete =
@@ -16,8 +24,15 @@ module Page =
             |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete)
             |> List.length
 
-        let seeds = study.Runs |> List.distinctBy _.Identity.Seed |> List.length
-        let seconds = study.Runs |> List.choose _.Outcome.Seconds |> List.sum
+        let seeds = groups |> List.map _.Runs.Length |> Summary.counted "seed"
+        let seconds = study.Runs |> List.sumBy (seconds DateTimeOffset.UtcNow)
+
+        let soFar =
+            if study.Runs |> List.exists (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Running) then
+                " so far"
+            else
+                ""
+
         let plural count word = if count = 1 then $"1 {word}" else $"{count} {word}s"
         let runs = plural study.Runs.Length "run"
 
@@ -26,21 +41,21 @@ module Page =
             "facts"
             [ Element.text "b" $"{complete} of {runs}"
               Markup.text " complete · "
-              Element.text "b" (plural seeds "seed")
+              Element.text "b" seeds
               Markup.text " · "
               Element.text "b" (distinct _.Identity.Dataset)
               Markup.text ", "
               Element.text "b" (distinct _.Identity.Model)
-              Markup.text $" · computed in {ForecastTable.duration seconds}" ]
+              Markup.text $" · computed in {ForecastTable.duration seconds}{soFar}" ]
 
     let private question (study: Study) (groups: Group list) =
         Markup.element
             "header"
             []
             [ Element.text "h1" study.Name
-              if study.Description <> "" then
-                  Element.withClass "p" "lead" [ Markup.text study.Description ]
-              facts study
+              for line in study.Description.Split('\n', StringSplitOptions.RemoveEmptyEntries) do
+                  Element.withClass "p" "lead" [ Markup.text line ]
+              facts study groups
               yield! ProblemSection.problems groups
               for sentence in Summary.remarks study @ Summary.others study do
                   Element.note sentence ]

@@ -5,7 +5,7 @@ open System.Globalization
 open System.Text.Json.Nodes
 
 /// Panels of one metric that the page's script can point into.
-type PointedPanels = { Metric: Metric; Frame: Frame; Multiples: Multiples }
+type PointedPanels = { Metric: Metric; Multiples: Multiples }
 
 /// The curves as data, for the page's script.
 [<RequireQualifiedAccess>]
@@ -49,8 +49,6 @@ module PageData =
                   "n", list (line.Seeds |> Seq.map whole) ]
 
     let private block (pointed: PointedPanels) =
-        let left, top, width, height = Panel.plot pointed.Frame
-
         let axis =
             match pointed.Multiples.Panels with
             | [] -> Axis.upTo Axis.plain 1.0
@@ -62,7 +60,6 @@ module PageData =
               "high", exact axis.High
               "log", truth (axis.Spacing = Spacing.Logarithmic)
               "percent", truth pointed.Metric.IsAccuracy
-              "plot", list (List.map exact [ left; top; width; height ])
               "panels",
               list
                   [ for panel in pointed.Multiples.Panels ->

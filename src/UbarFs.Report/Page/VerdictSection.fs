@@ -15,7 +15,7 @@ module VerdictSection =
         | Judgement.Baseline -> "isbaseline"
         | Judgement.Compared(_, _, Verdict.Decided standing) -> standingClass standing
         | Judgement.Compared _ -> "open"
-        | Judgement.Pending
+        | Judgement.NoResult _
         | Judgement.NotCompared _ -> ""
 
     // What a small square says.
@@ -24,7 +24,8 @@ module VerdictSection =
         | Judgement.Compared(_, _, Verdict.Decided standing) -> standing.Mark
         | Judgement.Compared _ -> "?"
         | Judgement.Baseline -> "="
-        | Judgement.Pending
+        | Judgement.NoResult UbarFs.Engine.Status.Failed -> "!"
+        | Judgement.NoResult _
         | Judgement.NotCompared _ -> "–"
 
     let private words (judged: Judged list) =
@@ -33,12 +34,17 @@ module VerdictSection =
         |> List.map (fun (word, count) -> $"{count} {word}")
         |> String.concat ", "
 
+    let private said judgement =
+        match VerdictText.short judgement with
+        | "" -> VerdictText.word judgement
+        | short -> short
+
     let private tally (paths: string list) (judged: Judged list) =
         let mark (one: Judged) =
             Markup.element
                 "span"
                 [ "class", judgementClass one.Judgement
-                  "title", $"{Summary.title paths one.Group}: {VerdictText.short one.Judgement}" ]
+                  "title", $"{Summary.title paths one.Group}: {said one.Judgement}" ]
                 [ Markup.text (square one) ]
 
         VerdictTable.tally judged

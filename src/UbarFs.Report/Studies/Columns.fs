@@ -56,6 +56,35 @@ module Columns =
         | "data.dataset" -> run.Identity.Dataset
         | _ -> Map.tryFind value words |> Option.defaultValue value
 
+    // A ratio that one sweep writes as a percentage and another as a fraction has one form: that of the percentage.
+    let private alike (words: string list) : string -> string =
+        let number (text: string) =
+            match
+                System.Decimal.TryParse(
+                    text,
+                    System.Globalization.NumberStyles.Float,
+                    System.Globalization.CultureInfo.InvariantCulture
+                )
+            with
+            | true, number -> Some number
+            | false, _ -> None
+
+        let isPercentage word = Csv.setting word <> word
+
+        let percentage (word: string) =
+            match number word with
+            | Some number ->
+                (100m * number).ToString("0.##########", System.Globalization.CultureInfo.InvariantCulture) + "%"
+            | None -> word
+
+        if
+            List.exists isPercentage words
+            && words |> List.forall (fun word -> isPercentage word || (number word).IsSome)
+        then
+            percentage
+        else
+            id
+
     /// The names of a path's values among some runs.
     let private namer path (runs: StudyRun list) : StudyRun -> string =
         let words =
@@ -65,10 +94,18 @@ module Columns =
                 Option.map2 (fun value text -> value, text) (valueAt path run) (written path run))
             |> Map.ofList
 
+        let labelOf (run: StudyRun) value = label path words run value
+
+        let alike =
+            runs
+            |> List.choose (fun run -> valueAt path run |> Option.map (labelOf run))
+            |> List.distinct
+            |> alike
+
         let named (run: StudyRun) : Named option =
             valueAt path run
             |> Option.map (fun value ->
-                { Label = label path words run value
+                { Label = alike (labelOf run value)
                   Canonical = value
                   Print = printAt path run })
 
@@ -82,8 +119,7 @@ module Columns =
     /// The value itself, with the checksum that belongs to it.
     let private exact path (run: StudyRun) = valueAt path run, printAt path run
 
-    let private isInside (outer: string) (path: string) =
-        path.StartsWith(outer + ".", System.StringComparison.Ordinal)
+    let private isInside (outer: string) (path: string) = path.StartsWith(outer + ".", System.StringComparison.Ordinal)
 
     /// Whether columns that lead into a value say all of it.
     let private isTold (columns: string list) path (runs: StudyRun list) =
@@ -189,3 +225,30 @@ module Columns =
                     Settings = columns |> List.map (fun (path, name) -> path, name told) })
             (List.concat sweeps)
             runs
+
+    let private number (text: string) =
+        match
+            System.Double.TryParse(
+                Csv.setting text,
+                System.Globalization.NumberStyles.Float,
+                System.Globalization.CultureInfo.InvariantCulture
+            )
+        with
+        | true, number -> Some number
+        | false, _ -> None
+
+    /// Runs of several sweeps in the order that one sweep of all their values would have: the first column changes
+    /// slowest, numbers ascend, and words come as they first appear.
+    let ordered (runs: StudyRun list) : StudyRun list =
+        let paths = runs |> List.collect _.Settings |> List.map fst |> List.distinct
+        let valueOf path (run: StudyRun) = run.Settings |> List.tryFind (fst >> (=) path) |> Option.map snd
+
+        let places path =
+            let values = runs |> List.choose (valueOf path) |> List.distinct
+            let isNumber = values |> List.forall (number >> Option.isSome)
+            let sorted = if isNumber then List.sortBy number values else values
+            let places = sorted |> List.mapi (fun place value -> value, place) |> Map.ofList
+            fun run -> valueOf path run |> Option.map (fun value -> places[value])
+
+        let places = List.map places paths
+        runs |> List.sortBy (fun run -> places |> List.map (fun place -> place run))

@@ -8,6 +8,7 @@ open UbarFs.Engine
 type Study =
     {
         Name: string
+        /// One line, or one for each store that has a description of its own.
         Description: string
         /// The canonical form of each scenario, by its name.
         Scenarios: (string * string) list
@@ -170,18 +171,23 @@ module Study =
             |> List.map (fun (id, same) -> id, furthest same)
             |> Map.ofList
 
-        let descriptions = studies |> List.map _.Description |> List.filter ((<>) "") |> List.distinct
+        let descriptions =
+            let said = studies |> List.filter (fun study -> study.Description <> "")
+
+            match said |> List.map _.Description |> List.distinct with
+            | _ :: _ :: _ -> said |> List.map (fun study -> $"{study.Name}: {study.Description}") |> List.distinct
+            | shared -> shared
 
         let sweeps =
             studies |> List.map (fun study -> study.Runs |> List.map (fun run -> best[run.Identity.Id]))
 
         { Name = studies |> List.map _.Name |> List.distinct |> String.concat " + "
-          Description = String.concat " " descriptions
+          Description = String.concat "\n" descriptions
           Scenarios = studies |> List.collect _.Scenarios |> List.distinct
           Baselines = studies |> List.collect _.Baselines |> List.distinct
           Runs =
             if List.length studies > 1 then
-                Columns.align sweeps |> List.distinctBy _.Identity.Id
+                Columns.align sweeps |> List.distinctBy _.Identity.Id |> Columns.ordered
             else
                 List.concat sweeps
           Folders = studies |> List.collect _.Folders

@@ -164,6 +164,16 @@ module Summary =
               $"{folder} has {runs} beside these, of the scenario before it was changed: 'ubarfs runs list {folder}' shows \
                 them, {OtherRuns.name} has their results." ]
 
+    /// "5 seeds", or "3 to 5 seeds" where there are not as many everywhere.
+    let counted (noun: string) (counts: int list) : string =
+        match counts with
+        | [] -> $"0 {noun}s"
+        | counts ->
+            match List.min counts, List.max counts with
+            | 1, 1 -> $"1 {noun}"
+            | low, high when low = high -> $"{low} {noun}s"
+            | low, high -> $"{low} to {high} {noun}s"
+
     /// The paths as headings: the last key says enough unless two paths end alike.
     let headings (paths: string list) =
         let last (path: string) = path.Substring(path.LastIndexOf '.' + 1)

@@ -1,9 +1,10 @@
 namespace UbarFs.Report
 
 open Spectre.Console
+open Spectre.Console.Rendering
 
 /// The final table of a study for the terminal: a row for each setting and rule. What does not fit is left out, the
-/// figures behind the verdicts first: the page has them.
+/// figures behind the verdicts first; where too little would be left, each setting and rule has lines of its own.
 [<RequireQualifiedAccess>]
 module ResultsTable =
 
@@ -72,43 +73,86 @@ module ResultsTable =
             { column "verdict" (_.Judgement >> VerdictText.short) with IsColoured = true }
             { figure "time" (_.Group >> time) with Leaves = Some 3 } ]
 
+    let private isName (column: Column) = not (column.IsFigure || column.IsColoured || column.Leaves.IsSome)
+
+    let private texts (column: Column) = Seq.append [ column.Heading ] column.Cells
+    let private cells (text: string) = StringExtensions.GetCellWidth text
+
     // A column has a line and a space on either side.
-    let private widthOf (columns: Column list) =
-        1
-        + List.sumBy
-            (fun column -> 3 + Seq.max (Seq.append [ column.Heading.Length ] (Seq.map String.length column.Cells)))
-            columns
+    let private widthOf (width: Column -> int) (columns: Column list) =
+        1 + List.sumBy (fun column -> 3 + width column) columns
+
+    let private natural column = texts column |> Seq.map cells |> Seq.max
+
+    // Names can be broken between words.
+    let private least column =
+        if isName column then
+            texts column |> Seq.collect _.Split(' ') |> Seq.map cells |> Seq.max
+        else
+            natural column
 
     let rec private fitting width (columns: Column list) : Column list =
         match columns |> List.choose _.Leaves with
         | [] -> columns
-        | _ when widthOf columns <= width -> columns
+        | _ when widthOf natural columns <= width -> columns
         | leaves -> columns |> List.filter (fun column -> column.Leaves <> Some(List.min leaves)) |> fitting width
 
-    /// The table for so many columns of text.
-    let create (width: int) (study: Study) : Table =
-        let judged = Summary.groups study |> Judgement.ofGroups
-        let content = VerdictTable.create judged
-        let columns = columns content |> fitting width
-        let colours = content.Settings |> List.collect _.Judged |> List.map (_.Judgement >> colour)
-        let escaped (text: string) = Spectre.Console.Markup.Escape text
-        let table = Table(Title = TableTitle(escaped study.Name), Border = TableBorder.Rounded)
+    let private escaped (text: string) = Markup.Escape text
+
+    let private coloured colour (column: Column) row =
+        let text = escaped column.Cells[row]
+        if column.IsColoured then $"[{colour}]{text}[/]" else text
+
+    let private table name (columns: Column list) (colours: string list) : IRenderable =
+        let table = Table(Title = TableTitle(escaped name), Border = TableBorder.Rounded)
 
         for column in columns do
             let added = TableColumn(escaped column.Heading)
             let added = if column.IsFigure then added.RightAligned() else added
-            let isName = not (column.IsFigure || column.IsColoured || column.Leaves.IsSome)
-            table.AddColumn(if isName then added else added.NoWrap()) |> ignore
+            table.AddColumn(if isName column then added else added.NoWrap()) |> ignore
 
         colours
         |> List.iteri (fun row colour ->
-            let cell column =
-                let text = escaped column.Cells[row]
-                if column.IsColoured then $"[{colour}]{text}[/]" else text
-
-            table.AddRow(columns |> List.map cell |> Array.ofList) |> ignore)
+            table.AddRow(columns |> List.map (fun column -> coloured colour column row) |> Array.ofList)
+            |> ignore)
 
         table
+
+    // For each row what it is of, and what it came to below.
+    let private blocks name (columns: Column list) (colours: string list) : IRenderable =
+        let names, figures = columns |> List.partition isName
+
+        let said (text: Column -> string) (columns: Column list) =
+            columns |> List.map (fun column -> $"{escaped column.Heading} {text column}") |> String.concat ", "
+
+        let block row colour : IRenderable list =
+            let isTold (column: Column) = column.Cells[row] <> ""
+
+            [ Markup(names |> List.filter isTold |> said (fun column -> escaped column.Cells[row]))
+              Padder(
+                  Markup(figures |> List.filter isTold |> said (fun column -> coloured colour column row)),
+                  Padding(4, 0, 0, 0)
+              ) ]
+
+        Rows((Markup(escaped name) :> IRenderable) :: (colours |> List.mapi block |> List.concat))
+
+    // What is shown in so many columns of text, and the headings of what is not.
+    let private laidOut (width: int) (study: Study) : IRenderable * string list =
+        let content = Summary.groups study |> Judgement.ofGroups |> VerdictTable.create
+        let all = columns content
+        let shown = fitting width all
+        let colours = content.Settings |> List.collect _.Judged |> List.map (_.Judgement >> colour)
+
+        if widthOf least shown <= width then
+            table study.Name shown colours, List.except shown all |> List.map _.Heading
+        else
+            blocks study.Name all colours, []
+
+    /// The table for so many columns of text, no line of which is longer.
+    let create (width: int) (study: Study) : IRenderable = laidOut width study |> fst
+
+    /// The headings of what a table for so many columns of text leaves out.
+    let leftOut (width: int) (study: Study) : string list = laidOut width study |> snd
 
     /// What the verdicts mean, what they lack, and which runs the table leaves out.
     let legend (study: Study) : string list = Summary.groups study |> Judgement.ofGroups |> VerdictNotes.lines

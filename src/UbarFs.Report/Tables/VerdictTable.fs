@@ -103,7 +103,7 @@ module VerdictTable =
             let group, comparison = one.Group, comparisonOf one
             let worst = Judgement.worstSeed group
 
-            valuesOf paths group
+            List.map Csv.setting (valuesOf paths group)
             @ [ group.Rule
                 number (group.Worst |> Option.map _.Mean)
                 number (group.Worst |> Option.bind _.Deviation)

@@ -6,8 +6,8 @@ type Judgement =
     /// The others are compared with it.
     | Baseline
     | Compared of baseline: Group * Comparison * Verdict
-    /// Nothing of it is complete.
-    | Pending
+    /// Nothing of it is complete: its runs are in this state.
+    | NoResult of UbarFs.Engine.Status
     | NotCompared of NoBaseline
 
 /// A group with the judgement on it.
@@ -44,6 +44,16 @@ module Judgement =
         | Some images, Some size when images > 0 && size > 0 -> Some { Images = images; TestSize = size }
         | _ -> None
 
+    // One that failed needs somebody; of the others the first says what the group waits for.
+    let private state (group: Group) =
+        let states = group.Runs |> List.map _.Outcome.Status
+        let isLeft state = state <> UbarFs.Engine.Status.Complete
+
+        if List.contains UbarFs.Engine.Status.Failed states then
+            UbarFs.Engine.Status.Failed
+        else
+            states |> List.tryFind isLeft |> Option.defaultValue UbarFs.Engine.Status.Pending
+
     let private compared (group: Group) (baseline: Group) : Judgement =
         match pairs group baseline with
         | _ when baseline.Worst.IsNone -> Judgement.NotCompared NoBaseline.Incomplete
@@ -62,7 +72,7 @@ module Judgement =
 
         let judge (group: Group) =
             match baselineOf group with
-            | _ when group.Worst.IsNone -> Judgement.Pending
+            | _ when group.Worst.IsNone -> Judgement.NoResult(state group)
             | Ok baseline when obj.ReferenceEquals(baseline, group) -> Judgement.Baseline
             | Ok baseline -> compared group baseline
             | Error reason -> Judgement.NotCompared reason

@@ -10,7 +10,24 @@ module VerdictText =
     let private rounded (decimals: int) (value: float) = System.Math.Round(value, decimals) + 0.0
 
     let private points value = signed $"%.1f{rounded 1 (100.0 * value)}"
-    let private percent value = signed $"%.0f{rounded 0 (100.0 * value)}"
+
+    // Nobody compares more digits than these.
+    let private mostDecimals = 12
+
+    /// A share kept in per cent, with as many digits as it takes to lie where it does: at or above each of the limits of
+    /// verdicts, or below it.
+    let share (value: float) : string =
+        let liesRight shown =
+            [ Comparison.asGoodFrom; Comparison.destroyedBelow ]
+            |> List.forall (fun limit -> (value >= limit) = (shown >= 100.0 * limit))
+
+        let decimals =
+            [ 0..mostDecimals ]
+            |> List.tryFind (fun decimals -> liesRight (rounded decimals (100.0 * value)))
+            |> Option.defaultValue mostDecimals
+
+        (rounded decimals (100.0 * value)).ToString($"F{decimals}", System.Globalization.CultureInfo.InvariantCulture)
+        |> signed
 
     // Fewer seeds than decide anything have a range, no interval.
     let private ranged seeds show (interval: Interval) =
@@ -25,7 +42,7 @@ module VerdictText =
     let difference (comparison: Comparison) = ranged comparison.Seeds points comparison.Difference
 
     /// The median share kept in per cent, with its interval.
-    let kept (comparison: Comparison) = ranged comparison.Seeds percent comparison.Kept
+    let kept (comparison: Comparison) = ranged comparison.Seeds share comparison.Kept
 
     let destroyed (comparison: Comparison) = $"{comparison.Destroyed} of {comparison.Seeds}"
 
@@ -38,7 +55,7 @@ module VerdictText =
     let word (judgement: Judgement) =
         match judgement with
         | Judgement.Baseline -> "baseline"
-        | Judgement.Pending -> "pending"
+        | Judgement.NoResult state -> string state
         | Judgement.NotCompared _ -> "no baseline"
         | Judgement.Compared(_, _, Verdict.Decided standing) -> string standing
         | Judgement.Compared(_, _, Verdict.Undecided _) -> "undecided"
@@ -52,7 +69,7 @@ module VerdictText =
     /// The verdict with its mark.
     let short (judgement: Judgement) =
         match judgement with
-        | Judgement.Pending -> ""
+        | Judgement.NoResult _ -> ""
         | Judgement.Compared(_, _, Verdict.Decided standing) -> $"{standing.Mark} {standing}"
         | Judgement.Compared(_, comparison, verdict) when comparison.Seeds < Interval.fewest ->
             let count = plural comparison.Seeds "seed"
