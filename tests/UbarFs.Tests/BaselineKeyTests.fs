@@ -88,7 +88,8 @@ let private shipped =
       <| fun () ->
           let minimal = Starter.all |> List.find (fun starter -> starter.Template = "minimal")
           let note = withoutBaseline (accepted (Starter.text "mine" minimal) [] |> fst) |> List.exactlyOne
-          Expect.stringContains note "add 'attack: absent'" "a baseline" ]
+          Expect.stringContains note "'sweep: { attack: [absent, " "a baseline"
+          Expect.stringContains note "'repeat: 5'" "seeds that decide" ]
 
 [<Tests>]
 let tests = testList "baseline" [ testList "key" key; testList "shipped" shipped ]

@@ -87,6 +87,11 @@ let tests =
               for line in networks 80 @ costs 80 @ legend true @ legend false do
                   Expect.isLessThanOrEqual line.Length 80 line
 
+          testCase "a bound is not said to be a rough figure"
+          <| fun () ->
+              Expect.equal (ForecastTable.aboutDuration 0.2) "under 1 s" "a bound"
+              Expect.equal (ForecastTable.aboutDuration 12.0) "about 12 s" "a figure"
+
           testCase "a scenario of one network needs no settings"
           <| fun () ->
               let only = [ forecasts.Value.Head ]

@@ -140,6 +140,46 @@ let tests =
                       Expect.stringContains error.Message "mine.fsx:3:9: error: the script failed: no luck" "place"
                   | other -> failtest $"{other}")
 
+          testCase "a wrong index is shown at its own line, in a helper too"
+          <| fun () ->
+              let place (lines: string list) =
+                  inFolder [ "mine.fsx", String.concat "\n" lines + "\n" ] (fun _ path ->
+                      let rule = (accepted (RuleScript.loadRule path)).Component
+
+                      match Expect.throwsC (fun () -> result rule [] |> ignore) id with
+                      | CodeException _ as error -> error.Message
+                      | other -> failtest $"{other}")
+
+              let direct =
+                  [ "let rule ="
+                    "    Rule.aggregating 0.5 (fun view ->"
+                    "        let wrong = view.Received[7L]"
+                    "        Aggregate.ofEstimate wrong)" ]
+
+              let tensorHelper =
+                  [ "/// Rows that are not there."
+                    "let private row (view: View) number ="
+                    "    let index = number + 5L"
+                    "    view.Received[index]"
+                    ""
+                    "let rule = Rule.aggregating 0.5 (fun view -> Aggregate.ofEstimate (row view 2L))" ]
+
+              let arrayHelper =
+                  [ "let private farthest (distances: float[]) ="
+                    "    let d = Array.sort distances"
+                    "    d[100]"
+                    ""
+                    "let rule ="
+                    "    Rule.aggregating 0.5 (fun view ->"
+                    "        let losses = view.Losses [| 0; 1 |]"
+                    "        let scale = farthest losses"
+                    "        let own = view.Own"
+                    "        Aggregate.ofEstimate (own * scale.ToScalar()))" ]
+
+              Expect.stringContains (place direct) "mine.fsx:3:9: error: " "in the rule"
+              Expect.stringContains (place tensorHelper) "mine.fsx:4:5: error: " "in a helper that ends with it"
+              Expect.stringContains (place arrayHelper) "mine.fsx:3:5: error: " "in a helper that is small"
+
           testCase "a script defines exactly one rule"
           <| fun () ->
               let rule name =

@@ -191,7 +191,7 @@ let private command =
 
             let list = accepted [ "runs"; "list"; "runs/study" ]
             Expect.stringContains list.Output "training.rate 0.2" "what sets the older one apart"
-            Expect.stringContains list.Output "1 not of the scenario as it is now" "how many"
+            Expect.stringContains list.Output "1 no longer in the scenario" "how many"
 
             use document = JsonDocument.Parse (accepted [ "runs"; "list"; "runs/study"; "--json" ]).Output
             let runs = document.RootElement.GetProperty("runs").EnumerateArray() |> List.ofSeq

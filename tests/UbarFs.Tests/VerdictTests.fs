@@ -105,7 +105,7 @@ let private examples =
 
           let note = VerdictNotes.withoutBaseline alone |> List.exactlyOne
           Expect.stringContains note "byzantine 0.4" "where"
-          Expect.stringContains note "add 'attack: absent' with 'rule: average'" "what to add"
+          Expect.stringContains note "'sweep: { attack: [absent, bit-flip], rule: [average, ubar] }'" "what to write"
           let own = seeded more "average" "absent" [ 79.1; 79.0; 79.1; 79.1; 79.2 ]
           Expect.equal (word "ubar" "bit-flip" (judged (study (runs @ own)))) "as good" "its own baseline is 79.1"
 

@@ -27,7 +27,7 @@ let private print (scenario: Scenario, forecasts: Forecast list) =
         else
             $"{forecasts.Length} runs"
 
-    printfn "%s: %s, about %s" scenario.File runs (ForecastTable.duration total)
+    printfn "%s: %s, %s" scenario.File runs (ForecastTable.aboutDuration total)
 
 /// How long costs are measured that are not known yet; from then on, those of similar runs stand for them.
 let private measuring = TimeSpan.FromSeconds 1.5

@@ -130,7 +130,7 @@ let private lines (runs: Listed list) : string list =
 
         sprintf "    %s  %-8s %-12s %7s  %s  %8s" stored.Id seed (status stored) worst (time stored) (size stored.Bytes)
 
-    [ for isCurrent, title in [ true, "Of the scenario as it is now"; false, "Not of it" ] do
+    [ for isCurrent, title in [ true, "In the scenario as it is now"; false, "No longer in it" ] do
           match runs |> List.filter (fun listed -> listed.Stored.IsCurrent = isCurrent) with
           | [] -> ()
           | own ->
@@ -151,11 +151,11 @@ let private list (arguments: ParseResults<RunsListArguments>) : Result<int, stri
             lines runs |> List.iter (printfn "%s")
             let others = runs |> List.filter (fun listed -> not listed.Stored.IsCurrent)
             let bytes = runs |> List.sumBy _.Stored.Bytes
-            printfn $"{counted runs}, {size bytes}; {others.Length} not of the scenario as it is now"
+            printfn $"{counted runs}, {size bytes}; {others.Length} no longer in the scenario"
 
             if not others.IsEmpty then
                 printfn $"'ubarfs report {folder} --all' reports on all of them"
-                printfn $"'ubarfs runs prune {folder}' removes those that the scenario has no more"
+                printfn $"'ubarfs runs prune {folder}' removes those that are no longer in the scenario"
 
         return Exit.done'
     }
@@ -333,7 +333,7 @@ let private prune (arguments: ParseResults<RunsPruneArguments>) : Result<int, st
                 for listed in others do
                     printfn "%s would be removed (%s)" listed.Stored.Id (size listed.Stored.Bytes)
 
-                printfn $"{counted others} not of the scenario as it is now, {size bytes}"
+                printfn $"{counted others} no longer in the scenario, {size bytes}"
 
             return Exit.done'
         elif arguments.Contains Yes then

@@ -189,7 +189,7 @@ type RunsArguments =
             match argument with
             | List _ -> "list every run in a store, and whether its scenario still has it"
             | Show _ -> "show a run's settings and result, and what the scenario has changed since"
-            | Prune _ -> "remove the runs that the scenario has no more"
+            | Prune _ -> "remove the runs that are no longer in the scenario"
 
 type ReportArguments =
     | [<MainCommand; ExactlyOnce>] Stores of dir: string list

@@ -61,7 +61,7 @@ let private idle (arguments: ParseResults<ReportArguments>) =
 let parse (arguments: ParseResults<ReportArguments>) : Result<(string * FigureFormat * FigureRequest) option, string> =
     match arguments.TryGetResult Figures, idle arguments with
     | None, [] -> Ok None
-    | None, first :: _ -> Error $"{first} is of figures: say where they go with --figures DIR"
+    | None, first :: _ -> Error $"{first} is about figures: say where they go with --figures DIR"
     | Some folder, _ ->
         result {
             let! format = format (arguments.GetResult(Format, "svg"))

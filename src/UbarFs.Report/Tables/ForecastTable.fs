@@ -18,6 +18,13 @@ module ForecastTable =
         elif seconds < 172800.0 then $"%.1f{seconds / 3600.0} h"
         else $"%.1f{seconds / 86400.0} days"
 
+    /// The same as a rough figure: "about" of what is no bound already.
+    let aboutDuration seconds =
+        if seconds < 1.0 then
+            duration seconds
+        else
+            $"about {duration seconds}"
+
     let private mebibytes (bytes: float) = $"%.0f{bytes / 1024.0 ** 2.0}"
 
     let private tau (figures: GraphFigures) =

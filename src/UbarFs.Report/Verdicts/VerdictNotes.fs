@@ -65,10 +65,34 @@ module VerdictNotes =
 
         if paths.IsEmpty then "" else Summary.title paths group
 
-    let private remedyOf name reason =
+    // A name that a scenario writes as it stands; what has parameters is written otherwise than it is called.
+    let private isWritten (name: string) =
+        name |> Seq.forall (fun letter -> letter = '-' || System.Char.IsAsciiLetterOrDigit letter)
+
+    let private swept key first (names: string list) =
+        let values =
+            first :: names |> List.distinct |> List.map (fun name -> if isWritten name then name else "…")
+
+        let all = values |> List.distinct |> String.concat ", "
+        $"{key}: [{all}]"
+
+    /// The sweep that adds the baseline to what was run. It takes the place of the keys that it sweeps: a scenario says
+    /// each once.
+    let private withBaseline name (groups: Group list) =
+        let rules = groups |> List.map _.Rule |> List.distinct
+
+        let keys =
+            [ "attack", swept "attack" "absent" (groups |> List.map _.Attack)
+              if rules <> [ name ] then
+                  "rule", swept "rule" name rules ]
+
+        let replaced = keys |> List.map (fun (key, _) -> $"'{key}'") |> String.concat " and "
+        let sweep = keys |> List.map snd |> String.concat ", "
+        $"write 'sweep: {{ {sweep} }}' and 'repeat: {Interval.fewest}' in the place of {replaced}"
+
+    let private remedyOf name groups reason =
         match reason with
-        | NoBaseline.NothingAttackFree ->
-            "nothing is free of attacks", $"add 'attack: absent' with 'rule: {name}' at these settings"
+        | NoBaseline.NothingAttackFree -> "nothing ran without an attack", withBaseline name groups
         | NoBaseline.OtherRules rules ->
             let others = rules |> List.map (sprintf "'%s'") |> String.concat ", "
 
@@ -93,7 +117,7 @@ module VerdictNotes =
         judged
         |> List.choose (fun one ->
             match one.Judgement with
-            | Judgement.NotCompared reason -> Some(remedyOf name reason, place groups one.Group)
+            | Judgement.NotCompared reason -> Some(remedyOf name groups reason, place groups one.Group)
             | _ -> None)
         |> List.groupBy fst
         |> List.map (fun ((reason, remedy), places) ->

@@ -82,7 +82,7 @@ module VerdictText =
         match judgement with
         | Judgement.Compared(_, _, Verdict.Undecided(_, _, remedy)) ->
             match remedy with
-            | Remedy.Seeds seeds -> Some $"about {seeds} seeds would decide, if the others fall like these"
+            | Remedy.Seeds seeds -> Some $"about {seeds} seeds would decide, if further ones turn out like these"
             | Remedy.Images ->
                 Some "more of the test images (measure.images) would decide: seeds do not make up for few"
             | Remedy.None -> Some "the share kept lies about at a limit: 100 seeds like these would not decide"

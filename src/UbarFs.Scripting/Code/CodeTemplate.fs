@@ -88,7 +88,7 @@ let private head purpose path library =
       | Purpose.Rule -> yield $"// Property tests: ubarfs test-rule {path}"
       | Purpose.Attack -> ()
       yield ""
-      yield "// For editors: ubarfs itself needs no references, and minds none to its own assemblies."
+      yield "// For editors: ubarfs itself needs no references, and ignores those to its own assemblies."
       for assembly in assemblies do
           yield $"#r \"{quoted (Path.Combine(library, assembly))}\""
       yield ""

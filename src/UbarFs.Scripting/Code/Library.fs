@@ -105,10 +105,9 @@ let private options (sources: Sources) =
       "--targetprofile:netcore"
       "--simpleresolution"
       "--debug:embedded"
-      // A rule is asked often. What a scenario does, it does once, and is to fail at the line that is written.
-      (match sources.Purpose with
-       | Purpose.Component -> "--optimize+"
-       | Purpose.Scenarios -> "--optimize-")
+      // What fails is to fail at the line that is written: inlining and tail calls would move it to others.
+      "--optimize-"
+      "--tailcalls-"
       "--deterministic+"
       // Nobody refers to a script.
       "--nointerfacedata"

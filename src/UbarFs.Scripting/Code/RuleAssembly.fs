@@ -199,10 +199,9 @@ let private describe word (found: Type) settings : Component<'value> =
         found.GetCustomAttribute<DescriptionAttribute>()
         |> Option.ofObj
         |> Option.map _.Description
-        |> Option.defaultValue $"a {word} of your own"
+        |> Option.defaultValue $"your own {word}"
 
-    Define.named found.Name settings
-    |> Component.describedBy summary "" $"the class {found.FullName}"
+    Define.named found.Name settings |> Component.describedBy summary "" $"the class {found.FullName}"
 
 /// How what a class does wrong is told, with the place of its method where symbols say it.
 let private thrown (path: string) (found: Type) (what: string) (error: exn) : Diagnostic =
