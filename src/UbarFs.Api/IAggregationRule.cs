@@ -64,7 +64,7 @@ public enum Claim
 /// A scenario names it as <c>rule: { assembly: mine.dll, type: Name }</c>. The class needs a constructor without
 /// parameters; its public properties that can be set are the parameters of the rule (see
 /// <see cref="ParameterAttribute"/>). One object serves all nodes, perhaps several at once: what a rule wants to
-/// remember of a node belongs into <see cref="Aggregation.Memory"/>, not into fields.
+/// remember of a node belongs in <see cref="Aggregation.Memory"/>, not into fields.
 /// </para>
 /// </summary>
 public interface IAggregationRule

@@ -9,7 +9,7 @@ namespace UbarFs.Api;
 /// A scenario names it as <c>attack: { assembly: mine.dll, type: Name }</c>. The class needs a constructor without
 /// parameters; its public properties that can be set are the parameters of the attack (see
 /// <see cref="ParameterAttribute"/>), beside <c>from</c> and <c>until</c>, which every attack has. One object serves
-/// all nodes: what an attack wants to remember belongs into <see cref="Remember"/>, not into fields.
+/// all nodes: what an attack wants to remember belongs in <see cref="Remember"/>, not into fields.
 /// </para>
 /// </summary>
 public interface IAttack

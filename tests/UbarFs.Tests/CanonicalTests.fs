@@ -71,9 +71,7 @@ let private shown =
           <| Prop.forAll (Arb.fromGen scenarios) (fun written ->
               let scenario, _ = accepted written []
 
-              scenario.Runs
-              |> List.forall (fun run -> run.Settings = Runs.settings run)
-              |> Prop.label written)
+              scenario.Runs |> List.forall (fun run -> run.Settings = Runs.settings run) |> Prop.label written)
 
           check "printing what it printed changes nothing"
           <| Prop.forAll (Arb.fromGen scenarios) (fun written ->

@@ -161,7 +161,7 @@ let private stores =
 
           Expect.equal
               (groups |> List.map (fun group -> List.map snd group.Settings, group.Runs.Length))
-              [ [ "4"; "25%" ], 2; [ "4"; "10%" ], 2; [ "8"; "25%" ], 4; [ "8"; "10%" ], 2 ]
+              [ [ "4"; "10%" ], 2; [ "4"; "25%" ], 2; [ "8"; "10%" ], 2; [ "8"; "25%" ], 4 ]
               "the same settings are one group, however they are written"
 
       testCase "a script before and after an edit is two rules"

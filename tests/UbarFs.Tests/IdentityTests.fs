@@ -72,12 +72,10 @@ let private code =
               for project, source in all do
                   let after = codeOf (fun owner other -> owner = project && other.File = source.File)
 
-                  Expect.equal
-                      (after <> before)
-                      (isShared project source)
-                      $"{project}/{source.File}"
+                  Expect.equal (after <> before) (isShared project source) $"{project}/{source.File}"
 
-          testCase "rules, attacks, hints, downloads and reports are not what every run depends on; kernels and training are"
+          testCase
+              "rules, attacks, hints, downloads and reports are not what every run depends on; kernels and training are"
           <| fun () ->
               let counts file =
                   match all |> List.tryFind (fun (project, source) -> $"{project}/{source.File}" = file) with
@@ -136,8 +134,7 @@ let private code =
                               Expect.isFalse (uses text name) $"{source} needs {name}"
 
               let shared =
-                  all
-                  |> List.filter (fun (project, source) -> project = "UbarFs.Core" && isShared project source)
+                  all |> List.filter (fun (project, source) -> project = "UbarFs.Core" && isShared project source)
 
               for _, source in shared do
                   let text = codeText source.File

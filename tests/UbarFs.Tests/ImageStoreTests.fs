@@ -252,7 +252,7 @@ let private folders =
 
                       Expect.stringContains
                           (String.concat "\n" loaded.Notices)
-                          "converted to 3×4×5 (channels×height×width): 2 grey ones to colour, 1 transparent ones"
+                          "converted to 3×4×5 (channels×height×width): 2 grey to colour, 1 transparent"
                           "what was done")
 
           testCase "a form that the scenario gives holds for all images"
@@ -267,7 +267,7 @@ let private folders =
                       Expect.equal dataset.Value.Shape { Channels = 1; Height = 6; Width = 6 } "the shape"
                       let loaded = Store.load (onlyIn (Path.Combine(root, "data"))) dataset |> expectOk
                       Expect.equal loaded.Training.Pixels.Length (10 * 36) "the pixels"
-                      Expect.stringContains (String.concat "\n" loaded.Notices) "14 ones of another size" "the notice")
+                      Expect.stringContains (String.concat "\n" loaded.Notices) "14 of another size" "the notice")
 
           testCase "classes without test images and folders without images are warned of"
           <| fun () ->

@@ -68,8 +68,7 @@ let private weighted =
         let pool = pool 9 columns
         let weights = lists |> Array.map (Array.mapi (fun place _ -> 0.5 - 0.3 * float place))
 
-        let combine list (rows: torch.Tensor) =
-            torch.tensor(weights[list]).matmul (rows.to_type torch.float64)
+        let combine list (rows: torch.Tensor) = torch.tensor(weights[list]).matmul(rows.to_type torch.float64)
 
         close (byTorch combine pool) (RowMeans.Weighted(pool, lists, weights, width)))
 

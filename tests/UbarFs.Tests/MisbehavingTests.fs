@@ -35,7 +35,13 @@ let private choose how (component': Component<'value>) =
     (Component.choose (Map [ "how", Value.Word how ]) component').Value
 
 let private case rule : Case =
-    { Rule = { Name = "rules.fsx"; Label = None; Code = None; Arguments = []; Files = []; Value = rule }
+    { Rule =
+        { Name = "rules.fsx"
+          Label = None
+          Code = None
+          Arguments = []
+          Files = []
+          Value = rule }
       BenignRatio = 0.4
       Own = [| 0.0; 1.0 |]
       Neighbours = [| [| 1.0; 1.0 |]; [| 2.0; 3.0 |]; [| 0.0; 1.0 |] |]

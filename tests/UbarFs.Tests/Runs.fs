@@ -21,14 +21,20 @@ let choose name components = chooseWith [] name components
 let settings (run: Run) : (string * string) list =
     let network, training = run.Network, run.Training
     let real = Value.Real >> string
-    let code path prints = if List.isEmpty prints then [] else [ path, prints |> List.distinct |> String.concat ", " ]
+
+    let code path prints =
+        if List.isEmpty prints then
+            []
+        else
+            [ path, prints |> List.distinct |> String.concat ", " ]
 
     let several (attacks: Chosen<Attack> list) =
         match List.map Chosen.canonical attacks with
         | [ single ] -> single
         | several -> String.concat ", " several |> sprintf "[%s]"
 
-    let component' path chosen = (path, Chosen.canonical chosen) :: code (path + ".code") (Chosen.fingerprints chosen)
+    let component' path chosen =
+        (path, Chosen.canonical chosen) :: code (path + ".code") (Chosen.fingerprints chosen)
 
     [ yield! component' "data.dataset" run.Dataset
       yield! component' "data.partition" run.Partition
@@ -47,9 +53,17 @@ let settings (run: Run) : (string * string) list =
       | Duration.Iterations count -> "training.iterations", string count
       "training.rate", real training.Rate.Initial
       "training.fading", training.Rate.Fading |> Option.map real |> Option.defaultValue "none"
-      "training.last-batch", (if training.LastBatch = LastBatch.Drop then "drop" else "keep")
+      "training.last-batch",
+      (if training.LastBatch = LastBatch.Drop then
+           "drop"
+       else
+           "keep")
       "training.start", (if training.Start = Start.Shared then "shared" else "own")
-      "training.loss", (if training.Loss = Loss.Hinge then "hinge" else "cross-entropy")
+      "training.loss",
+      (if training.Loss = Loss.Hinge then
+           "hinge"
+       else
+           "cross-entropy")
       yield! component' "rule" run.Rule
       "attack", several run.Attacks
       yield! code "attack.code" (List.collect Chosen.fingerprints run.Attacks)

@@ -15,7 +15,7 @@ let private availability entry =
 
 let private list (places: Place list) =
     for entry in Inventory.list places do
-        printfn "%s" entry.Name
+        Say.linef "%s" entry.Name
 
         printfn
             "  %d training and %d test images, %O, %d classes"
@@ -24,8 +24,8 @@ let private list (places: Place list) =
             entry.Shape
             entry.Classes
 
-        printfn "  %s" (availability entry)
-        printfn "  %s" entry.Licence
+        Say.linef "  %s" (availability entry)
+        Say.linef "  %s" entry.Licence
 
     Exit.done'
 
@@ -51,13 +51,13 @@ let private get (arguments: ParseResults<DataGetArguments>) places =
 
         match outcome with
         | Ok [] ->
-            printfn "%s is in the program: there is nothing to get" dataset.Name
+            Say.linef "%s is in the program: there is nothing to get" dataset.Name
             Exit.done'
         | Ok files ->
             for file in files do
                 match file with
-                | Obtained.Downloaded path -> printfn "%s" path
-                | Obtained.AlreadyThere path -> printfn "%s (was there)" path
+                | Obtained.Downloaded path -> Say.linef "%s" path
+                | Obtained.AlreadyThere path -> Say.linef "%s (was there)" path
 
             Exit.done'
         | Error DownloadProblem.Cancelled ->
@@ -79,7 +79,7 @@ let private import (arguments: ParseResults<DataImportArguments>) places =
 
         match outcome with
         | Ok files ->
-            List.iter (printfn "%s") files
+            List.iter Say.line files
             Exit.done'
         | Error ImportProblem.Cancelled ->
             Exit.complain (ImportProblem.describe ImportProblem.Cancelled)

@@ -13,7 +13,7 @@ open UbarFs.Cli.Arguments
 
 let private line (name: string) (text: string) =
     let label = if name = "" then "" else name + ":"
-    printfn "%s %s" (label.PadRight 13) text
+    Say.linef "%s %s" (label.PadRight 13) text
 
 let private printLibtorch (report: LibTorchReport) =
     let version = Option.ofObj report.Version |> Option.defaultValue "of unknown version"

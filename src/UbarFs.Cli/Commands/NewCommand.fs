@@ -14,7 +14,7 @@ let private templates = List.map fst purposes @ (Starter.all |> List.map _.Templ
 
 let private listed () =
     let width = templates |> List.map _.Length |> List.max
-    let line (name: string) summary = printfn "%s  %s" (name.PadRight width) summary
+    let line (name: string) summary = Say.linef "%s  %s" (name.PadRight width) summary
 
     Starter.all |> List.iter (fun starter -> line starter.Template starter.Summary)
 
@@ -22,7 +22,7 @@ let private listed () =
         line name $"your own {name}, as an F# script; with --csharp, as a C# project"
 
     printfn ""
-    printfn "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, an attack to attacks."
+    Say.linef "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, an attack to attacks."
     Exit.done'
 
 /// Writes files that are not there yet, or none, and prints their paths.
@@ -31,7 +31,7 @@ let private write (files: CodeTemplate.File list) =
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath file.Path) |> string) |> ignore
         use writer = new StreamWriter(new FileStream(file.Path, FileMode.CreateNew))
         writer.Write file.Text
-        printfn "%s" file.Path
+        Say.linef "%s" file.Path
 
     match files |> List.tryFind (fun file -> Path.Exists file.Path) with
     | Some file -> Exit.refuse $"{file.Path} exists already; give the new one another name"

@@ -28,7 +28,7 @@ let private tests count = if count = 1 then "1 test" else $"{count} tests"
 
 // ---- One line for each law
 
-let private line mark name verdict says = printfn "  %s %-17s %s %s" mark name verdict (faint says)
+let private line mark name verdict says = Say.linef "  %s %-17s %s %s" mark name verdict (faint says)
 
 let private width = 26
 let private padded (text: string) = text.PadRight width
@@ -40,7 +40,7 @@ let private lawLine (law: LawReport) =
         | Standing.Unclaimed, Outcome.Falsified _ -> padded "does not hold", faint "·"
         | _, Outcome.Held count -> padded $"held, {tests count}", green "✓"
         | _, Outcome.Undecided count -> yellow (padded $"undecided, {tests count}"), yellow "?"
-        | _, Outcome.Falsified(count, _) -> red (padded $"falsified by test {count}"), red "✗"
+        | _, Outcome.Falsified(count, _) -> red (padded $"falsified, test {count}"), red "✗"
 
     line mark law.Trial.Name verdict law.Trial.Says
 
@@ -93,7 +93,7 @@ let private costLine (report: CostReport) =
 let private section heading (laws: LawReport list) =
     if not laws.IsEmpty then
         printfn ""
-        printfn "%s" (bold heading)
+        Say.linef "%s" (bold heading)
         List.iter lawLine laws
 
 // ---- A counterexample
@@ -106,9 +106,9 @@ let private viewLines (view: Neighbourhood) =
     let widest = rows |> List.map (fun (_, estimate, _) -> (Written.numbers estimate).Length) |> List.max
 
     for name, estimate, loss in rows do
-        printfn "  %-13s %s  loss %s" name ((Written.numbers estimate).PadRight widest) (Written.number loss)
+        Say.linef "  %-13s %s  loss %s" name ((Written.numbers estimate).PadRight widest) (Written.number loss)
 
-    printfn "  %-13s %s" "ρ" (Written.number view.BenignRatio)
+    Say.linef "  %-13s %s" "ρ" (Written.number view.BenignRatio)
 
 /// What else brings the same neighbourhoods again.
 let private again (effort: Effort) =
@@ -129,20 +129,20 @@ let private counterexampleLines
     (found: Counterexample)
     =
     printfn ""
-    printfn "%s: %s" (red law.Trial.Name) law.Trial.Says
-    printfn "%s" (faint $"falsified by test {count}, made smaller in {found.Steps} steps:")
+    Say.linef "%s: %s" (red law.Trial.Name) law.Trial.Says
+    Say.linef "%s" (faint $"falsified after {count} tests, made smaller in {found.Steps} steps:")
     printfn ""
     viewLines found.View
     printfn ""
 
     if found.Violation.Change <> "" then
-        printfn "  %s" found.Violation.Change
+        Say.linef "  %s" found.Violation.Change
 
-    printfn "  expected      %s" (green found.Violation.Expected)
-    printfn "  got           %s" (red found.Violation.Got)
+    Say.linef "  expected      %s" (green found.Violation.Expected)
+    Say.linef "  got           %s" (red found.Violation.Got)
     printfn ""
 
-    printfn
+    Say.linef
         "  again:  ubarfs test-rule %s --property %s --seed %d%s"
         subject.Words
         law.Trial.Name
@@ -150,16 +150,19 @@ let private counterexampleLines
         (again plan.Effort)
 
     if inFull then
-        printfn "  as a case, for 'ubarfs apply -':"
-        printfn "%s" ((Pasted.cases subject.Source found).ToJsonString())
-        printfn "  as a test with FsCheck:"
+        // One call shows nothing of what only differs from call to call.
+        if not (List.contains law.Trial.Name [ "determinism"; "no-history" ]) then
+            Say.linef "  as a case, for 'ubarfs apply -':"
+            printfn "%s" ((Pasted.cases subject.Source found).ToJsonString())
+
+        Say.linef "  as a test with FsCheck:"
         printf "%s" (Pasted.test subject.Source law.Trial found)
 
 let private witnessLines (report: ResilienceReport) =
     printfn ""
-    printfn "%s: %s" (red RuleReport.resilienceName) RuleReport.resilienceText
+    Say.linef "%s: %s" (red RuleReport.resilienceName) RuleReport.resilienceText
     viewLines report.Worst.View
-    printfn "  ratio         %s" (figure report.Worst.Ratio)
+    Say.linef "  ratio         %s" (figure report.Worst.Ratio)
 
 /// What a law's failure is worth showing: always if it was promised or asked for by name.
 let private isShown (plan: Plan) (law: LawReport) = law.Standing <> Standing.Unclaimed || not plan.Only.IsEmpty
@@ -167,14 +170,14 @@ let private isShown (plan: Plan) (law: LawReport) = law.Standing <> Standing.Unc
 /// Prints a line for each law, and what broke those that failed. `inFull` adds the case and the test.
 let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport) =
     let standing wanted = report.Laws |> List.filter (fun law -> law.Standing = wanted)
-    printfn "%s, seed %d" (bold subject.Words) plan.Effort.Seed
+    Say.linef "%s, seed %d" (bold subject.Words) plan.Effort.Seed
     section "every rule has to keep" (standing Standing.Required)
     section "claimed" (standing Standing.Claimed)
     section "not claimed, for information" (standing Standing.Unclaimed)
 
     if report.Resilience.IsSome || report.Cost.IsSome || not report.NotMeasured.IsEmpty then
         printfn ""
-        printfn "%s" (bold "measured")
+        Say.linef "%s" (bold "measured")
         Option.iter resilienceLine report.Resilience
         Option.iter costLine report.Cost
 
@@ -204,12 +207,12 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
 
     match RuleReport.failures report, RuleReport.undecided report with
     | [], [] when report.Laws |> List.forall (fun law -> law.Standing = Standing.Unclaimed) && not plan.Only.IsEmpty ->
-        printfn "the rule promises nothing of this"
-    | [], [] -> printfn "%s" (green "every law that the rule has to keep or claims has held")
+        Say.linef "the rule promises nothing of this"
+    | [], [] -> Say.linef "%s" (green "every law that the rule has to keep or claims has held")
     | failed, undecided ->
         for verdict, names in [ red "falsified", failed; yellow "undecided", undecided ] do
             if not (List.isEmpty names) then
-                printfn "%s: %s" verdict (String.concat ", " names)
+                Say.linef "%s: %s" verdict (String.concat ", " names)
 
 // ---- JSON
 

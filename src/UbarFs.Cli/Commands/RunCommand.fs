@@ -102,6 +102,12 @@ let private print
     if failures all <> [] && not session.Retry then
         Exit.complain "--retry runs again what has failed"
 
+    if
+        session.Cancellation.IsCancellationRequested
+        && all |> List.exists (fun result -> result.Status = Status.Interrupted)
+    then
+        Exit.complain "interrupted: the same command goes on from here"
+
     elsewhere session all
 
 /// What of a session the command line says.

@@ -148,14 +148,14 @@ let private list (arguments: ParseResults<RunsListArguments>) : Result<int, stri
         if arguments.Contains RunsListArguments.Json then
             print (json [ "store", node folder; "runs", array (runs |> List.map (toJson >> json)) ])
         else
-            lines runs |> List.iter (printfn "%s")
+            lines runs |> List.iter Say.line
             let others = runs |> List.filter (fun listed -> not listed.Stored.IsCurrent)
             let bytes = runs |> List.sumBy _.Stored.Bytes
-            printfn $"{counted runs}, {size bytes}; {others.Length} no longer in the scenario"
+            Say.line $"{counted runs}, {size bytes}; {others.Length} no longer in the scenario"
 
             if not others.IsEmpty then
-                printfn $"'ubarfs report {folder} --all' reports on all of them"
-                printfn $"'ubarfs runs prune {folder}' removes those that are no longer in the scenario"
+                Say.line $"'ubarfs report {folder} --all' reports on all of them"
+                Say.line $"'ubarfs runs prune {folder}' removes those that are no longer in the scenario"
 
         return Exit.done'
     }
@@ -197,7 +197,7 @@ let private nearest folder (run: StudyRun) =
 let private shown value = value |> Option.defaultValue "nothing"
 
 let private describe (listed: Listed) near =
-    let line (key: string) value = printfn "%-14s %s" key value
+    let line (key: string) value = Say.linef "%-14s %s" key value
     let stored = listed.Stored
     line "run" stored.Id
 
@@ -220,18 +220,18 @@ let private describe (listed: Listed) near =
              "no: it was changed since")
 
     match listed.Run with
-    | None -> printfn "Its settings cannot be read: an older version wrote it, or its run.json is damaged."
+    | None -> Say.linef "Its settings cannot be read: an older version wrote it, or its run.json is damaged."
     | Some run ->
         printfn ""
-        settingsOf run |> Map.iter (fun path value -> printfn "%-29s %s" path value)
+        settingsOf run |> Map.iter (fun path value -> Say.linef "%-29s %s" path value)
 
         match near with
         | Some(other: StudyRun, (_ :: _ as differences)) when not stored.IsCurrent ->
             printfn ""
-            printfn $"The scenario's nearest run is {other.Identity.Id}. It has"
+            Say.line $"The scenario's nearest run is {other.Identity.Id}. It has"
 
             for path, here, there in differences do
-                printfn "%-29s %s, here %s" path (shown there) (shown here)
+                Say.linef "%-29s %s, here %s" path (shown there) (shown here)
         | _ -> ()
 
 let private show (arguments: ParseResults<RunsShowArguments>) : Result<int, string> =
@@ -301,14 +301,14 @@ let private remove isJson folder (runs: Listed list) =
         |> fun runs -> print (json [ "store", node folder; "runs", runs ])
     else
         for listed, removal in removed do
-            printfn "%s %s (%s)" listed.Stored.Id (told removal) (size listed.Stored.Bytes)
+            Say.linef "%s %s (%s)" listed.Stored.Id (told removal) (size listed.Stored.Bytes)
 
         let gone =
             [ for listed, removal in removed do
                   if removal = Removal.Removed then
                       listed ]
 
-        printfn "%s removed, %s" (counted gone) (gone |> List.sumBy _.Stored.Bytes |> size)
+        Say.linef "%s removed, %s" (counted gone) (gone |> List.sumBy _.Stored.Bytes |> size)
 
     OtherRuns.write folder
     rewritePages folder
@@ -331,9 +331,9 @@ let private prune (arguments: ParseResults<RunsPruneArguments>) : Result<int, st
                 print (json [ "store", node folder; "runs", array (others |> List.map (toJson >> json)) ])
             else
                 for listed in others do
-                    printfn "%s would be removed (%s)" listed.Stored.Id (size listed.Stored.Bytes)
+                    Say.linef "%s would be removed (%s)" listed.Stored.Id (size listed.Stored.Bytes)
 
-                printfn $"{counted others} no longer in the scenario, {size bytes}"
+                Say.line $"{counted others} no longer in the scenario, {size bytes}"
 
             return Exit.done'
         elif arguments.Contains Yes then
@@ -343,7 +343,7 @@ let private prune (arguments: ParseResults<RunsPruneArguments>) : Result<int, st
         elif isSure others folder then
             return remove isJson folder others
         else
-            printfn "Nothing was removed."
+            Say.linef "Nothing was removed."
             return Exit.done'
     }
 

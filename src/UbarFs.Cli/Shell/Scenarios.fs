@@ -30,7 +30,7 @@ let print (diagnostics: Diagnostic list) =
             // As one paragraph: its lines break between words, wherever a style ends.
             let paragraph = Paragraph()
 
-            for style, text in Rendering.pieces diagnostic do
+            for style, text in Rendering.piecesWithin (Terminal.size ()).Columns diagnostic do
                 paragraph.Append(text, colour style) |> ignore
 
             console.Write paragraph

@@ -50,10 +50,8 @@ type Define =
 
     /// A component without text, for `Component.describedBy` to add; `file` is filled in by the compiler.
     static member named
-        (
-            name: string,
-            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
-        ) : Settings<'value> -> Component<'value> =
+        (name: string, [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string)
+        : Settings<'value> -> Component<'value> =
         fun settings ->
             { Name = name
               Summary = ""

@@ -149,7 +149,10 @@ module private Mixture =
 
     /// ‖Σ_j w_j p_j − p_k‖² for all k, where Σ_j w_j = 1: Σ_j w_j D_jk − ½ Σ_ij w_i w_j D_ij.
     let squares (between: float[][]) (weights: float[]) : float[] =
-        let pulls = between |> Array.map (fun row -> Array.fold2 (fun sum weight square -> sum + weight * square) 0.0 weights row)
+        let pulls =
+            between
+            |> Array.map (fun row -> Array.fold2 (fun sum weight square -> sum + weight * square) 0.0 weights row)
+
         let own = 0.5 * Array.fold2 (fun sum weight pull -> sum + weight * pull) 0.0 weights pulls
         pulls |> Array.map (fun pull -> max 0.0 (pull - own))
 
@@ -213,7 +216,10 @@ let private geometricNetwork iterations tolerance (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let rows, finite = NetworkView.rows view, NetworkView.finiteRows view
     let received = view.Received |> Array.map (Array.filter (fun row -> finite[row]))
-    let medians = view |> NetworkView.combined (fun lists -> TrimmedMeans.Medians(view.Pool, lists)) received
+
+    let medians =
+        view |> NetworkView.combined (fun lists -> TrimmedMeans.Medians(view.Pool, lists)) received
+
     let pool = torch.cat ([| view.Pool; medians |], 0L)
     let points = received |> Array.mapi (fun node received -> Array.append received [| rows + node |])
     let squares = SquaredDistances.Of(pool, RowPairs.Among(int pool.shape[0], points))
@@ -228,8 +234,7 @@ let private geometricNetwork iterations tolerance (view: NetworkView) =
                 |> Array.map (fun one -> points |> Array.map (fun other -> squares[one, other]))
                 |> mixed iterations tolerance)
 
-    RowMeans.Weighted(pool, points, weights).MoveToOuterDisposeScope()
-    |> NetworkView.withoutStages view
+    RowMeans.Weighted(pool, points, weights).MoveToOuterDisposeScope() |> NetworkView.withoutStages view
 
 let geometricMedian: Component<Rule> =
     settings {

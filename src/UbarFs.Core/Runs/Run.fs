@@ -66,9 +66,7 @@ module Run =
                   if path = "network.topology" then
                       "network.graph", print ]
 
-        { run with
-            Run.Network.Topology.Value = graph
-            Settings = settings }
+        { run with Run.Network.Topology.Value = graph; Settings = settings }
 
     /// The rule and the attack as a scenario would write them, with their labels, by their paths.
     let written (run: Run) =

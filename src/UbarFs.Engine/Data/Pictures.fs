@@ -187,10 +187,10 @@ module Pictures =
 
     let private conversionText conversion =
         match conversion with
-        | Picture.Conversion.GreyToColour -> "grey ones to colour"
-        | Picture.Conversion.ColourToGrey -> "coloured ones to grey"
-        | Picture.Conversion.WithoutTransparency -> "transparent ones (transparency is left out)"
-        | Picture.Conversion.Scaled -> "ones of another size"
+        | Picture.Conversion.GreyToColour -> "grey to colour"
+        | Picture.Conversion.ColourToGrey -> "coloured to grey"
+        | Picture.Conversion.WithoutTransparency -> "transparent, which is left out"
+        | Picture.Conversion.Scaled -> "of another size"
 
     /// One sentence on what was done to the images.
     let private conversionNotice (dataset: Dataset) folder (done': ConcurrentDictionary<Picture.Conversion, int>) =

@@ -77,7 +77,12 @@ module Case =
         if case.ContainsKey name then
             read $"{place}.{name}" case[name]
         else
-            Error $"{place}: '{name}' is missing"
+            // A key that is nearly this one was meant to be it.
+            let unknown = case |> Seq.map _.Key |> Seq.tryFind (fun key -> Nearest.find [ name ] key = Some name)
+
+            match unknown with
+            | Some key -> Error $"{place}: unknown key '{key}': did you mean '{name}'?"
+            | None -> Error $"{place}: '{name}' is missing"
 
     let private optional (case: JsonObject) place name read missing =
         if case.ContainsKey name then

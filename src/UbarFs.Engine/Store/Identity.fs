@@ -39,8 +39,7 @@ let apart: (string * string) list =
 let isShared (components: string list) (project: string) (file: string) =
     let path = $"{project}/{file}"
 
-    let isIn (place: string) =
-        path = place || path.StartsWith(place + "/", StringComparison.Ordinal)
+    let isIn (place: string) = path = place || path.StartsWith(place + "/", StringComparison.Ordinal)
 
     not (List.contains file components || apart |> List.exists (fst >> isIn))
 
@@ -78,8 +77,7 @@ let codeOf (torchSharp: string) (components: string list) (projects: ProjectSour
     |> hash
 
 /// The hash of this build. It does not depend on where or when it was built.
-let code =
-    codeOf (typeof<TorchSharp.torch>.Assembly.GetName().Version |> string) components sources
+let code = codeOf (typeof<TorchSharp.torch>.Assembly.GetName().Version |> string) components sources
 
 /// The version of the program.
 let version = (typeof<Schedule>.Assembly.GetName().Version |> nonNull).ToString 3

@@ -16,7 +16,9 @@ let private settings (run: StoredRun) =
 
 /// The paths in which runs differ, from each other or from the scenario's.
 let private differing (current: Map<string, string> list) (others: StoredRun list) =
-    let all = current @ List.map settings others |> List.filter (Map.isEmpty >> not) |> Resolved.withTellingPrints
+    let all =
+        current @ List.map settings others |> List.filter (Map.isEmpty >> not) |> Resolved.withTellingPrints
+
     let paths = all |> List.collect (Map.keys >> List.ofSeq) |> List.distinct
     paths |> List.filter (fun path -> (all |> List.distinctBy (Map.tryFind path)).Length > 1)
 

@@ -212,6 +212,7 @@ module RunRecord =
             match JsonNode.Parse(ReadOnlySpan text) with
             | :? JsonObject as fields ->
                 older fields
+
                 JsonSerializer.Deserialize<RunRecord>(fields, json)
                 |> Option.ofObj
                 |> Option.filter isWhole

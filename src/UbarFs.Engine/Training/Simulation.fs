@@ -40,8 +40,7 @@ module State =
         Seq.append state.RuleMemories state.AttackMemories |> Seq.collect (fun memory -> memory.Values)
 
     /// Tensors told apart by what they are, not by their numbers.
-    let identities (tensors: torch.Tensor seq) =
-        System.Collections.Generic.HashSet(tensors, HashIdentity.Reference)
+    let identities (tensors: torch.Tensor seq) = System.Collections.Generic.HashSet(tensors, HashIdentity.Reference)
 
     /// Hands what a memory has beyond the one before to the surrounding scope.
     let keepMemory (before: Memory) (memory: Memory) =

@@ -41,7 +41,7 @@ module FigureRequest =
             Ok(width * unitsPerMillimetre)
         | _ ->
             Error
-                $"'{text}' is no width: expected single ({columns[0] |> snd} mm), double ({columns[1] |> snd} mm), or \
+                $"'{text}' is not a width: expected single ({columns[0] |> snd} mm), double ({columns[1] |> snd} mm), or \
                   millimetres from {narrowest} to {widest}"
 
     let private listed (values: string seq) =

@@ -44,8 +44,7 @@ module Columns =
             | Some value -> Some value
             | None -> written path run
 
-    let private printAt path (run: StudyRun) =
-        Resolved.printOf path run.Resolved
+    let private printAt path (run: StudyRun) = Resolved.printOf path run.Resolved
 
     /// What a path's value is called: the names of components, or else as a sweep writes it.
     let private label path (words: Map<string, string>) (run: StudyRun) (value: string) =

@@ -17,8 +17,7 @@ let rec private verbatim (node: Node) : Node =
         Node.mapping node.Span (entries |> List.map (fun entry -> { entry with Value = verbatim entry.Value }))
 
 /// The values of a run by the paths of the language.
-let private values (run: Run) =
-    Run.canonical run @ Run.written run |> Map.ofList
+let private values (run: Run) = Run.canonical run @ Run.written run |> Map.ofList
 
 let private read text =
     match Yaml.parse (Source.create (Origin.File "canonical form") text) 0 with

@@ -213,6 +213,13 @@ let private placement (draft: Draft) =
 let ofDrafts (drafts: Draft list) : Diagnostic list =
     let firsts (suspicion: Draft -> Diagnostic option) = drafts |> List.choose suspicion |> List.distinctBy _.Place
 
+    // What fits where most nodes lie fits everywhere.
+    let strictest (suspicion: Draft -> Diagnostic option) =
+        drafts
+        |> List.sortBy (fun draft -> -draft.Run.Network.ByzantineRatio)
+        |> List.choose suspicion
+        |> List.distinctBy _.Place
+
     let placements =
         drafts
         |> List.groupBy _.Placement
@@ -220,8 +227,8 @@ let ofDrafts (drafts: Draft list) : Diagnostic list =
         |> List.choose (fun (_, alike) -> placement alike.Head)
 
     few (firsts rounding)
-    @ few (firsts assumedShare)
-    @ few (firsts assumedByRule)
+    @ few (strictest assumedShare)
+    @ few (strictest assumedByRule)
     @ few (firsts tolerance)
     @ few placements
     @ few (firsts batch)

@@ -69,7 +69,8 @@ let rec private readIterations text =
     | _ -> Error(tidied (readIterations >> Result.isOk) text)
 
 /// A number of iterations, with or without the unit.
-let iterations = Decode.text $"a number of iterations from 1 to {longestIterations}" count readIterations
+let iterations =
+    Decode.text $"a number of iterations from 1 to {longestIterations}" count readIterations
 
 let rec private readEither text =
     match split text with

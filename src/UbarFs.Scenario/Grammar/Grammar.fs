@@ -235,8 +235,7 @@ module Grammar =
     /// A model by its name, or as a list of layers with their places.
     let private model =
         let ofLayers (layers: Located<Chosen<int -> Layer>> list) =
-            Model.ofLayers (layers |> List.map (fun layer -> layer.Value)),
-            layers |> List.map (fun layer -> layer.Span)
+            Model.ofLayers (layers |> List.map (fun layer -> layer.Value)), layers |> List.map (fun layer -> layer.Span)
 
         Choice.decoder "model" Catalogue.models
         |> Decode.map (fun model -> model, [])
@@ -342,7 +341,8 @@ module Grammar =
 
     // The seed is the run's own: repetitions differ in it.
     let private withSettings settings (draft: Draft) =
-        { draft with Draft.Run.Settings = settings |> List.filter (fun (path, _) -> path <> "seed") }
+        { draft with
+            Draft.Run.Settings = settings |> List.filter (fun (path, _) -> path <> "seed") }
 
     /// A scenario file; a sweep that gives a required key must have been applied.
     let scenario: Decoder<Header * Draft> =

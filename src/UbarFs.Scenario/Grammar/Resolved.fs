@@ -52,8 +52,7 @@ let private ownerOf print =
 /// Settings without the checksums that tell nothing apart: those of a value of which no two are known. Stores of older
 /// versions have none for the catalogue.
 let withTellingPrints (all: Map<string, string> list) : Map<string, string> list =
-    let isPrinted (settings: Map<string, string>) =
-        settings |> Map.toList |> List.filter (fst >> isPrint)
+    let isPrinted (settings: Map<string, string>) = settings |> Map.toList |> List.filter (fst >> isPrint)
 
     let known =
         all
@@ -67,8 +66,7 @@ let withTellingPrints (all: Map<string, string> list) : Map<string, string> list
     all
     |> List.map (fun settings ->
         settings
-        |> Map.filter (fun path _ ->
-            not (isPrint path) || known[path, Map.tryFind (ownerOf path) settings] > 1))
+        |> Map.filter (fun path _ -> not (isPrint path) || known[path, Map.tryFind (ownerOf path) settings] > 1))
 
 /// Settings by the paths of today's language, out of a store that an older version wrote.
 let ofOlder (settings: Map<string, string>) : Map<string, string> =
@@ -76,5 +74,10 @@ let ofOlder (settings: Map<string, string>) : Map<string, string> =
     | Some [| count; unit' |] ->
         settings
         |> Map.remove "training.length"
-        |> Map.add (if unit'.StartsWith "epoch" then "training.epochs" else "training.iterations") count
+        |> Map.add
+            (if unit'.StartsWith "epoch" then
+                 "training.epochs"
+             else
+                 "training.iterations")
+            count
     | _ -> settings

@@ -121,7 +121,9 @@ let private codeFile
 
     let text key =
         match find key with
-        | Some entry -> Decode.read (Decode.value Kind.Text) (Context.enter entry.Key context) entry.Value |> Result.map string
+        | Some entry ->
+            Decode.read (Decode.value Kind.Text) (Context.enter entry.Key context) entry.Value
+            |> Result.map string
         | None ->
             Diagnostic.error node.Span $"'{key}' is missing"
             |> Diagnostic.hinted $"write {{ script: FILE.fsx }} or {{ assembly: FILE.dll, type: NAME }} for a {family}"

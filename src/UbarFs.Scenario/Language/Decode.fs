@@ -115,8 +115,7 @@ module Decode =
         { Shape = decoder.Shape
           Read =
             fun context node ->
-                decoder.Read context node
-                |> Result.map (fun reading -> { reading with Said = show reading.Value }) }
+                decoder.Read context node |> Result.map (fun reading -> { reading with Said = show reading.Value }) }
 
     /// Takes what the scenario says into the value.
     let saying (take: (string * string) list -> 'a -> 'b) (decoder: Decoder<'a>) : Decoder<'b> =
@@ -133,8 +132,7 @@ module Decode =
             fun context node ->
                 decoder.Read context node
                 |> Result.bind (fun reading ->
-                    check context reading.Value
-                    |> Result.map (fun value -> Decoded.map (fun _ -> value) reading)) }
+                    check context reading.Value |> Result.map (fun value -> Decoded.map (fun _ -> value) reading)) }
 
     /// The value together with its place.
     let located (decoder: Decoder<'a>) : Decoder<Located<'a>> =

@@ -19,8 +19,7 @@ type FieldsBuilder() =
             fun context entries ->
                 Validation.zip (first.Read context entries) (second.Read context entries)
                 |> Result.map (fun (first, second) ->
-                    { Value = first.Value, second.Value
-                      Said = Said.beside first.Said second.Said }) }
+                    { Value = first.Value, second.Value; Said = Said.beside first.Said second.Said }) }
 
 [<AutoOpen>]
 module FieldsBuilder =
@@ -124,8 +123,7 @@ module Field =
         { Fields = fields.Fields |> List.map (fun field -> { field with Fixed = true })
           Read =
             fun context entries ->
-                fields.Read context entries
-                |> Result.map (fun reading -> { reading with Said = Said.Keys [] }) }
+                fields.Read context entries |> Result.map (fun reading -> { reading with Said = Said.Keys [] }) }
 
     // A misspelt key is reported, and its value read as that of the key which was meant.
     let private repair (fields: KeyShape list) (unknown: Entry list) (entries: Entry list) : Entry list =

@@ -47,8 +47,7 @@ module Said =
             | Said.Value(text, []) -> [ path, text ]
             | Said.Value(text, prints) -> [ path, text; path + ".code", prints |> List.distinct |> String.concat ", " ]
             | Said.Keys keys ->
-                keys
-                |> List.collect (fun (key, said) -> below (if path = "" then key else $"{path}.{key}") said)
+                keys |> List.collect (fun (key, said) -> below (if path = "" then key else $"{path}.{key}") said)
 
         below "" said
 

@@ -98,10 +98,10 @@ let private oddities folder (tree: ImageTree) =
         | :? UnauthorizedAccessException -> []
 
     [ if not untested.IsEmpty then
-          $"no test images of {listed untested}: the accuracy says nothing about what has none"
+          $"no test images of {listed untested}: the accuracy says nothing about these classes"
 
       if not empty.IsEmpty then
-          $"no images in {listed empty}: what has none is no class" ]
+          $"no images in {listed empty}: a folder without images is not a class" ]
 
 let private look form folder =
     result {

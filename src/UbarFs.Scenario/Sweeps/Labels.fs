@@ -32,7 +32,9 @@ let ambiguous (variants: (Level list * Draft) list) : Diagnostic list =
 
     let told (place: Span) (chosen: Chosen<'value>) =
         let print = Chosen.fingerprint chosen |> Option.defaultValue ""
-        Chosen.label chosen, $"{Chosen.canonical chosen} {print}", place, chosen.Label.IsSome
+        // Values of one rule's parameters have names that its label begins: 'Ours (share: 0.2)'.
+        let code = chosen.Code |> Option.map (fun code -> string code.Keys) |> Option.defaultValue ""
+        Chosen.label chosen, $"{chosen.Name} {code} {print}", place, chosen.Label.IsSome
 
     let rules =
         variants

@@ -135,7 +135,7 @@ module Rendering =
             | _ -> 1)
 
     /// The text before the marked one, the marked one, and the text after it, together no wider than a screen.
-    let private window (span: Span) =
+    let private window widest (span: Span) =
         let line = span.Whole
         let first = min (span.Column - 1) line.Length
         let last = min line.Length (first + min span.Length (widest - 20))
@@ -155,13 +155,13 @@ module Rendering =
             | Origin.File path -> $"{path}:{span.Line}:{span.Column}: "
             | Origin.CommandLine -> "command line: "
 
-    let private excerpt (span: Span) =
+    let private excerpt widest (span: Span) =
         let number =
             match span.Source.Origin with
             | Origin.File _ -> string span.Line
             | Origin.CommandLine -> ""
 
-        let before, marked, after = window span
+        let before, marked, after = window widest span
         let below = String.map (fun letter -> if letter = '\t' then '\t' else ' ') before
         let tabs = below |> Seq.filter ((=) '\t') |> Seq.length
         let indent = if tabs > 0 then below else String(' ', columns before)
@@ -172,13 +172,16 @@ module Rendering =
           margin ""
           Style.Caret, indent + String('^', max 1 (columns marked)) + "\n" ]
 
-    let private about place =
+    let private about widest place =
         match place with
-        | Place.Text span -> excerpt span
+        | Place.Text span -> excerpt widest span
         | Place.File _ -> []
 
-    /// The pieces of the text, in order; together they end with a line break.
-    let pieces (diagnostic: Diagnostic) =
+    /// The pieces of the text, in order; together they end with a line break. Lines of code fit so many columns.
+    let piecesWithin columns (diagnostic: Diagnostic) =
+        // A margin, and an ellipsis at both ends.
+        let widest = columns - 12 |> min widest |> max 30
+
         let severity =
             match diagnostic.Severity with
             | Severity.Error -> "error"
@@ -188,14 +191,17 @@ module Rendering =
         [ Style.Location, printable (location diagnostic.Place)
           Style.Severity diagnostic.Severity, $"{severity}: "
           Style.Message, brief diagnostic.Message + "\n"
-          yield! about diagnostic.Place
+          yield! about widest diagnostic.Place
           for span, message in diagnostic.Notes do
               Style.Location, printable (location (Place.Text span))
               Style.Note, $"note: {brief message}\n"
-              yield! excerpt span
+              yield! excerpt widest span
           match diagnostic.Hint with
           | Some hint -> Style.Hint, $"  hint: {brief hint}\n"
           | None -> () ]
+
+    /// The same for a screen of the usual size, or a file.
+    let pieces (diagnostic: Diagnostic) = piecesWithin Int32.MaxValue diagnostic
 
     /// The text without colours.
     let plain diagnostic = pieces diagnostic |> List.map snd |> String.concat ""

@@ -70,7 +70,7 @@ let private float32Pool (rows: float[][]) =
     torch
         .tensor(Array.concat rows, dtype = torch.float64)
         .view([| int64 rows.Length; int64 rows[0].Length |])
-        .to_type (torch.float32)
+        .to_type(torch.float32)
 
 /// Some nodes of the crowd, with those rows of the pool alone that they have or received.
 let private part (nodes: int[]) (crowd: Crowd) : Crowd =
@@ -101,7 +101,8 @@ let isSameApart (network: NetworkView -> NetworkAggregate) (nodes: int[]) (crowd
     |> Array.indexed
     |> Array.forall (fun (index, node) ->
         let bits (aggregate: NetworkAggregate) row =
-            aggregate.Estimates[int64 row].contiguous().data<float32>().ToArray() |> Array.map BitConverter.SingleToInt32Bits
+            aggregate.Estimates[int64 row].contiguous().data<float32>().ToArray()
+            |> Array.map BitConverter.SingleToInt32Bits
 
         bits apart index = bits together node && apart.Stages[index] = together.Stages[node])
 

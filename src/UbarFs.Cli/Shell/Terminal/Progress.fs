@@ -105,6 +105,17 @@ let private tell (event: Event) =
 let private clock = Stopwatch.StartNew()
 let private now () = clock.Elapsed.TotalSeconds
 
+// A terminal shows no line for a run that was complete before.
+let private tellReused reused total =
+    if reused > 0 then
+        let whole =
+            if reused = total then
+                ": nothing was run"
+            else
+                ", and were not run again"
+
+        Exit.complain $"{reused} of {total} runs were complete in the store{whole}"
+
 /// How far the runs of a command are, for everything that shows it.
 type Tracker(runs: Run list) =
     let gate = obj ()
@@ -131,6 +142,17 @@ let show (quiet: bool) (tracker: Tracker) (work: (Event -> unit) -> 'result) : '
             let now, state = tracker.Now
             Bars.lines labels (Terminal.room ()) now state
 
-        Live.during lines (fun () -> work (tracked tell))
+        let mutable reused = 0
+
+        let counted event =
+            match event with
+            | Event.Reused _ -> Threading.Interlocked.Increment &reused |> ignore
+            | _ -> ()
+
+            tell event
+
+        let result = Live.during lines (fun () -> work (tracked counted))
+        tellReused reused tracker.Runs.Length
+        result
     else
         work (tracked (plain tracker.Runs.Length))
