@@ -130,6 +130,16 @@ let private refusals =
           Expect.stringContains message ":8:7: error: the label 'Ours' stands for different rules" "place"
           Expect.stringContains message "rule.label" "what to do"
 
+      testCase "one label for the values of a parameter is a name for each"
+      <| fun () ->
+          let rule = "rule: { ubar: 0.3, label: Ours }\nsweep: { rule.ubar.rho: [0.3, 0.5] }\n"
+          Expect.equal (refused (lying + rule) []) "" "accepted"
+
+          let runs = runs (lying + rule) []
+          let names = RunNames.among runs
+
+          Expect.equal (runs |> List.map names.Rule |> List.distinct) [ "Ours (rho: 0.3)"; "Ours (rho: 0.5)" ] "names"
+
       testCase "a label cannot be another rule's name"
       <| fun () ->
           let message = refused (lying + "sweep: { rule: [{ average: , label: ubar }, ubar] }\n") []

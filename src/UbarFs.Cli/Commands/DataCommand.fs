@@ -36,9 +36,12 @@ let private withKnown name (work: Chosen<Dataset> -> int) =
         let names = Store.known |> List.map (fun dataset -> dataset.Name)
         let known = String.concat ", " names
 
+        let meant = Exit.nearest names name
+        let stop = if meant = "" then "." else ""
+
         Exit.refuse
-            $"there is no dataset '{name}': expected one of {known}{Exit.nearest names name}. Your own images are used \
-              where they are, with 'dataset: {{ folder: {{ path: … }} }}' in a scenario"
+            $"there is no dataset '{name}': expected one of {known}{meant}{stop} Your own images are used where they are, \
+              with 'dataset: {{ folder: {{ path: … }} }}' in a scenario"
 
 let private stopping = "stopping; Ctrl-C again stops at once"
 

@@ -37,8 +37,10 @@ let private printDevices (report: LibTorchReport) =
     elif report.HasCuda then
         line "CUDA" "libtorch has CUDA, but no device answers: check the driver with nvidia-smi"
     else
-        line "CUDA" "this libtorch is for the CPU: for a GPU, set UBARFS_LIBTORCH to the torch/lib folder of a PyTorch"
-        line "" "with CUDA, or install with 'dotnet fsi build.fsx install --cuda'"
+        line
+            "CUDA"
+            "this libtorch is for the CPU: for a GPU, set UBARFS_LIBTORCH to the torch/lib folder of a PyTorch with CUDA, \
+             or install with 'dotnet fsi build.fsx install --cuda'"
 
 let private printData (places: Place list) =
     for place in places do

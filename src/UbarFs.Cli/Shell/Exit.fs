@@ -26,5 +26,5 @@ let refuse message =
 /// The name that was probably meant, as the end of a message; nothing if none is near.
 let nearest (names: string list) (written: string) =
     match Nearest.find names written with
-    | Some name -> $"; did you mean '{name}'?"
+    | Some name -> $". Did you mean '{name}'?"
     | None -> ""

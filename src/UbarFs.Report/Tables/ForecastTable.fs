@@ -53,7 +53,9 @@ module ForecastTable =
     let common (forecasts: Forecast list) : (string * string) list =
         let texts = forecasts |> List.map (fun forecast -> Run.canonical forecast.Run |> Set.ofList)
         let shared = Set.intersectMany texts
-        Run.canonical forecasts.Head.Run |> List.filter shared.Contains
+
+        Run.canonical forecasts.Head.Run
+        |> List.filter (fun (path, value) -> shared.Contains(path, value) && not (Resolved.isPrint path))
 
     let private isAbsent (forecast: Forecast) =
         forecast.Run.Attacks |> List.exists (fun attack -> attack.Value.IsAbsent)

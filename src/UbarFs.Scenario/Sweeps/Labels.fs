@@ -11,48 +11,52 @@ let ambiguous (variants: (Level list * Draft) list) : Diagnostic list =
         |> Diagnostic.noting other "it stands for another one here"
         |> Diagnostic.hinted "give each a label of its own; 'zip' gives swept parameters labels, as rule.label"
 
-    // What is called alike, with what it is, its place and whether a label says so.
-    let ofOne what (things: (string * string * Span * bool) list) =
+    // What is called alike, with what it is, its place, also among others at the same one, and whether a label says so.
+    let ofOne what (things: (string * string * (Span * int) * bool) list) =
         things
         |> List.distinctBy (fun (label, identity, _, _) -> label, identity)
         |> List.groupBy (fun (label, _, _, _) -> label)
         |> List.choose (fun (label, same) ->
-            match same |> List.tryFind (fun (_, _, _, isLabelled) -> isLabelled), same with
-            | Some(_, identity, place, _), _ :: _ :: _ ->
-                let _, _, other, _ = same |> List.find (fun (_, other, _, _) -> other <> identity)
+            // One place with several values of a parameter is one thing by name: 'Ours (share: 0.2)'.
+            let clashing (_, identity, place, _) =
+                same |> List.tryFind (fun (_, other, elsewhere, _) -> other <> identity && elsewhere <> place)
 
-                let first, second =
-                    if place.Offset < other.Offset then
-                        place, other
-                    else
-                        other, place
+            same
+            |> List.tryFind (fun (_, _, _, isLabelled) -> isLabelled)
+            |> Option.bind (fun labelled ->
+                clashing labelled
+                |> Option.map (fun (_, _, other, _) ->
+                    let _, _, place, _ = labelled
 
-                Some(clash what label second first)
-            | _ -> None)
+                    let first, second =
+                        if (fst place).Offset < (fst other).Offset then
+                            fst place, fst other
+                        else
+                            fst other, fst place
 
-    let told (place: Span) (chosen: Chosen<'value>) =
+                    clash what label second first)))
+
+    let told (place: Span) index (chosen: Chosen<'value>) =
         let print = Chosen.fingerprint chosen |> Option.defaultValue ""
-        // Values of one rule's parameters have names that its label begins: 'Ours (share: 0.2)'.
-        let code = chosen.Code |> Option.map (fun code -> string code.Keys) |> Option.defaultValue ""
-        Chosen.label chosen, $"{chosen.Name} {code} {print}", place, chosen.Label.IsSome
+        Chosen.label chosen, $"{Chosen.canonical chosen} {print}", (place, index), chosen.Label.IsSome
 
     let rules =
         variants
-        |> List.choose (fun (_, draft) -> draft.Rule |> Option.map (fun place -> told place draft.Run.Rule))
+        |> List.choose (fun (_, draft) -> draft.Rule |> Option.map (fun place -> told place 0 draft.Run.Rule))
 
     let attacks =
         variants
         |> List.collect (fun (_, draft) ->
             match draft.Attack with
-            | Some place -> draft.Run.Attacks |> List.map (told place)
+            | Some place -> draft.Run.Attacks |> List.mapi (told place)
             | None -> [])
 
     let names =
         [ for levels, _ in variants do
               for level in levels do
                   match level.Name, level.Label with
-                  | Some name, Some label -> label.Value, name.Value, label.Span, true
-                  | Some name, None -> name.Value, name.Value, name.Span, false
+                  | Some name, Some label -> label.Value, name.Value, (label.Span, 0), true
+                  | Some name, None -> name.Value, name.Value, (name.Span, 0), false
                   | None, _ -> () ]
 
     ofOne "rules" rules @ ofOne "attacks" attacks @ ofOne "variants" names
