@@ -10,7 +10,7 @@ open FsToolkit.ErrorHandling
 open UbarFs.Engine
 open UbarFs.Scenario
 open UbarFs.Scripting
-open UbarFs.Cli.Arguments
+open UbarFs.Cli.RuleArguments
 
 /// The bytes of a file, or of standard input.
 let private bytes (file: string) : Result<byte[], string> =

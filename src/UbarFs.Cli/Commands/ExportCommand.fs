@@ -9,7 +9,7 @@ open System.Text.Json
 open Argu
 open FsToolkit.ErrorHandling
 open UbarFs.Engine
-open UbarFs.Cli.Arguments
+open UbarFs.Cli.RuleArguments
 
 /// Whose models are wanted.
 [<RequireQualifiedAccess>]

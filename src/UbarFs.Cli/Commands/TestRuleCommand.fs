@@ -9,7 +9,7 @@ open Argu
 open FsToolkit.ErrorHandling
 open UbarFs.Core
 open UbarFs.Testing
-open UbarFs.Cli.Arguments
+open UbarFs.Cli.RuleArguments
 
 let private within name low high (value: int option) =
     match value with

@@ -210,42 +210,6 @@ module Sweep =
         | _, Content.Sequence items -> items |> List.traverseValidationA (exclusion context)
         | _ -> exclusion context node |> Result.map List.singleton
 
-    let private conflict grammar (first: Assignment) (second: Assignment) =
-        let clash hint =
-            Diagnostic.error
-                (Assignment.span second)
-                $"'{Assignment.text second}' and '{Assignment.text first}' cannot both be swept"
-            |> Diagnostic.noting (Assignment.span first) "the other sweep"
-            |> Diagnostic.hinted hint
-            |> Some
-
-        let inside (outer: Assignment) =
-            let outer = Assignment.text outer
-            clash $"the inner values belong into the list of '{outer}', each with the name of its component"
-
-        match Path.overlap grammar first.Path second.Path with
-        | Overlap.None -> None
-        | Overlap.Same -> clash "write all the values into one list"
-        | Overlap.Inside -> inside first
-        | Overlap.Around -> inside second
-        | Overlap.Alternative -> clash "a run has only one of them"
-
-    /// What gets in each other's way: the assignments of one level, and those of different factors.
-    let private conflicts (context: Context) (factors: Factor list) =
-        let against (earlier: Assignment list) (assignment: Assignment) =
-            earlier |> List.tryPick (fun first -> conflict context.Grammar first assignment)
-
-        let within (level: Level) =
-            level.Assignments
-            |> List.mapi (fun index assignment -> against (List.truncate index level.Assignments) assignment)
-            |> List.choose id
-
-        let assignments = factors |> List.map (Factor.assignments >> List.distinctBy Assignment.text)
-
-        [ for index, factor in List.indexed factors do
-              yield! factor.Levels |> List.collect within |> List.distinctBy _.Place
-              yield! assignments[index] |> List.choose (against (assignments |> List.truncate index |> List.concat)) ]
-
     let private partOf context (entry: Entry) : Validation<Plan, Diagnostic> =
         let factors read = read |> Result.map (fun factors -> { Factors = factors; Exclusions = [] })
 
@@ -272,7 +236,7 @@ module Sweep =
         match pathsOf plan.Factors with
         | count when count > mostPaths -> tooMany context count
         | _ ->
-            match conflicts context plan.Factors with
+            match Conflicts.between context plan.Factors with
             | [] -> Ok plan
             | conflicts -> Error conflicts
 
@@ -322,7 +286,7 @@ module Sweep =
         let keep factors factor =
             let both = factors @ [ factor ]
 
-            if pathsOf both <= mostPaths && List.isEmpty (conflicts context both) then
+            if pathsOf both <= mostPaths && List.isEmpty (Conflicts.between context both) then
                 both
             else
                 factors
