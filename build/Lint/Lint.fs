@@ -33,6 +33,8 @@ let private written (warning: Suggestion.LintWarning) =
 
     $"{warning.FilePath}({range.StartLine},{range.StartColumn + 1}): {warning.RuleIdentifier}: {warning.Details.Message}"
 
+let private gate = obj ()
+
 let private lintFile (checker: FSharpChecker) configuration (project: FSharpCheckProjectResults) options file =
     let parsed, checked' =
         checker.GetBackgroundCheckResultsForFileInProject(file, options) |> Async.RunSynchronously
@@ -49,7 +51,8 @@ let private lintFile (checker: FSharpChecker) configuration (project: FSharpChec
           TypeCheckResults = Some checked'
           ProjectCheckResults = Some project }
 
-    match Lint.lintParsedFile parameters information file with
+    // Rules keep state of their own between files.
+    match lock gate (fun () -> Lint.lintParsedFile parameters information file) with
     | Lint.LintResult.Success found -> List.map written found
     | Lint.LintResult.Failure failure -> [ $"{file}: {failure}" ]
 

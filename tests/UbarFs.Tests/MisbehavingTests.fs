@@ -253,7 +253,7 @@ let private classes =
                   Expect.stringContains said expected "what is wrong" ]
 
 let private settingsOf parameters : Component<Rule> =
-    Define.named
+    Define.Named
         "mine"
         { Parameters = parameters
           Read = fun _ -> Rule.aggregating 0.5 (fun _ -> failwith "") }

@@ -58,7 +58,7 @@ let createWith labels name (seed: int) (mirrors: string list) =
             )
           Licence = "none" }
 
-    { Dataset = Setting.none dataset |> Define.named name |> Component.choose Map.empty
+    { Dataset = Setting.none dataset |> Define.Named name |> Component.choose Map.empty
       Files = files }
 
 let create name seed mirrors = createWith 10 name seed mirrors

@@ -85,7 +85,7 @@ let datasetOf (records: RecordFiles) : Chosen<Dataset> =
       Storage = Storage.Records records
       Licence = "none" }
     |> Setting.none
-    |> Define.named "tiny"
+    |> Define.Named "tiny"
     |> Component.choose Map.empty
 
 let dataset = datasetOf records

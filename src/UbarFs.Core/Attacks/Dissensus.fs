@@ -29,7 +29,7 @@ let attack: Component<Behaviour> =
         let! epsilon = Setting.real "epsilon" Interval.nonNegative 1.0 "ε, how far each receiver is pushed"
         return Attack.by (Strategy.Omniscient(Adversary.sending (push epsilon)))
     }
-    |> Define.named "dissensus"
+    |> Define.Named "dissensus"
     |> Component.describedBy
         "pushes each neighbour away from its own benign neighbours"
         "> to node i:  x̂ = x_i − ε Σ_{j benign} W_ij(x_j − x_i) / Σ_{j Byzantine} W_ij\n\n\

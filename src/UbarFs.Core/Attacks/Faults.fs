@@ -26,7 +26,7 @@ let private poisoning name number poison =
 
         return Attack.alone (poisoned poison share >> Sent.Everyone)
     }
-    |> Define.named name
+    |> Define.Named name
     |> Component.describedBy
         $"sends an estimate with {number} in some or all coordinates"
         $"> x̂ = x_k with {number} in a random share of the coordinates\n\n\
@@ -35,7 +35,7 @@ let private poisoning name number poison =
 
 let private silent =
     Setting.none (Attack.alone (fun _ -> Sent.Nothing))
-    |> Define.named "silent"
+    |> Define.Named "silent"
     |> Component.describedBy
         "sends nothing"
         "> no x̂\n\n\
@@ -69,7 +69,7 @@ let private staleAttack =
         let! age = Setting.whole "age" 2 System.Int32.MaxValue 100 "iterations between two fresh estimates"
         return Attack.by (Strategy.OwnState(stale age))
     }
-    |> Define.named "stale"
+    |> Define.Named "stale"
     |> Component.describedBy
         "re-sends an old estimate of its own"
         "> x̂ = x_{a⌊k/a⌋}\n\n\

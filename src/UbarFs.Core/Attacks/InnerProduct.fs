@@ -40,7 +40,7 @@ let attack: Component<Behaviour> =
             |> Strategy.Omniscient
             |> Attack.by
     }
-    |> Define.named "ipm"
+    |> Define.Named "ipm"
     |> Component.describedBy
         "the benign mean with its last gradient step reversed"
         "> x̂ = x̄_k + (1 + ε)λ_{k−1}ḡ_{k−1},   x̂ = x̄_0 for k = 0\n\n\

@@ -14,7 +14,7 @@ let attack: Component<Behaviour> =
             { Attack.honest with
                 Label = if mapping = "mirror" then mirrored else shifted amount }
     }
-    |> Define.named "label-flip"
+    |> Define.Named "label-flip"
     |> Component.describedBy
         "trains on wrong labels and sends what comes of it"
         "> mirror:  y → C − 1 − y\n\

@@ -41,7 +41,7 @@ let attack: Component<Behaviour> =
 
         return Attack.by (Strategy.Omniscient(Adversary.ofBenign (vector given)))
     }
-    |> Define.named "alie"
+    |> Define.Named "alie"
     |> Component.describedBy
         "shifts the benign mean by a few standard deviations everywhere"
         "> x̂ = μ − zσ\n\

@@ -97,7 +97,7 @@ let attack: Component<Behaviour> =
             | Error "neighbour" -> Attack.by (Strategy.Omniscient ofNeighbour)
             | Error _ -> Attack.by (Strategy.Omniscient(ofInfluential warmup))
     }
-    |> Define.named "mimic"
+    |> Define.Named "mimic"
     |> Component.describedBy
         "all Byzantine nodes copy one benign node"
         "> x̂ = x_{k,i*} for one benign node i*\n\

@@ -41,7 +41,7 @@ let attack: Component<Behaviour> =
 
         return Attack.by (Strategy.OwnState adversary)
     }
-    |> Define.named "sign-flip"
+    |> Define.Named "sign-flip"
     |> Component.describedBy
         "sends its estimate as if its last step went the other way"
         "> update:    x̂ = x_{k−1} − s(x_k − x_{k−1}),   x̂ = x_0 for k = 0\n\

@@ -7,7 +7,7 @@ open UbarFs.Kernels
 
 let private none =
     Setting.none Attack.honest
-    |> Define.named "none"
+    |> Define.Named "none"
     |> Component.describedBy
         "Byzantine nodes follow the protocol like everyone else"
         "> x̂ = x_k\n\n\
@@ -17,7 +17,7 @@ let private none =
 
 let absent: Component<Attack> =
     Setting.none Attack.Absent
-    |> Define.named "absent"
+    |> Define.Named "absent"
     |> Component.describedBy
         "Byzantine nodes are left out, with their data: the fair baseline"
         "The benign nodes keep the edges between them and the data that they have under an attack. So the baseline \
@@ -37,7 +37,7 @@ let private gaussian =
         let! sigma = Setting.real "sigma" Interval.positive 1.0 "standard deviation of each coordinate"
         return Attack.alone (gaussianVector sigma >> Sent.Everyone)
     }
-    |> Define.named "gaussian"
+    |> Define.Named "gaussian"
     |> Component.describedBy
         "sends a fresh random vector in every iteration"
         "> x̂ ~ N(0, σ²I)\n\n\
@@ -46,7 +46,7 @@ let private gaussian =
 
 let private bitFlip =
     Setting.none (Attack.alone (fun state -> Sent.Everyone(state.Estimate.neg ())))
-    |> Define.named "bit-flip"
+    |> Define.Named "bit-flip"
     |> Component.describedBy
         "sends its own estimate with every sign flipped"
         "> x̂ = −x_k"

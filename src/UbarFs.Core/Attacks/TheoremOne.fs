@@ -76,7 +76,7 @@ let attack: Component<Behaviour> =
         let adversary = Adversary.sending (send iteration exact victim shift)
         return { Attack.by (Strategy.Colluding adversary) with Objection = objection victim }
     }
-    |> Define.named "theorem-1"
+    |> Define.Named "theorem-1"
     |> Component.describedBy
         "one wrong message that moves a node far away by a chosen vector"
         "> x = x_{k_0,î} + x̂ ∏_{s=1..τ'} (|N_{i_s}| + 1)\n\n\

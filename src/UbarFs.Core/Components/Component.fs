@@ -49,7 +49,7 @@ type Chosen<'value> =
 type Define =
 
     /// A component without text, for `Component.describedBy` to add; `file` is filled in by the compiler.
-    static member named
+    static member Named
         (name: string, [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string)
         : Settings<'value> -> Component<'value> =
         fun settings ->

@@ -175,7 +175,7 @@ let rule: Component<Rule> =
                   Law.Mirroring
                   Law.Precision ]
     }
-    |> Define.named "afa"
+    |> Define.Named "afa"
     |> Component.describedBy
         "drops unusual cosines, and blocks senders of ill repute"
         "> w = Σ_j p_j x_j / Σ_j p_j,   s_j = cos(w, x_j)\n\

@@ -28,7 +28,7 @@ let rule: Component<Rule> =
           Law.OwnApart
           Law.Precision ]
     |> Setting.none
-    |> Define.named "average"
+    |> Define.Named "average"
     |> Component.describedBy
         "the mean of the received estimates; resists no attack"
         "> R = (1/|N_i|) Σ_{j ∈ N_i} x_j,   α = 1/(|N_i| + 1)\n\n\

@@ -60,7 +60,7 @@ let rule: Component<Rule> =
             |> Rule.tolerating (screenedBy rho)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
-    |> Define.named "byrdie"
+    |> Define.Named "byrdie"
     |> Component.describedBy
         "coordinate descent: screens and updates a block at a time"
         "> x'[c] = (x_i[c] + Σ_{j ∈ N*_i(c)} x_j[c]) / (|N_i| − 2n̂ + 1) − λ(∇l)[c]\n\n\

@@ -75,7 +75,7 @@ let rule: Component<Rule> =
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Containment; Law.Fixpoint ]
     }
-    |> Define.named "fltrust"
+    |> Define.Named "fltrust"
     |> Component.describedBy
         "weighs updates by their cosine with the own, at its length"
         "> g_0 = x_{i,k} − x_{i,k−1},   g_j = x_{j,k} − x_{i,k−1}\n\

@@ -58,7 +58,7 @@ let dmedian: Component<Rule> =
         let! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
         return rule alpha marginalKappa marginal |> Rule.allAtOnce marginalNetwork
     }
-    |> Define.named "dmedian"
+    |> Define.Named "dmedian"
     |> Component.describedBy
         "the median of every coordinate of what was received"
         "> R[c] = median{x_j[c], j ∈ N_i}\n\n\
@@ -253,7 +253,7 @@ let geometricMedian: Component<Rule> =
             rule alpha geometricKappa (ofFinite iterations tolerance)
             |> Rule.allAtOnce (geometricNetwork iterations tolerance)
     }
-    |> Define.named "geometric-median"
+    |> Define.Named "geometric-median"
     |> Component.describedBy
         "the point with the smallest sum of distances to what came in"
         "> R = argmin_z Σ_j ‖z − x_j‖\n\

@@ -49,7 +49,7 @@ let rule: Component<Rule> =
                   Law.MeanOfKept
                   Law.Precision ]
     }
-    |> Define.named "rd-svm"
+    |> Define.Named "rd-svm"
     |> Component.describedBy
         "drops the largest losses on the own data; for linear models"
         "> R = the mean of the |N_i| − n̂ estimates with the smallest l(x_j, ξ_i)\n\

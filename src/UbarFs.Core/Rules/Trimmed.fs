@@ -81,7 +81,7 @@ let bridge: Component<Rule> =
 
         return rule rho rhoCentral alpha own
     }
-    |> Define.named "bridge"
+    |> Define.Named "bridge"
     |> Component.describedBy
         "per coordinate, the own value averaged with the trimmed rest"
         "> R[c] = (x_i[c] + Σ_{j ∈ N*_i(c)} x_j[c]) / (|N_i| − 2n̂ + 1)\n\
@@ -106,7 +106,7 @@ let slsgd: Component<Rule> =
 
         return rule rho rhoCentral (1.0 - average) false
     }
-    |> Define.named "slsgd"
+    |> Define.Named "slsgd"
     |> Component.describedBy
         "a moving average of trimmed means"
         "> R[c] = mean{x_j[c], j ∈ N_i} without the n̂ smallest and the n̂ largest\n\

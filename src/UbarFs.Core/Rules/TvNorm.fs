@@ -38,7 +38,7 @@ let rule: Component<Rule> =
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
-    |> Define.named "tv-norm"
+    |> Define.Named "tv-norm"
     |> Component.describedBy
         "the sign of each disagreement: nobody moves a coordinate far"
         "> x' = x_i − λ(∇l(x_i, ξ) + penalty·Σ_{j ∈ N_i} sign(x_i − x_j))\n\n\

@@ -226,7 +226,7 @@ let rule: Component<Rule> =
                        [])
             )
     }
-    |> Define.named "ubar"
+    |> Define.Named "ubar"
     |> Component.describedBy
         "nearest neighbours first, then those with no greater loss"
         "> N^s = the max(1, ⌊ρ|N_i|⌋) neighbours nearest to x_i\n\

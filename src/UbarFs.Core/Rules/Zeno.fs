@@ -88,7 +88,7 @@ let zeno: Component<Rule> =
                   Law.MeanOfKept
                   Law.Precision ]
     }
-    |> Define.named "zeno"
+    |> Define.Named "zeno"
     |> Component.describedBy
         "keeps those that promise the most descent for their distance"
         "> score(j) = l(x_i, ξ_i) − l(x_j, ξ_i) − penalty·‖x_j − x_i‖²\n\
@@ -198,7 +198,7 @@ let zenoPlusPlus: Component<Rule> =
                   Law.Fixpoint
                   Law.Precision ]
     }
-    |> Define.named "zeno++"
+    |> Define.Named "zeno++"
     |> Component.describedBy
         "accepts neighbours in a direction of descent, maybe stale"
         "> g_j = (‖v‖/‖x_i − x_j‖)(x_i − x_j)\n\

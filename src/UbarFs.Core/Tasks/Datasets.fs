@@ -13,7 +13,7 @@ let private digits =
           Deviation = [ 0.3764 ]
           Storage = Storage.Embedded
           Licence = "CC BY 4.0, E. Alpaydin and C. Kaynak, 1998" }
-    |> Define.named "digits"
+    |> Define.Named "digits"
     |> Component.describedBy
         "1,797 handwritten digits of 8×8 pixels, in the program"
         "Pixels 0 to 16, one of 10 classes. Every fifth image is for testing. Small enough to be shipped, so that \
@@ -59,7 +59,7 @@ let private mnist =
         0.3081
         "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. Burges, 1998"
     |> Setting.none
-    |> Define.named "mnist"
+    |> Define.Named "mnist"
     |> Component.describedBy
         "70,000 handwritten digits of 28×28 pixels"
         "Pixels 0 to 255, one of 10 classes. 60,000 images are for training and 10,000 for testing."
@@ -77,7 +77,7 @@ let private fashionMnist =
         0.3530
         "MIT, Zalando SE, 2017"
     |> Setting.none
-    |> Define.named "fashion-mnist"
+    |> Define.Named "fashion-mnist"
     |> Component.describedBy
         "70,000 pictures of clothes of 28×28 pixels"
         "Pixels 0 to 255, one of 10 classes. 60,000 images are for training and 10,000 for testing, in the format \
@@ -117,7 +117,7 @@ let private cifar10 =
                       "ship"
                       "truck" ] }
           Licence = "research use, A. Krizhevsky, 2009" }
-    |> Define.named "cifar10"
+    |> Define.Named "cifar10"
     |> Component.describedBy
         "60,000 colour photographs of 32×32 pixels"
         "Pixels 0 to 255, one of 10 classes. 50,000 images are for training and 10,000 for testing. Read from the \
@@ -160,7 +160,7 @@ let private folder =
               Storage = Storage.Unread(path, form)
               Licence = "" }
     }
-    |> Define.named "folder"
+    |> Define.Named "folder"
     |> Component.describedBy
         "your own images, in a folder train|test/<class>/*"
         "PNG and JPEG files. The classes are the folders' names in alphabetical order, at most 256.\n\n\

@@ -4,7 +4,7 @@ module UbarFs.Core.Layers
 
 let private plain name layer summary meaning source : Component<int -> Layer> =
     Setting.none (fun (_: int) -> layer)
-    |> Define.named name
+    |> Define.Named name
     |> Component.describedBy summary meaning source
 
 let private dense: Component<int -> Layer> =
@@ -17,7 +17,7 @@ let private dense: Component<int -> Layer> =
                 | Ok units -> Layer.Dense units
                 | Error _ -> Layer.Dense classes
     }
-    |> Define.named "dense"
+    |> Define.Named "dense"
     |> Component.describedBy
         "fully connected, on the flattened input"
         "y = Wx + b. With 'classes', as many outputs as the dataset has classes: the usual last layer."
@@ -30,7 +30,7 @@ let private convolution: Component<int -> Layer> =
         and! padding = Setting.whole "padding" 0 1024 0 "zeros added on each side"
         return fun _ -> Layer.Convolution(channels, kernel, padding)
     }
-    |> Define.named "conv"
+    |> Define.Named "conv"
     |> Component.describedBy
         "two-dimensional convolution with a square kernel and stride 1"
         "y_c = b_c + Σ_i W_{c,i} ⋆ x_i. An image of h×w pixels becomes one of h + 2·padding − kernel + 1 by \
@@ -42,7 +42,7 @@ let private pool name layer summary meaning : Component<int -> Layer> =
         let! size = Setting.whole "size" 1 1024 2 "height and width of a window"
         return fun (_: int) -> layer size
     }
-    |> Define.named name
+    |> Define.Named name
     |> Component.describedBy
         summary
         meaning

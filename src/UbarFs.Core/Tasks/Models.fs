@@ -5,7 +5,7 @@ module Models =
 
     let private softmax =
         Setting.none { Layers = fun classes -> [ Layer.Dense classes ] }
-        |> Define.named "softmax"
+        |> Define.Named "softmax"
         |> Component.describedBy
             "multinomial logistic regression: one dense layer"
             "> logits = Wx + b\n\n\
@@ -17,7 +17,7 @@ module Models =
             let! hidden = Setting.whole "hidden" 1 65536 100 "units of the hidden layer"
             return { Layers = fun classes -> [ Layer.Dense hidden; Layer.Relu; Layer.Dense classes ] }
         }
-        |> Define.named "mlp"
+        |> Define.Named "mlp"
         |> Component.describedBy
             "one hidden layer with ReLU"
             "> logits = W₂ max(0, W₁x + b₁) + b₂\n\n\
@@ -39,7 +39,7 @@ module Models =
               Layer.Dense classes ]
 
         Setting.none { Layers = layers }
-        |> Define.named "cnn"
+        |> Define.Named "cnn"
         |> Component.describedBy
             "the paper's network: two convolutions and three dense layers"
             "> conv 16@3×3, ReLU, max-pool 3,\n\

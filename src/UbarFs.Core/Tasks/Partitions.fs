@@ -13,7 +13,7 @@ module Partitions =
 
     let private iid =
         Setting.none { Assign = dealt }
-        |> Define.named "iid"
+        |> Define.Named "iid"
         |> Component.describedBy
             "every node gets an equal share of the shuffled images"
             "A uniformly random order, cut into n parts whose sizes differ by one at most. All nodes take part, \

@@ -173,7 +173,7 @@ module internal GuardedAttack =
 module internal Part =
 
     let private ofSettings name word (settings: Settings<'value>) =
-        Define.named name settings |> Component.describedBy $"your own {word}" "" "a script"
+        Define.Named name settings |> Component.describedBy $"your own {word}" "" "a script"
 
     let rule: Part<Rule> =
         { Word = "rule"

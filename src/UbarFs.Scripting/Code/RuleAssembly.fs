@@ -201,7 +201,7 @@ let private describe word (found: Type) settings : Component<'value> =
         |> Option.map _.Description
         |> Option.defaultValue $"your own {word}"
 
-    Define.named found.Name settings |> Component.describedBy summary "" $"the class {found.FullName}"
+    Define.Named found.Name settings |> Component.describedBy summary "" $"the class {found.FullName}"
 
 /// How what a class does wrong is told, with the place of its method where symbols say it.
 let private thrown (path: string) (found: Type) (what: string) (error: exn) : Diagnostic =

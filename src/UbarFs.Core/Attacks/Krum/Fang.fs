@@ -153,7 +153,7 @@ let attack: Component<Behaviour> =
                     Strategy.Colluding(adversary (against false) ofColluders)
             )
     }
-    |> Define.named "fang"
+    |> Define.Named "fang"
     |> Component.describedBy
         "moves Krum, or a trimmed mean, against the way of training"
         "> s = sign(x̄_k − w), −1 where they are equal\n\

@@ -67,7 +67,7 @@ let attack: Component<Behaviour> =
 
         return Attack.by (Strategy.Omniscient(Adversary.ofBenign (vector direction cap given)))
     }
-    |> Define.named "mhamdi"
+    |> Define.Named "mhamdi"
     |> Component.describedBy
         "as far from the benign mean as Krum lets it, in one direction"
         "> x̂ = x̄ + γe,   e = (1, …, 1)/√d, or the unit vector of one coordinate\n\n\

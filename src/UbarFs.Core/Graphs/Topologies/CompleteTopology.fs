@@ -9,7 +9,7 @@ let topology: Component<Topology> =
     GraphFamily.deterministic "a complete graph is connected" draw
     |> Topology.Family
     |> Setting.none
-    |> Define.named "complete"
+    |> Define.Named "complete"
     |> Component.describedBy
         "every node is connected with every other"
         "All pairs of nodes are connected: the decentralized counterpart of a parameter server."

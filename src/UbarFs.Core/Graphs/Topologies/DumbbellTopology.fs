@@ -30,7 +30,7 @@ let topology: Component<Topology> =
                 (draw bridges)
             |> Topology.Family
     }
-    |> Define.named "dumbbell"
+    |> Define.Named "dumbbell"
     |> Component.describedBy
         "two complete graphs joined by a few edges"
         "The first ⌈n/2⌉ nodes are all connected with each other, and so are the others. The bridges join the nodes on \

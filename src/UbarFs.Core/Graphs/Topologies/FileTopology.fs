@@ -7,7 +7,7 @@ let topology: Component<Topology> =
         let! path = Setting.text "path" "graph.txt" "the file with the edges, relative to the scenario"
         return Topology.File path
     }
-    |> Define.named "file"
+    |> Define.Named "file"
     |> Component.describedBy
         "the graph in a file: an edge list, an adjacency list or GraphML"
         "> # an edge list: two connected nodes a line\n\

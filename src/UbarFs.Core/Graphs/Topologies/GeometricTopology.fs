@@ -52,7 +52,7 @@ let topology: Component<Topology> =
                         $"raise the radius, {radius} (about √(ln n / πn) = %.2g{least} is the least that works), or \
                           take fewer Byzantine nodes" }
     }
-    |> Define.named "geometric"
+    |> Define.Named "geometric"
     |> Component.describedBy
         "nodes at random places, connected when they are close"
         "> i and j are neighbours if ‖p_i − p_j‖ ≤ radius,   p uniform in [0, 1]²\n\n\

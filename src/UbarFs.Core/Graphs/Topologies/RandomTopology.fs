@@ -52,7 +52,7 @@ let topology: Component<Topology> =
                         $"raise the ratio, {ratio} (about ln n / n = %.2g{log (float benign) / float benign} is the \
                           least that works)" }
     }
-    |> Define.named "random"
+    |> Define.Named "random"
     |> Component.describedBy
         "each pair of nodes is connected with the same probability"
         "> P(i and j are neighbours) = the connection ratio\n\n\

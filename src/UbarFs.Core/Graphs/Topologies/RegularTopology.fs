@@ -67,7 +67,7 @@ let topology: Component<Topology> =
 
         return GraphFamily.random "raise k, or take fewer Byzantine nodes" (draw degree) |> Topology.Family
     }
-    |> Define.named "k-regular"
+    |> Define.Named "k-regular"
     |> Component.describedBy
         "a random graph in which every node has k neighbours"
         "The k edge ends of all nodes are paired at random; pairs that would be loops or double edges are paired \

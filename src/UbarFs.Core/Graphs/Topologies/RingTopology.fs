@@ -15,7 +15,7 @@ let topology: Component<Topology> =
         draw
     |> Topology.Family
     |> Setting.none
-    |> Define.named "ring"
+    |> Define.Named "ring"
     |> Component.describedBy
         "every node has two neighbours, in a circle"
         "Node i is connected with node i + 1, and the last node with node 0."

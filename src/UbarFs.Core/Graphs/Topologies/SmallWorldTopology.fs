@@ -51,7 +51,7 @@ let topology: Component<Topology> =
 
         return GraphFamily.random "raise k, or take fewer Byzantine nodes" (draw k beta) |> Topology.Family
     }
-    |> Define.named "small-world"
+    |> Define.Named "small-world"
     |> Component.describedBy
         "a ring of close neighbours with some edges to distant nodes"
         "Every node is connected with the k/2 next ones on either side of a ring. Each edge is then, with probability \

@@ -11,7 +11,7 @@ let topology: Component<Topology> =
         draw
     |> Topology.Family
     |> Setting.none
-    |> Define.named "star"
+    |> Define.Named "star"
     |> Component.describedBy
         "node 0 is connected with every other node"
         "Node 0 is the centre, and the other nodes have it as their only neighbour. The centre must be benign when \

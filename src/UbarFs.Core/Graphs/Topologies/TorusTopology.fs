@@ -44,7 +44,7 @@ let topology: Component<Topology> =
                 (shape rows columns >> Result.map grid)
             |> Topology.Family
     }
-    |> Define.named "torus"
+    |> Define.Named "torus"
     |> Component.describedBy
         "a grid whose opposite borders meet: four neighbours each"
         "> node i is in row ⌊i / columns⌋ and column i mod columns\n\n\

@@ -85,7 +85,7 @@ let dbulyan: Component<Rule> =
                   Law.OwnApart
                   Law.Precision ]
     }
-    |> Define.named "dbulyan"
+    |> Define.Named "dbulyan"
     |> Component.describedBy
         "per coordinate, the mean of Krum's picks near their median"
         "> R[c] = the mean of the β picks nearest their median in coordinate c\n\

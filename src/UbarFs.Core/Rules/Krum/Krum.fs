@@ -110,7 +110,7 @@ let dkrum: Component<Rule> =
         and! closest = closestSetting
         return rule "krum" rho rhoCentral alpha closest (fun _ _ -> 1)
     }
-    |> Define.named "dkrum"
+    |> Define.Named "dkrum"
     |> Component.describedBy
         "the received estimate that is closest to most of the others"
         "> R = x_j*,   j* = argmin_j s(j),   s(j) = Σ_{j→j'} ‖x_j − x_j'‖²\n\
@@ -145,7 +145,7 @@ let multiKrum: Component<Rule> =
 
         return rule "multi-krum" rho rhoCentral alpha closest keep
     }
-    |> Define.named "multi-krum"
+    |> Define.Named "multi-krum"
     |> Component.describedBy
         "the mean of the estimates with the best Krum scores"
         "> R = (1/c) Σ x_j over the c smallest scores s(j),   c = |N_i| − n̂\n\n\
