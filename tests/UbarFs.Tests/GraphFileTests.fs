@@ -263,6 +263,8 @@ let private otherFormats =
                 "JSON", "[[0, 1], [1, 2]]"
                 "Pajek", "*Vertices 3\n1 \"a\"\n"
                 "Matrix Market", "%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n"
+                "an adjacency matrix", "0 1 1\n1 0 1\n1 1 0\n"
+                "an adjacency matrix", "0,1,0,1\n1,0,1,0\n0,1,0,1\n1,0,1,0\n"
                 "multi-line adjacency list", "0 2\n1 {}\n2 {}\n1 1\n2 {}\n"
                 "no text", "PK\003\004\000\000\000" ] do
               testCase $"{name} is refused by its name: {text.Split('\n')[0]}" <| fun () -> isOne text name ]

@@ -36,7 +36,24 @@ let private said scenario = NetworkChecks.warnings scenario |> List.map Renderin
 let tests =
     testList
         "network checks"
-        [ testProperty "isolated liars are warned of exactly when there are some, with their seeds"
+        [ testCase "a rule is warned of where a benign node has more Byzantine neighbours than it is defined for"
+          <| fun () ->
+              // Each benign node has 11 benign neighbours and all 8 liars; dbulyan is defined for 4 of 19.
+              let text topology =
+                  scenario
+                      $"{{ benign: 12, byzantine: 40%%, benign-ratio: 0.1, topology: {topology} }}"
+                      "sweep: { rule: [average, dbulyan, ubar] }\n"
+
+              match said (text "complete") with
+              | [ warning ] ->
+                  Expect.stringContains warning "'dbulyan' is defined for at most 4 Byzantine neighbours of 19" "what"
+                  Expect.stringContains warning "a benign node has 8 in the network of seed 1" "where"
+                  Expect.stringContains warning ":6:26:" "its place"
+              | others -> failtest $"one warning: {others}"
+
+              Expect.isFalse (said (text "ring") |> List.exists _.Contains("dbulyan")) "nobody has so many neighbours"
+
+          testProperty "isolated liars are warned of exactly when there are some, with their seeds"
           <| forAll
               (gen {
                   let! benign = Gen.choose (2, 12)

@@ -189,6 +189,13 @@ let private labelExamples =
                      [ "byzantine 0.1, ubar, seed 1" ]
                      "one of them"
 
+             testCase "with less the seed stays, which stands last"
+             <| fun () ->
+                 Expect.equal
+                     (RunLabels.create sweep (List.truncate 1 seeds) 22)
+                     [ "byzantine 0.1…, seed 1" ]
+                     "one of them"
+
              testCase "without, what differs among those under way"
              <| fun () ->
                  Expect.equal (RunLabels.create sweep seeds 12) [ "seed 1"; "seed 2"; "seed 3" ] "the seeds alone"

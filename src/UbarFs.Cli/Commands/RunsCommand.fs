@@ -1,9 +1,8 @@
-/// `ubarfs runs`: what a store holds, run by run, and the way to get rid of what its scenario has no more.
+/// `ubarfs runs`: what a store holds, run by run, and the way to get rid of what is no longer in its scenario.
 module UbarFs.Cli.RunsCommand
 
 open System
 open System.IO
-open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
 open FsToolkit.ErrorHandling
@@ -11,86 +10,7 @@ open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
-
-/// A folder of a run, and what a report knows of it.
-type private Listed = { Stored: StoredRun; Run: StudyRun option }
-
-let private columnsOf (listed: Listed) =
-    match listed.Run with
-    | Some run -> run.Settings @ [ "seed", string run.Identity.Seed ]
-    | None -> []
-
-/// Every run folder of a store; fails if the folder is none.
-let private listed (folder: string) : Result<Listed list, string> =
-    match Contents.current folder, Study.tryLoadAll folder with
-    | Some current, Some study ->
-        let known = study.Runs |> List.map (fun run -> run.Identity.Id, run) |> Map.ofList
-
-        Contents.runs folder current
-        |> List.map (fun stored -> { Stored = stored; Run = Map.tryFind stored.Id known })
-        |> Ok
-    | _ when not (Directory.Exists folder) -> Error $"there is no folder '{folder}'"
-    | _ -> Error $"'{folder}' is no run store: it has no sweep.json. 'ubarfs run' writes it"
-
-let private size (bytes: int64) =
-    match float bytes with
-    | bytes when bytes >= 1e9 -> $"%.1f{bytes / 1e9} GB"
-    | bytes when bytes >= 1e6 -> $"%.1f{bytes / 1e6} MB"
-    | bytes -> $"%.0f{ceil (bytes / 1e3)} kB"
-
-let private time (stored: StoredRun) =
-    let time = stored.Record |> Option.map _.Started.UtcDateTime |> Option.defaultValue stored.Changed
-
-    time.ToLocalTime().ToString "yyyy-MM-dd HH:mm"
-
-let private status (stored: StoredRun) =
-    match stored.Record with
-    | Some record -> record.Status
-    | None -> "no record"
-
-let private worst (stored: StoredRun) =
-    match stored.Record |> Option.bind _.WorstAccuracy with
-    | Some worst -> $"%.1f{100.0 * worst}"
-    | None -> ""
-
-// ---- JSON
-
-let private node (value: 'value) : JsonNode | null = JsonValue.Create value
-
-let private json (fields: (string * (JsonNode | null)) list) : JsonNode =
-    let json = JsonObject()
-
-    for name, value in fields do
-        json.Add(name, value)
-
-    json
-
-let private array (items: JsonNode seq) =
-    let array = JsonArray()
-    items |> Seq.iter array.Add
-    array
-
-let private print (document: JsonNode) =
-    printfn "%s" (document.ToJsonString(JsonSerializerOptions(WriteIndented = true)))
-
-let private toJson (listed: Listed) : (string * (JsonNode | null)) list =
-    let stored = listed.Stored
-
-    [ "run", node stored.Id
-      "status", node (status stored)
-      "current", node stored.IsCurrent
-      "started",
-      stored.Record
-      |> Option.map (fun record -> node (record.Started.ToString "o"))
-      |> Option.defaultValue null
-      "bytes", node stored.Bytes
-      "worst_accuracy",
-      stored.Record
-      |> Option.bind _.WorstAccuracy
-      |> Option.filter Double.IsFinite
-      |> Option.map node
-      |> Option.defaultValue null
-      "sets_apart", json [ for path, value in columnsOf listed -> path, node value ] ]
+open UbarFs.Cli.StoredRuns
 
 // ---- List
 

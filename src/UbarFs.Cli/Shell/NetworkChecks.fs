@@ -7,7 +7,14 @@ open UbarFs.Engine
 open UbarFs.Scenario
 
 /// What a network depends on besides its seed. A ratio counts as the number of nodes that it is rounded to.
-type private Plan = { Text: string; Run: Run; Places: NetworkPlaces }
+type private Plan =
+    {
+        Text: string
+        Run: Run
+        Places: NetworkPlaces
+        /// The rules that run on it, each with where it is written.
+        Rules: (Chosen<Rule> * Span option) list
+    }
 
 /// A network that was drawn, without its graph.
 type private Drawn =
@@ -16,6 +23,8 @@ type private Drawn =
         Byzantine: int
         /// Byzantine nodes without any neighbour.
         Isolated: int
+        /// How many neighbours benign nodes have, and how many of these are Byzantine: each pair once.
+        Neighbourhoods: (int * int) list
         /// Tells networks apart.
         Print: int64
     }
@@ -57,10 +66,17 @@ let private draw (run: Run) : (Drawn * int64) option =
         let isIsolated node = network.Byzantine[node] && network.Neighbours[node].Length = 0
         let nodes = Network.size network
 
+        let neighbourhoods =
+            Network.benign network
+            |> Seq.map (fun node -> network.Neighbours[node].Length, Network.byzantineNeighbours network node)
+            |> Seq.distinct
+            |> List.ofSeq
+
         Some(
             { Seed = run.Seed
               Byzantine = run.Network.Byzantine
               Isolated = Seq.init nodes id |> Seq.filter isIsolated |> Seq.length
+              Neighbourhoods = neighbourhoods
               Print = print network },
             int64 nodes + Graph.edgeCount network.Neighbours
         )
@@ -74,7 +90,13 @@ let private plans (scenario: Scenario) =
     |> List.map (fun (text, alike) ->
         let run, places = alike.Head
         let runs = alike |> List.map fst |> List.distinctBy _.Seed |> List.truncate mostSeeds
-        { Text = text; Run = run; Places = places }, runs)
+
+        let rules =
+            alike
+            |> List.map (fun ((run: Run), (places: NetworkPlaces)) -> run.Rule, places.Rule)
+            |> List.distinctBy (fun (rule, place) -> Chosen.canonical rule, place)
+
+        { Text = text; Run = run; Places = places; Rules = rules }, runs)
 
 /// Every plan with its networks, as far as the work goes.
 let private drawn (plans: (Plan * Run list) list) =
@@ -103,6 +125,12 @@ let private seeds (networks: Drawn list) =
     else
         $"{noun} {shown}"
 
+let private which (networks: Drawn list) (some: Drawn list) =
+    if networks.Length = 1 then
+        $"the network of {seeds some}"
+    else
+        $"{some.Length} of {networks.Length} networks drawn ({seeds some})"
+
 /// Liars that nobody hears: the enforced ρ took their edges, or they were drawn without any.
 let private isolated (plan: Plan, networks: Drawn list) =
     let network = plan.Run.Network
@@ -118,11 +146,7 @@ let private isolated (plan: Plan, networks: Drawn list) =
             | count when worst = 1 -> $"1 of {count} Byzantine nodes has"
             | count -> $"up to {worst} of {count} Byzantine nodes have"
 
-        let which =
-            if networks.Length = 1 then
-                $"the network of {seeds some}"
-            else
-                $"{some.Length} of {networks.Length} networks drawn ({seeds some})"
+        let which = which networks some
 
         let warning =
             Diagnostic.warning
@@ -138,6 +162,35 @@ let private isolated (plan: Plan, networks: Drawn list) =
                 "a larger or denser network has fewer of them"
 
         Some(warning |> Diagnostic.hinted hint)
+
+/// Rules that some benign node asks for more than they are defined for.
+let private beyond (plan: Plan, networks: Drawn list) =
+    let network = plan.Run.Network
+
+    [ for rule, place in plan.Rules do
+          let exceeded (drawn: Drawn) =
+              drawn.Neighbourhoods
+              |> List.choose (fun (neighbours, byzantine) ->
+                  let tolerated = rule.Value.Tolerance network.BenignRatio neighbours
+
+                  // A rule that tolerates nothing claims nothing.
+                  if tolerated > 0 && byzantine > tolerated then
+                      Some(byzantine - tolerated, (neighbours, byzantine, tolerated))
+                  else
+                      None)
+
+          match networks |> List.filter (exceeded >> List.isEmpty >> not) with
+          | [] -> ()
+          | some ->
+              let neighbours, byzantine, tolerated = some |> List.collect exceeded |> List.max |> snd
+
+              let which = which networks some
+
+              Diagnostic.warning
+                  (place |> Option.orElse plan.Places.Ratio |> Option.defaultValue plan.Places.Size)
+                  $"'{rule.Name}' is defined for at most {tolerated} Byzantine neighbours of {neighbours}, and a benign \
+                    node has {byzantine} in {which}"
+              |> Diagnostic.hinted "it runs, beyond what it promises: 'ubarfs describe' tells a rule's tolerance" ]
 
 /// Different topologies that come to the same networks.
 let private equal (drawn: (Plan * Drawn list) list) =
@@ -165,4 +218,5 @@ let warnings (scenario: Scenario) : Diagnostic list =
     let drawn = drawn (plans scenario)
 
     Suspicions.few (drawn |> List.choose isolated |> List.distinctBy _.Place)
+    @ Suspicions.few (drawn |> List.collect beyond |> List.distinctBy _.Place)
     @ Suspicions.few (equal drawn |> List.distinctBy _.Place)

@@ -23,6 +23,8 @@ module Places =
     [<Literal>]
     let Variable = "UBARFS_DATA"
 
+    let private userCache = "the user's cache"
+
     /// The places in the order in which they are looked at; the first that has a dataset wins: the `--data` argument,
     /// `UBARFS_DATA`, the user's cache, and where Debian's packages put datasets. `variable` reads the environment.
     let find onWindows (variable: string -> string option) (argument: string option) : Place list =
@@ -31,7 +33,7 @@ module Places =
 
         [ argument |> Option.map (own "--data")
           variable Variable |> Option.map (own Variable)
-          UserCache.find onWindows variable "data" |> Option.map (own "the user's cache")
+          UserCache.find onWindows variable "data" |> Option.map (own userCache)
           if not onWindows then
               Some
                   { Origin = "the system's packages"
@@ -67,11 +69,13 @@ module Places =
     /// The file that keeps the decoded images of a dataset in a folder.
     let decoded name (folder: string) = Path.Combine(folder, $"{name}.images")
 
-    /// The file that keeps the decoded images of a folder elsewhere, which is not written to.
+    /// The file that keeps the decoded images of a folder elsewhere, which is not written to: in the user's cache, where
+    /// there is one.
     let decodedElsewhere (folder: string) (places: Place list) =
         let digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes folder))
         let name = $"{Path.GetFileName folder}-{digest.Substring(0, 16)}"
 
         places
-        |> List.tryFind _.Writable
+        |> List.tryFind (fun place -> place.Origin = userCache)
+        |> Option.orElse (places |> List.tryFind _.Writable)
         |> Option.map (fun place -> Path.Combine(place.Root, "folders") |> decoded name)

@@ -28,7 +28,7 @@ public static class RowMeans
         ArgumentNullException.ThrowIfNull(lists);
         var rows = RowMatrix.Of(pool);
         var means = RowKernels.Result(lists, rows);
-        Lanes.Run(new Kernel(rows, lists, RowMatrix.Of(means)), width);
+        Lanes.Run(new Kernel(rows, lists, null, RowMatrix.Of(means)), width);
         GC.KeepAlive(pool);
         return means;
     }
@@ -45,12 +45,13 @@ public static class RowMeans
 
         var rows = RowMatrix.Of(pool);
         var sums = RowKernels.Result(lists, rows);
-        Lanes.Run(new WeightedKernel(rows, lists, weights, RowMatrix.Of(sums)), width);
+        Lanes.Run(new Kernel(rows, lists, weights, RowMatrix.Of(sums)), width);
         GC.KeepAlive(pool);
         return sums;
     }
 
-    private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, RowMatrix means) : IKernel
+    // Without weights every row of a list has the same: the sum is divided once.
+    private sealed unsafe class Kernel(RowMatrix pool, int[][] lists, double[][]? weights, RowMatrix results) : IKernel
     {
         public void Run<TLanes, TFloat, TDouble>()
             where TLanes : struct, ILanes<TFloat, TDouble>
@@ -65,7 +66,14 @@ public static class RowMeans
                 for (var list = 0; list < lists.Length; list++)
                 {
                     ahead.After(list);
-                    Mean<TLanes, TFloat, TDouble>(lists[list], means[list], start, end);
+                    if (weights is null)
+                    {
+                        Mean<TLanes, TFloat, TDouble>(lists[list], results[list], start, end);
+                    }
+                    else
+                    {
+                        Sum<TLanes, TFloat, TDouble>(lists[list], weights[list], results[list], start, end);
+                    }
                 }
             });
         }
@@ -107,27 +115,6 @@ public static class RowMeans
 
                 mean[column] = (float)(sum * (1.0 / list.Length));
             }
-        }
-    }
-
-    private sealed unsafe class WeightedKernel(RowMatrix pool, int[][] lists, double[][] weights, RowMatrix sums) : IKernel
-    {
-        public void Run<TLanes, TFloat, TDouble>()
-            where TLanes : struct, ILanes<TFloat, TDouble>
-            where TFloat : struct
-            where TDouble : struct
-        {
-            var width = RowKernels.BlockWidth(pool.Rows, sizeof(float), 512, 4096);
-            Work.ForEach(((pool.Width - 1) / width) + 1, 0, (block, _) =>
-            {
-                var (start, end) = (block * width, Math.Min(pool.Width, (block + 1) * width));
-                var ahead = new RowsAhead(pool, lists, start, end);
-                for (var list = 0; list < lists.Length; list++)
-                {
-                    ahead.After(list);
-                    Sum<TLanes, TFloat, TDouble>(lists[list], weights[list], sums[list], start, end);
-                }
-            });
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

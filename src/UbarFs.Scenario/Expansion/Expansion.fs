@@ -257,7 +257,8 @@ let private runs header (variants: Variant list) =
               let places =
                   { Size = variant.Draft.Benign
                     Ratio = variant.Draft.ByzantineRatio
-                    Topology = variant.Draft.Topology }
+                    Topology = variant.Draft.Topology
+                    Rule = variant.Draft.Rule }
 
               { variant.Draft.Run with Seed = seed; Swept = swept }, places ]
     |> List.unzip

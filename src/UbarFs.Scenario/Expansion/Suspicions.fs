@@ -161,44 +161,6 @@ let private assumedByRule (draft: Draft) =
         |> Some
     | _ -> None
 
-/// Byzantine neighbours of a node with as many neighbours as there can be, and how many its rule is defined for; none
-/// for a rule that claims nothing.
-let private beyond (draft: Draft) =
-    let network, rule = draft.Run.Network, draft.Run.Rule.Value
-    let neighbours = network.Nodes - 1
-    let tolerated = rule.Tolerance network.BenignRatio neighbours
-
-    // The enforced share stays below 1 − ρ.
-    let bound =
-        if network.EnforceBenignRatio then
-            ceil (float neighbours * (1.0 - network.BenignRatio) - 1e-9) - 1.0
-        else
-            infinity
-
-    let byzantine = int (min bound (floor (float neighbours * network.ByzantineRatio + 1e-9)))
-
-    if tolerated > 0 && byzantine > tolerated && isAttacked draft then
-        Some(byzantine, tolerated, neighbours)
-    else
-        None
-
-let private tolerance (draft: Draft) =
-    let network, rule = draft.Run.Network, draft.Run.Rule
-
-    match draft.Rule |> Option.orElse draft.ByzantineRatio, beyond draft with
-    | Some place, Some(byzantine, tolerated, neighbours) ->
-        Diagnostic.warning
-            place
-            $"'{rule.Name}' is defined for at most {tolerated} Byzantine neighbours of {neighbours}, but the Byzantine \
-              ratio {share network.ByzantineRatio} makes them {byzantine}"
-        |> (if draft.Rule.IsSome then
-                noting draft.ByzantineRatio ratioIsHere
-            else
-                id)
-        |> Diagnostic.hinted "it runs, beyond what it promises: 'ubarfs describe' tells a rule's tolerance"
-        |> Some
-    | _ -> None
-
 let private placement (draft: Draft) =
     match draft.Placement with
     | Some place when draft.Run.Network.ByzantineRatio = 0.0 ->
@@ -229,7 +191,6 @@ let ofDrafts (drafts: Draft list) : Diagnostic list =
     few (firsts rounding)
     @ few (strictest assumedShare)
     @ few (strictest assumedByRule)
-    @ few (firsts tolerance)
     @ few placements
     @ few (firsts batch)
     @ oddFiles drafts

@@ -87,7 +87,7 @@ let private room (columns: Column list) = columns |> List.sumBy (fun column -> c
 let private longestLabel = 40
 
 // The least that labels get before other columns have to go.
-let private shortestLabel = 20
+let private shortestLabel = 28
 
 let private line labelCells (columns: Column list) (row: Row) =
     Span.plain (Cells.fit labelCells row.Label)

@@ -57,6 +57,14 @@ let private abridged (values: string list) : string list =
     else
         values |> List.map (fun value -> $"{first}…{value.Substring common}")
 
+// The end says most, as the seed does: what stands before it is cut.
+let private cutWithin cells (parts: Part list) =
+    match List.rev parts with
+    | last :: (_ :: _ as before) when Cells.width last.Says + 10 <= cells ->
+        let room = cells - Cells.width last.Says - 2
+        $"{Cells.shorten room (joined (List.rev before))}, {last.Says}"
+    | _ -> Cells.shorten cells (joined parts)
+
 let private abridgedRuns keys (runs: Part list list) : Part list list =
     let texts =
         keys
@@ -98,7 +106,7 @@ let create (all: Run list) : Run list -> int -> string list =
         match candidates |> List.tryFind (fun labels -> fits labels && differ labels) with
         | Some labels -> labels
         | None ->
-            let cut = List.last candidates |> List.map (Cells.shorten cells)
+            let cut = abridgedRuns narrow runs |> List.map (cutWithin cells)
             if differ cut then cut else numbered cut
 
     fun underway cells -> if List.isEmpty underway then [] else among underway cells

@@ -45,6 +45,21 @@ let private linesOf (opened: unit -> TextReader) : string seq =
             line <- reader.ReadLine()
     }
 
+/// Whether the first lines are those of a 0/1 matrix: as many words in each, three or more, and no other ones.
+let private isMatrix (lines: string seq) =
+    let rows =
+        lines
+        |> Seq.filter (fun line -> line.Trim() <> "" && not (line.TrimStart().StartsWith '#'))
+        |> Seq.truncate 3
+        |> Seq.map _.Split([| ' '; '\t'; ','; ';' |], System.StringSplitOptions.RemoveEmptyEntries)
+        |> List.ofSeq
+
+    rows.Length = 3
+    && rows.Head.Length >= 3
+    && rows
+       |> List.forall (fun row ->
+           row.Length = rows.Head.Length && row |> Array.forall (fun word -> word = "0" || word = "1"))
+
 let private ofLines lines =
     match EdgeLayout.ofLines lines with
     | Error flaws -> Error flaws
@@ -66,6 +81,7 @@ let read (opened: unit -> TextReader) : Result<GraphText, GraphFlaws> =
     | Some(index, line) ->
         match isOther line with
         | Some name -> refuse (index + 1) name
+        | None when isMatrix lines -> refuse (index + 1) "an adjacency matrix"
         | None -> ofLines lines
     | None -> ofLines lines
 

@@ -207,12 +207,21 @@ module Download =
                     | Error problem -> return Error problem
             }
 
+        // A folder that was made for nothing would look as if it held the dataset.
+        let withdraw () =
+            if Directory.Exists folder && Seq.isEmpty (Directory.EnumerateFileSystemEntries folder) then
+                Directory.Delete folder
+
         task {
             use client = Fetch.client settings
 
             try
                 Directory.CreateDirectory folder |> ignore
-                return! next client [] files
+
+                try
+                    return! next client [] files
+                finally
+                    withdraw ()
             with
             | :? OperationCanceledException -> return Error DownloadProblem.Cancelled
             | :? IOException
