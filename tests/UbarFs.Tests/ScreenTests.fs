@@ -40,6 +40,23 @@ let private cells =
               |> Array.filter (fun word -> Cells.width word <= width)
               |> Array.forall (fun word -> List.contains word words))
 
+          testProperty "what commands say loses nothing, whatever its columns and colours, and keeps within a terminal"
+          <| Prop.forAll
+              (Arb.fromGen (Gen.zip3 sentence (Gen.choose (20, 90)) (Gen.choose (0, 12))))
+              (fun (text, width, label) ->
+                  let bare = text.Trim()
+                  let line = String.replicate label "l" + "   \u001b[2m" + bare + "\u001b[0m"
+                  let lines = Say.wrapped width line
+                  let colourless (text: string) = text.Replace("\u001b[2m", "").Replace("\u001b[0m", "")
+
+                  let hangs =
+                      List.tail lines
+                      |> List.forall (fun line -> line = "" || line.StartsWith(String.replicate (label + 3) " "))
+
+                  withoutSpaces (String.concat "" lines) = withoutSpaces line
+                  && (bare.Split ' ' |> Array.exists (fun word -> Cells.width word > width - label - 3)
+                      || (hangs && lines |> List.forall (fun line -> Cells.width (colourless line) <= width))))
+
           testProperty "what is shortened fits, and what fits is not shortened"
           <| Prop.forAll (Arb.fromGen (Gen.zip sentence (Gen.choose (0, 60)))) (fun (text, width) ->
               let short = Cells.shorten width text

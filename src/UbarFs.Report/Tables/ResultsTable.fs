@@ -16,8 +16,8 @@ module ResultsTable =
             Heading: string
             IsFigure: bool
             IsColoured: bool
-            /// A column that is left out where there is no room: the lowest number first. None for one that must stay.
-            Leaves: int option
+            /// A column that takes what room there is left, the lowest number first. None for one that is always there.
+            Turn: int option
             Cells: string[]
         }
 
@@ -50,7 +50,7 @@ module ResultsTable =
             { Heading = heading
               IsFigure = false
               IsColoured = false
-              Leaves = None
+              Turn = None
               Cells = rows |> Array.map (snd >> text) }
 
         let figure heading text = { column heading text with IsFigure = true }
@@ -66,14 +66,14 @@ module ResultsTable =
             { figure "worst %" (_.Group >> VerdictTable.accuracy) with IsColoured = true }
             figure "seeds" VerdictText.seeds
             { figure "difference, points" (ofComparison VerdictText.difference) with
-                Leaves = Some 0 }
-            { figure "destroyed" (ofComparison VerdictText.destroyed) with Leaves = Some 1 }
+                Turn = Some 0 }
+            { figure "destroyed" (ofComparison VerdictText.destroyed) with Turn = Some 1 }
             { column "curve" (fun judged -> judged.Group.Curve |> List.map _.Mean |> Sparkline.create curveWidth) with
-                Leaves = Some 2 }
+                Turn = Some 3 }
             { column "verdict" (_.Judgement >> VerdictText.short) with IsColoured = true }
-            { figure "time" (_.Group >> time) with Leaves = Some 3 } ]
+            { figure "time" (_.Group >> time) with Turn = Some 2 } ]
 
-    let private isName (column: Column) = not (column.IsFigure || column.IsColoured || column.Leaves.IsSome)
+    let private isName (column: Column) = not (column.IsFigure || column.IsColoured || column.Turn.IsSome)
 
     let private texts (column: Column) = Seq.append [ column.Heading ] column.Cells
     let private cells (text: string) = StringExtensions.GetCellWidth text
@@ -91,11 +91,23 @@ module ResultsTable =
         else
             natural column
 
-    let rec private fitting width (columns: Column list) : Column list =
-        match columns |> List.choose _.Leaves with
-        | [] -> columns
-        | _ when widthOf natural columns <= width -> columns
-        | leaves -> columns |> List.filter (fun column -> column.Leaves <> Some(List.min leaves)) |> fitting width
+    // Those that are always there, and of the others those that fit beside them, each in its turn.
+    let private fitting width (columns: Column list) : Column list =
+        let among turns =
+            columns
+            |> List.filter (fun column -> column.Turn |> Option.forall (fun turn -> List.contains turn turns))
+
+        columns
+        |> List.choose _.Turn
+        |> List.sort
+        |> List.fold
+            (fun taken turn ->
+                if widthOf natural (among (turn :: taken)) <= width then
+                    turn :: taken
+                else
+                    taken)
+            []
+        |> among
 
     let private escaped (text: string) = Markup.Escape text
 

@@ -72,20 +72,40 @@ let rec private pieces cells (word: string) =
 
         first :: pieces cells (word.Substring first.Length)
 
-/// The lines of a text, broken between words so that each takes at most so many cells. Lines that begin with a space are
-/// laid out already, as pieces of code are: they stay as they are.
-let wrap cells (text: string) : string list =
-    let cells = max 1 cells
+/// The lines of one line of text, broken between words so that each takes at most so many cells, as `width` counts them.
+/// All but the first begin with `hanging` spaces, and no break comes within these of the first.
+let fill (width: string -> int) cells hanging (text: string) : string list =
+    let margin = String(' ', hanging)
+
+    let onNewLines (word: string) =
+        if width word <= cells - hanging then
+            [ margin + word ]
+        else
+            pieces (max 1 (cells - hanging)) word |> List.map ((+) margin)
 
     let add (lines: string list) (word: string) =
         match lines with
-        | last :: before when width last + 1 + width word <= cells -> $"{last} {word}" :: before
-        | lines -> List.rev (pieces cells word) @ lines
+        | last :: before when width last < hanging || width last + 1 + width word <= cells -> $"{last} {word}" :: before
+        | lines -> List.rev (onNewLines word) @ lines
 
+    match text.Split(' ') |> List.ofArray with
+    | first :: words when width text > cells ->
+        let begun =
+            if width first <= cells then
+                [ first ]
+            else
+                pieces cells first
+
+        words |> List.fold add (List.rev begun) |> List.rev |> List.map _.TrimEnd()
+    | _ -> [ text ]
+
+/// The lines of a text, broken between words so that each takes at most so many cells. Lines that begin with a space are
+/// laid out already, as pieces of code are: they stay as they are.
+let wrap cells (text: string) : string list =
     let paragraph (text: string) =
-        match width text <= cells || text.StartsWith ' ', text.Split(' ') |> List.ofArray with
-        | true, _
-        | _, [] -> [ text ]
-        | false, first :: words -> words |> List.fold add (List.rev (pieces cells first)) |> List.rev
+        if text.StartsWith ' ' then
+            [ text ]
+        else
+            fill width (max 1 cells) 0 text
 
     text.ReplaceLineEndings("\n").Split('\n') |> Seq.map line |> Seq.collect paragraph |> List.ofSeq

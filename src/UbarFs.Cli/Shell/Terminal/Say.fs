@@ -20,24 +20,8 @@ let private hanging columns (text: string) =
     |> Seq.append [ indent ]
     |> Seq.max
 
-/// The lines of a text with colours, each in at most so many cells where words allow it.
-let wrapped columns (text: string) : string list =
-    if width text <= columns then
-        [ text ]
-    else
-        let hanging = hanging columns text
-        let margin = String(' ', hanging)
-
-        // The columns at the beginning stay as they are: only single spaces behind them break.
-        let add (lines: string list) (word: string) =
-            match lines with
-            | last :: before when width last <= hanging || width last + 1 + width word <= columns ->
-                $"{last} {word}" :: before
-            | lines -> (margin + word) :: lines
-
-        match text.Split(' ') |> List.ofArray with
-        | first :: words -> words |> List.fold add [ first ] |> List.rev |> List.map _.TrimEnd()
-        | [] -> [ text ]
+/// The lines of a text with colours, each in at most so many cells.
+let wrapped columns (text: string) : string list = Cells.fill width columns (hanging columns text) text
 
 /// Prints a line.
 let line (text: string) =
