@@ -97,6 +97,9 @@ let private code =
                     "UbarFs.Core/Attacks/Attack.fs"
                     "UbarFs.Core/Attacks/Krum/KrumLine.fs"
                     "UbarFs.Core/Numbers/Random.fs"
+                    // How many iterations an epoch has, and what a plan asks of its network.
+                    "UbarFs.Core/Runs/Run.fs"
+                    "UbarFs.Core/Runs/Plans.fs"
                     "UbarFs.Core/Tasks/Model.fs"
                     "UbarFs.Engine/Training/Simulation.fs"
                     "UbarFs.Kernels/Estimates/DistanceKernel.cs" ] do

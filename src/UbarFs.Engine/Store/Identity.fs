@@ -26,7 +26,6 @@ let apart: (string * string) list =
       "UbarFs.Core/Graphs/GraphFigures.fs", "what reports say of a graph"
       "UbarFs.Core/Graphs/Spectrum.fs", "what reports say of a graph"
       "UbarFs.Core/Graphs/Diameter.fs", "what reports say of a graph"
-      "UbarFs.Core/Runs", "a run has the settings that its plans come to"
       "UbarFs.Engine/Data/Downloads", "fetches files: a result has the checksum of its data"
       "UbarFs.Engine/Data/Places.fs", "where data is looked for"
       "UbarFs.Engine/Data/Inventory.fs", "lists data"
