@@ -32,4 +32,14 @@ public static class Numbers
         ArgumentNullException.ThrowIfNull(numbers);
         return numbers.mul(numbers);
     }
+
+    /// <summary>Whether each number is finite.</summary>
+    public static torch.Tensor IsFinite(torch.Tensor numbers)
+    {
+        ArgumentNullException.ThrowIfNull(numbers);
+        // x − x is 0, or else NaN: fewer operations than isfinite.
+        using var zero = 0.0.ToScalar();
+        using var differences = numbers.subtract(numbers);
+        return differences.eq(zero);
+    }
 }

@@ -2,7 +2,6 @@ using System;
 using System.Linq;
 using System.Threading;
 using TorchSharp;
-using UbarFs.Kernels.Estimates;
 
 namespace UbarFs.Kernels;
 
@@ -14,7 +13,7 @@ public static class Transfers
 {
     private static long s_reads;
 
-    /// <summary>How often the host has read from a device.</summary>
+    /// <summary>How often the host has read numbers, be the device a GPU or the host itself.</summary>
     public static long Reads => Interlocked.Read(ref s_reads);
 
     /// <summary>All numbers of a tensor of this type, in order.</summary>
@@ -22,11 +21,7 @@ public static class Transfers
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        if (RowKernels.IsOnDevice(tensor))
-        {
-            Interlocked.Increment(ref s_reads);
-        }
-
+        Interlocked.Increment(ref s_reads);
         using var scope = torch.NewDisposeScope();
         return tensor.cpu().data<T>().ToArray();
     }

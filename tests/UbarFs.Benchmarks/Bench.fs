@@ -4,6 +4,7 @@ module UbarFs.Benchmarks.Bench
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels.Estimates
 open UbarFs.Scenario
 
 let private choose arguments name (components: Component<'value> list) =
@@ -64,16 +65,32 @@ let experiment images (run: Run) : Experiment =
     | Ok experiment -> experiment
     | Error reason -> failwith reason
 
-/// The estimates of the nodes, all different, as one pool, and what each node receives.
-let view (experiment: Experiment) (estimates: torch.Tensor) losses : NetworkView =
-    let nodes = experiment.Participants
+/// Some nodes whose estimates are the first rows of a pool, and what each receives: as if every received estimate was as good
+/// as the own.
+let crowd benignRatio (estimates: torch.Tensor) (received: int[][]) : NetworkView =
+    let nodes = [| 0 .. received.Length - 1 |]
+    let lists = PaddedLists(received, estimates.device)
+    let same (selection: torch.Tensor) = torch.ones_like (selection, torch.float64)
 
     { Pool = estimates
+      Rows = RowOperations.Host
       Own = nodes
-      Received = nodes |> Array.map (fun node -> experiment.Network.Neighbours[node])
-      OwnLosses = lazy (nodes |> Array.map (fun _ -> 1.0))
-      Losses = losses
-      BenignRatio = experiment.Run.Network.BenignRatio }
+      Received = lists
+      Senders = received
+      OwnLosses = torch.ones (nodes.LongLength, torch.float64)
+      Losses = fun _ selection -> same selection
+      Gradients = torch.zeros_like estimates
+      Nodes = nodes
+      Rate = 0.05
+      Iteration = 0L
+      BenignRatio = benignRatio
+      Memories = nodes |> Array.map (fun _ -> Map.empty) }
+
+/// The estimates of the nodes, all different, as one pool, and what each node receives.
+let view (experiment: Experiment) (estimates: torch.Tensor) : NetworkView =
+    experiment.Participants
+    |> Array.map (fun node -> experiment.Network.Neighbours[node])
+    |> crowd experiment.Run.Network.BenignRatio estimates
 
 /// The network form of a rule of the catalogue.
 let networkForm name =

@@ -34,13 +34,7 @@ let private view nodes degree dimension : NetworkView =
         |> Array.collect (fun step -> [| (node + step) % nodes; (node + nodes - step) % nodes |])
         |> Array.sort
 
-    { Pool = torch.randn (int64 nodes, int64 dimension)
-      Own = [| 0 .. nodes - 1 |]
-      Received = Array.init nodes hears
-      OwnLosses = lazy Array.create nodes 1.0
-      // Every candidate is as good as the own estimate: all of stage 2 but the losses, which cost the same at any size.
-      Losses = Array.map (Array.map (fun _ -> 1.0))
-      BenignRatio = 0.4 }
+    Bench.crowd 0.4 (torch.randn (int64 nodes, int64 dimension)) (Array.init nodes hears)
 
 let private measured name sizes (view: int -> NetworkView) =
     let network = Bench.networkForm name

@@ -72,5 +72,5 @@ type UpdateBenchmarks() =
 
     [<Benchmark>]
     member _.Updates() =
-        use result = Guf.steps nodes (Array.create nodes.Length 0.5) 0.05 pool pool pool
+        use result = Updates.Of(pool, pool, pool, nodes, Array.create nodes.Length 0.5, 0.05)
         result.numel ()

@@ -5,7 +5,6 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Kernels
-open UbarFs.Kernels.Estimates
 
 type Row =
     {
@@ -43,14 +42,8 @@ let private row budget limit name straightforward ours =
 
 let private aggregation budget limit (view: NetworkView) =
     let nearest () =
-        let squares =
-            SquaredDistances.Of(view.Pool, RowPairs.Between(NetworkView.rows view, view.Own, view.Received))
-
-        Array.map2
-            (fun own received ->
-                received |> Array.map (fun row -> sqrt squares[own, row]) |> Ubar.stage1 view.BenignRatio)
-            view.Own
-            view.Received
+        let sizes = NetworkView.counts view |> Array.map (Ubar.shortlistSize view.BenignRatio)
+        Selection.smallest sizes (NetworkView.distances view) (NetworkView.all view)
 
     [ for name, form in rules do
           let network = Bench.networkForm name
@@ -66,8 +59,7 @@ let private perNode row =
 
 let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
     let architecture = experiment.Architecture
-    let experiment = { experiment with Participants = someNodes }
-    let batches = Passes.batches experiment 0L
+    let batches = Passes.batches experiment 0L someNodes
     let plain = Array.map (Experiment.batch experiment 0L >> Straightforward.plain) someNodes
     let own = someNodes |> Array.map (fun node -> estimates[int64 node])
     let eachOwn = someNodes |> Array.map Array.singleton
@@ -79,12 +71,12 @@ let private training budget (experiment: Experiment) (estimates: torch.Tensor) =
           None
           "forward-backward"
           (fun () -> Array.map2 (Straightforward.forwardBackward architecture) plain own)
-          (fun () -> Passes.gradients experiment batches estimates) ]
+          (fun () -> Passes.gradients experiment someNodes batches estimates) ]
     |> List.map perNode
 
 let private phases budget (experiment: Experiment) (estimates: torch.Tensor) =
-    let architecture, nodes = experiment.Architecture, { experiment with Participants = someNodes }
-    let batches = Passes.batches nodes 0L
+    let architecture = experiment.Architecture
+    let batches = Passes.batches experiment 0L someNodes
     let plain = Array.map (Experiment.batch experiment 0L >> Straightforward.plain) someNodes
     let candidates = [| 11..15 |]
     let lossOf batch row = Straightforward.forward architecture batch estimates[int64 row]
@@ -95,7 +87,7 @@ let private phases budget (experiment: Experiment) (estimates: torch.Tensor) =
           None
           "stage2"
           (fun () -> plain |> Array.map (fun batch -> Array.map (lossOf batch) candidates))
-          (fun () -> Passes.losses nodes batches estimates (Array.map (fun _ -> candidates) someNodes))
+          (fun () -> Passes.losses experiment batches estimates (Array.map (fun _ -> candidates) someNodes))
       |> perNode
       row (4.0 * budget) None "ubar-iteration" (fun () -> Straightforward.ubarIteration experiment estimates) (fun () ->
           Simulation.iterate experiment state) ]
@@ -107,7 +99,7 @@ let measure budget : Table =
     let experiment = Bench.run 30 "ubar" "random" [ "ratio", Value.Real 0.4 ] |> Bench.experiment (30 * 256)
 
     let estimates = (Simulation.start experiment).Estimates
-    let view = Bench.view experiment estimates (fun _ -> [||])
+    let view = Bench.view experiment estimates
     let copy = torch.empty_like estimates
     let limit = Timing.time budget (fun () -> copy.copy_ estimates |> ignore)
     let bytes = 2.0 * 4.0 * float (estimates.numel ())
@@ -118,6 +110,6 @@ let measure budget : Table =
         @ phases budget experiment estimates
       CopyBandwidth = bytes / limit * 1000.0
       Nodes = experiment.Participants.Length
-      Edges = view.Received |> Array.sumBy Array.length
+      Edges = NetworkView.counts view |> Array.sum
       Dimension = experiment.Architecture.Dimension
       Threads = Workers.Count }

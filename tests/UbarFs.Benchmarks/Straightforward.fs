@@ -86,7 +86,7 @@ let rule (form: torch.Tensor -> torch.Tensor -> torch.Tensor) (view: NetworkView
             use scope = torch.NewDisposeScope()
             (form view.Pool[int64 own] (stacked view.Pool received)).MoveToOuterDisposeScope())
         view.Own
-        view.Received
+        view.Received.Lists
 
 /// Every node's nearest neighbours.
 let stage1 (view: NetworkView) =
@@ -99,7 +99,7 @@ let stage1 (view: NetworkView) =
             |> Array.sortBy (fun row -> (own - view.Pool[int64 row]).norm() |> number)
             |> Array.truncate (Ubar.shortlistSize view.BenignRatio received.Length))
         view.Own
-        view.Received
+        view.Received.Lists
 
 /// The batch with its images in the usual memory order.
 let plain (batch: Batch) : Batch = { batch with Images = batch.Images.contiguous () }
@@ -147,7 +147,7 @@ let ubarIteration (experiment: Experiment) (estimates: torch.Tensor) =
         Array.map2 (fun node batch -> forwardBackward architecture batch estimates[int64 node]) nodes batches
 
     use _ = torch.no_grad ()
-    let shortlists = stage1 (Bench.view experiment estimates (fun _ -> [||]))
+    let shortlists = stage1 (Bench.view experiment estimates)
 
     let step node (shortlist: int[]) =
         let own, gradient = trained[node]

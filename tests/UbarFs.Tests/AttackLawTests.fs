@@ -189,7 +189,7 @@ let private received (experiment: Experiment) epoch =
           Rate = 0.1
           BenignRatio = 0.4 }
 
-    let messages, _ = Messages.send experiment knowledge epoch state.AttackMemories
+    let messages, _ = Messages.send experiment knowledge epoch state.AttackMemories experiment.Participants
 
     [ for node in experiment.Participants ->
           let vectors, senders = Messages.receivedBy experiment messages node

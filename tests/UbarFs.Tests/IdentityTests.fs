@@ -102,7 +102,7 @@ let private code =
                     "UbarFs.Core/Runs/Plans.fs"
                     "UbarFs.Core/Tasks/Model.fs"
                     "UbarFs.Engine/Training/Simulation.fs"
-                    "UbarFs.Kernels/Estimates/DistanceKernel.cs" ] do
+                    "UbarFs.Kernels/Estimates/PairKernel.cs" ] do
                   Expect.isTrue (counts file) file
 
           testCase "everything that is set apart exists"

@@ -7,6 +7,7 @@ open Expecto
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels.Estimates
 open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Testing
@@ -51,12 +52,21 @@ let private case rule : Case =
 /// All nodes at once, with three rows of a pool.
 let private network: unit -> NetworkView =
     fun () ->
-        { Pool = torch.ones ([| 4L; 2L |], dtype = torch.float32)
+        let pool = torch.ones ([| 4L; 2L |], dtype = torch.float32)
+
+        { Pool = pool
+          Rows = RowOperations.Host
           Own = [| 0; 1 |]
-          Received = [| [| 1; 2 |]; [| 3 |] |]
-          OwnLosses = lazy [| 1.0; 1.0 |]
-          Losses = Array.map (Array.map float)
-          BenignRatio = 0.4 }
+          Received = PaddedLists([| [| 1; 2 |]; [| 3 |] |], pool.device)
+          Senders = [| [| 1; 2 |]; [| 0 |] |]
+          OwnLosses = torch.ones (2L, torch.float64)
+          Losses = fun _ selection -> torch.ones_like (selection, torch.float64)
+          Gradients = torch.zeros_like pool
+          Nodes = [| 0; 1 |]
+          Rate = 0.125
+          Iteration = 0L
+          BenignRatio = 0.4
+          Memories = [| Map.empty; Map.empty |] }
 
 /// Everything that anybody asks a rule.
 let private asked (rule: unit -> Rule) =

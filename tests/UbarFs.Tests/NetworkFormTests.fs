@@ -8,6 +8,7 @@ open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
+open UbarFs.Kernels.Estimates
 open UbarFs.Testing
 open UbarFs.Testing.Generators
 open UbarFs.Tests.Runs
@@ -44,6 +45,7 @@ let private crowdOf views =
 
         let crowd: NetworkForm.Crowd =
             { Pool = pool
+              Earlier = Array.rev pool
               Own = own
               Received = Array.init nodes received
               OwnLosses = ownLosses
@@ -57,23 +59,19 @@ let private values (tensor: torch.Tensor) = tensor.data<float32>().ToArray()
 
 let private config = { FsCheckConfig.defaultConfig with maxTest = 150 }
 
-let private inNetworkForm =
-    Catalogue.rules |> List.filter (fun rule -> (Component.choose Map.empty rule).Value.Network.IsSome)
-
 let private properties =
     testList
         "agreement"
-        [ for rule in inNetworkForm do
+        [ for rule in Catalogue.rules do
               for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
                   testPropertyWithConfig config $"{rule.Name} selects and makes what its reference does of {name}"
                   <| Prop.forAll (Arb.fromGen (Gen.zip (chosen rule) (crowdOf views))) (fun (rule, crowd) ->
-                      let forms = NetworkForm.forms rule.Value
-                      Expect.isNonEmpty forms $"{Chosen.canonical rule} has lost its network form"
+                      let form = rule.Value.Network |> Option.defaultWith (fun () -> failtest "no network form")
 
-                      for form in forms do
-                          match NetworkForm.agree rule.Value form crowd with
+                      for where, rows in [ "the CPU", RowOperations.Host; "a device", RowOperations.Device ] do
+                          match NetworkForm.agreeBy rows rule.Value form crowd with
                           | Ok() -> ()
-                          | Error violation -> failtest (Violation.text violation)) ]
+                          | Error violation -> failtest $"on {where}: {Violation.text violation}") ]
 
 let private subset (crowd: NetworkForm.Crowd) =
     Gen.nonEmptyListOf (Gen.choose (0, crowd.Own.Length - 1))
@@ -82,7 +80,7 @@ let private subset (crowd: NetworkForm.Crowd) =
 let private apart =
     testList
         "nodes computed apart"
-        [ for rule in inNetworkForm do
+        [ for rule in Catalogue.rules do
               for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
                   let situations =
                       gen {
@@ -95,7 +93,7 @@ let private apart =
                   testPropertyWithConfig config $"{rule.Name} gives some nodes the same bits without the others: {name}"
                   <| Prop.forAll (Arb.fromGen situations) (fun (rule, crowd, nodes) ->
                       match rule.Value.Network with
-                      | Some network -> NetworkForm.isSameApart network nodes crowd
+                      | Some network -> NetworkForm.isSameApart rule.Value network nodes crowd
                       | None -> failtest "no network form") ]
 
 let private curve run =
@@ -112,7 +110,7 @@ let private curve run =
 let private learning =
     testList
         "learning"
-        [ for rule in inNetworkForm do
+        [ for rule in Catalogue.rules do
               for attack in [ "bit-flip"; "gaussian" ] do
                   testCase $"{rule.Name} learns the same either way under {attack}"
                   <| fun () ->
@@ -126,25 +124,7 @@ let private learning =
                               { absolute = 1e-4; relative = 1e-4 }
                               (float fast[index])
                               (float slow[index])
-                              $"parameter {index} of x_12"
-
-          testCase "the rules of the paper and their relatives have a network form"
-          <| fun () ->
-              Expect.equal
-                  (inNetworkForm |> List.map _.Name |> Set.ofList)
-                  (set
-                      [ "average"
-                        "dkrum"
-                        "multi-krum"
-                        "dmedian"
-                        "dbulyan"
-                        "bridge"
-                        "slsgd"
-                        "ubar"
-                        "rd-svm"
-                        "zeno"
-                        "geometric-median" ])
-                  "names" ]
+                              $"parameter {index} of x_12" ]
 
 [<Tests>]
 let tests = testSequenced <| testList "network forms" [ properties; apart; learning ]

@@ -13,14 +13,8 @@ open UbarFs.Scenario
 open UbarFs.Testing.Generators
 open UbarFs.Tests.Runs
 
-/// Computes something as on a device.
-let private onDevice compute =
-    RowKernels.AsOnDevice <- true
-
-    try
-        compute ()
-    finally
-        RowKernels.AsOnDevice <- false
+/// The experiment computed as on a device.
+let private onDevice (experiment: Experiment) = { experiment with AllAtOnce = true }
 
 let private close (one: torch.Tensor) (other: torch.Tensor) =
     one.allclose (other, rtol = 1e-5, atol = 1e-6, equal_nan = true)
@@ -83,49 +77,79 @@ let private pools =
 
 let private pool rows (values: float[]) = (torch.tensor values).view(int64 rows, 5L).to_type torch.float32
 
+let private bounded (pool: torch.Tensor) : torch.Tensor = Native.number 3.0 (fun largest -> pool.clamp_max largest)
+
 let private kernels =
-    let same name (compute: torch.Tensor -> int[][] -> int[] -> torch.Tensor) =
+    let same name (compute: RowOperations -> torch.Tensor -> int[][] -> int[] -> torch.Tensor) =
         testProperty name
         <| forAll pools (fun (rows, values, lists, numbers) ->
             use _ = torch.NewDisposeScope()
             let pool = pool rows values
-            let onDevice = onDevice (fun () -> compute pool lists numbers)
-            close onDevice (compute pool lists numbers))
+            close (compute RowOperations.Device pool lists numbers) (compute RowOperations.Host pool lists numbers))
 
     testList
         "kernels"
-        [ same "means" (fun pool lists _ -> RowMeans.Of(pool, lists))
-          same "means of lists with rows that are not finite" (fun pool lists _ ->
+        [ same "means" (fun rows pool lists _ -> rows.Means(pool, lists))
+          same "means of lists with rows that are not finite" (fun rows pool lists _ ->
               let hostile = pool.clone ()
               hostile[0L] <- torch.tensor nanf
-              RowMeans.Of(hostile, lists))
-          same "medians" (fun pool lists _ -> TrimmedMeans.Medians(pool, lists))
-          same "trimmed means" (fun pool lists numbers ->
+              rows.Means(hostile, lists))
+          same "medians" (fun rows pool lists _ -> rows.Medians(pool, lists))
+          same "trimmed means" (fun rows pool lists numbers ->
               let trims = Array.map2 (fun (list: int[]) number -> min number ((list.Length - 1) / 2)) lists numbers
 
               let extra =
                   Array.map2 (fun (list: int[]) number -> if number % 2 = 0 then list[0] else -1) lists numbers
 
-              TrimmedMeans.Of(pool, lists, trims, extra))
-          same "means around the median" (fun pool lists numbers ->
-              MeansAroundMedian.Of(pool, lists, numbers |> Array.map (max 1)))
-          same "squared distances" (fun pool lists _ ->
-              let rows = int pool.shape[0]
-              let squares = SquaredDistances.Of(pool, RowPairs.Among(rows, lists))
+              rows.TrimmedMeans(pool, lists, trims, extra))
+          same "means around the median" (fun rows pool lists numbers ->
+              rows.MeansAroundMedian(pool, lists, numbers |> Array.map (max 1)))
+          same "squared distances" (fun rows pool lists _ ->
+              let squares = rows.Squares(pool, RowPairs.Among(int pool.shape[0], lists))
               let pairs = lists |> Array.collect (fun list -> Array.allPairs list list)
               torch.tensor (pairs |> Array.map (fun (one, other) -> squares[one, other])))
-          same "updates" (fun pool lists numbers ->
-              let rows = int pool.shape[0]
+          same "updates" (fun rows pool lists numbers ->
               let nodes = Array.distinct lists[0]
               let alphas = nodes |> Array.mapi (fun place _ -> float (numbers[0] + place) / 10.0)
               let aggregates = Estimate.rows nodes pool
               let hostile = pool.clone ()
-              hostile[int64 (rows - 1), 0L] <- torch.tensor nanf
-              Updates.Of(hostile, aggregates, pool.abs (), nodes, alphas, 0.25)) ]
+              hostile[pool.shape[0] - 1L, 0L] <- torch.tensor nanf
+              rows.Update(hostile, aggregates, pool.abs (), nodes, alphas, 0.25))
+          same "scalar products" (fun rows pool lists _ ->
+              // Products of the largest numbers cancel, and nothing is left but rounding.
+              let pool = bounded pool
+              let products = rows.Products(pool, RowPairs.AmongAndWithin(int pool.shape[0], lists))
+              let pairs = lists |> Array.collect (fun list -> Array.allPairs list list)
+              torch.tensor (pairs |> Array.map (fun (one, other) -> products[one, other])))
+          same "projections" (fun rows pool lists numbers ->
+              let pool = bounded pool
+              let row index = (numbers[index] + 7 * index) % int pool.shape[0]
 
-let private final run =
+              let orNone index =
+                  if numbers[index] % 3 = 0 then
+                      TrimmedMeans.Nobody
+                  else
+                      row index
+
+              let rays =
+                  lists |> Array.mapi (fun index _ -> Ray(orNone index, row index, orNone (lists.Length - 1 - index)))
+
+              let seen = rows.Project(pool, lists, rays)
+              torch.tensor (Array.append (Array.concat seen.Products) (Array.concat seen.Squares)))
+          same "sums of signs" (fun rows pool lists numbers ->
+              rows.SignSums(pool, numbers |> Array.map (fun number -> number % int pool.shape[0]), lists))
+          same "distances" (fun rows pool lists numbers ->
+              let own = numbers |> Array.map (fun number -> number % int pool.shape[0])
+              rows.Distances(pool, own, PaddedLists(lists, pool.device)))
+          same "means of what is kept" (fun rows pool lists numbers ->
+              let own = numbers |> Array.map (fun number -> number % int pool.shape[0])
+              let received = PaddedLists(lists, pool.device)
+              let isKept = received.Ranks.expand_as(received.Rows).less(torch.tensor(numbers).view(-1L, 1L))
+              rows.KeptMeans(pool, own, received, isKept &&& received.IsListed)) ]
+
+let private final run lay =
     use _ = torch.NewDisposeScope()
-    let experiment = experiment run
+    let experiment: Experiment = lay (experiment run)
     let step state _ = (Simulation.iterate experiment state).State
     let state = List.fold step (Simulation.start experiment) [ 1..8 ]
     state.Estimates.data<float32>().ToArray(), Simulation.evaluate experiment state.Estimates
@@ -133,7 +157,7 @@ let private final run =
 let private runs =
     testList
         "runs"
-        [ for rule in [ "average"; "dkrum"; "dmedian"; "dbulyan"; "bridge"; "ubar"; "fltrust" ] do
+        [ for rule in Catalogue.rules |> List.map _.Name do
               testCase $"{rule} learns the same"
               <| fun () ->
                   let run =
@@ -142,7 +166,7 @@ let private runs =
                           Attacks = [ choose "bit-flip" Catalogue.attacks ]
                           TestImages = Some 200 }
 
-                  let (expected, tested), (estimates, others) = final run, onDevice (fun () -> final run)
+                  let (expected, tested), (estimates, others) = final run id, final run onDevice
 
                   for parameter in 0 .. expected.Length - 1 do
                       Expect.floatClose
@@ -173,7 +197,9 @@ let private expectedReads =
       "ubar", 0L
       "dkrum", 1L
       "multi-krum", 1L
-      "dbulyan", 1L ]
+      "dbulyan", 1L
+      "rd-svm", 1L
+      "zeno", 1L ]
 
 let private iterations =
     testList
@@ -183,13 +209,11 @@ let private iterations =
                   testCase $"of {rule} under {attack} reads so often: {reads}"
                   <| fun () ->
                       use _ = torch.NewDisposeScope()
-                      let experiment = experiment (under rule attack)
-
-                      onDevice (fun () ->
-                          let state = (Simulation.iterate experiment (Simulation.start experiment)).State
-                          let before = Transfers.Reads
-                          Simulation.iterate experiment state |> ignore
-                          Expect.equal (Transfers.Reads - before) reads "reads")
+                      let experiment = onDevice (experiment (under rule attack))
+                      let state = (Simulation.iterate experiment (Simulation.start experiment)).State
+                      let before = Transfers.Reads
+                      Simulation.iterate experiment state |> ignore
+                      Expect.equal (Transfers.Reads - before) reads "reads"
 
                   // Tensors on this device have shapes but no numbers: whatever reads one fails.
                   if reads = 0L then
@@ -199,12 +223,12 @@ let private iterations =
                           let experiment = experiment (under rule attack)
                           let samples = experiment.Samples
                           let images = samples.Images.``to`` (torch.META, copy = true)
-                          let experiment = { experiment with Samples = { samples with Images = images } }
+                          let experiment = onDevice { experiment with Samples = { samples with Images = images } }
                           let state = (Simulation.iterate experiment (Simulation.start experiment)).State
                           Expect.equal state.Estimates.device_type DeviceType.META "still there" ]
 
 /// The evaluations of a run, and how often something was read by the end of each iteration and of each evaluation.
-let private evaluated reached run =
+let private evaluated lay reached run =
     let mutable evaluations: Evaluation list = []
     let mutable reads = []
     let count kind = reads <- (kind, Transfers.Reads) :: reads
@@ -217,7 +241,7 @@ let private evaluated reached run =
                 count "evaluation"
           Reached = fun _ midway -> reached midway }
 
-    Training.run observer CancellationToken.None (experiment run) |> ignore
+    Training.run observer CancellationToken.None (lay (experiment run)) |> ignore
     List.rev evaluations, List.rev reads
 
 let private told (evaluation: Evaluation) = evaluation.Iterations, evaluation.Selections, evaluation.Diverged
@@ -227,7 +251,7 @@ let private training =
         "training"
         [ testCase "reads when it evaluates, and at no other time"
           <| fun () ->
-              let _, reads = onDevice (fun () -> evaluated ignore (under "ubar" "bit-flip"))
+              let _, reads = evaluated onDevice ignore (under "ubar" "bit-flip")
 
               for (_, before), (kind, after) in List.pairwise reads do
                   if kind = "iteration" then
@@ -239,8 +263,8 @@ let private training =
               testCase $"tells the same of ubar under {attack}"
               <| fun () ->
                   let run = { under "ubar" attack with Training.LastBatch = LastBatch.Keep }
-                  let expected, _ = evaluated ignore run
-                  let evaluations, _ = onDevice (fun () -> evaluated ignore run)
+                  let expected, _ = evaluated id ignore run
+                  let evaluations, _ = evaluated onDevice ignore run
                   Expect.equal (List.map told evaluations) (List.map told expected) "selections"
 
                   for one, other in List.zip evaluations expected do
@@ -260,13 +284,13 @@ let private training =
                       Training.Length = Duration.Iterations 300
                       Every = Duration.Iterations 300 }
 
-              let expected, _ = onDevice (fun () -> evaluated ignore run)
+              let expected, _ = evaluated onDevice ignore run
 
               let checkpointed (midway: Midway) =
                   if midway.State.Iteration % 70 = 0 then
                       Expect.equal midway.Selections.Value.Count (6L * int64 midway.State.Iteration) "all so far"
 
-              let evaluations, _ = onDevice (fun () -> evaluated checkpointed run)
+              let evaluations, _ = evaluated onDevice checkpointed run
               Expect.equal (List.map told evaluations) (List.map told expected) "either way"
 
           testCase "leaves no tensors behind"
@@ -279,8 +303,8 @@ let private training =
                     Evaluated = fun _ -> counts <- torch.Tensor.TotalCount :: counts
                     Reached = fun _ _ -> () }
 
-              onDevice (fun () ->
-                  Training.run observer CancellationToken.None (experiment (under "ubar" "gaussian")) |> ignore)
+              Training.run observer CancellationToken.None (onDevice (experiment (under "ubar" "gaussian")))
+              |> ignore
 
               Expect.hasLength counts 4 "as many evaluations"
               Expect.hasLength (List.distinct counts) 1 "as many live tensors at each"
@@ -300,7 +324,7 @@ let private training =
 
               let breach =
                   try
-                      onDevice (fun () -> evaluated ignore run) |> ignore
+                      evaluated onDevice ignore run |> ignore
                       failtest "nobody noticed"
                   with :? BreachException as breach ->
                       breach

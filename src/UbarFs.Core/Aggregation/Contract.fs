@@ -88,54 +88,39 @@ let aggregate (rule: Rule) (view: View) (result: Aggregate) : string option =
               fun () -> stages rule.Stages m result.Stages
               fun () -> memory result.Memory ]
 
-/// What is wrong with a result of the form for all nodes at once.
+/// What is wrong with a result of the form for all nodes at once. No number is read.
 let networkAggregate (rule: Rule) (view: NetworkView) (result: NetworkAggregate) : string option =
-    let shape = [| view.Own.LongLength; view.Pool.shape[1] |]
+    let n, m = view.Own.Length, view.Received.Longest
 
-    let ofNode node (told: Stage list) =
-        stages rule.Stages view.Received[node].Length told
-        |> Option.map (fun problem -> $"{problem} (item {node})")
-
-    if isMissing result then
-        Some "the form for all nodes returns null in place of a result"
-    else
-        first
-            [ fun () -> like "Estimates" "the pool, with a row for each node" shape view.Pool result.Estimates
-              fun () ->
-                  if isMissing result.Stages || result.Stages.Length <> view.Own.Length then
-                      Some $"Stages must have an item for each of the {view.Own.Length} nodes"
-                  else
-                      result.Stages |> Seq.mapi ofNode |> Seq.tryPick id ]
-
-/// What is wrong with a result of the form for a device. No number is read.
-let deviceAggregate (rule: Rule) (view: DeviceView) (result: DeviceAggregate) : string option =
-    let n = view.Own.LongLength
-    let widest = view.Received |> Array.fold (fun widest received -> max widest received.LongLength) 1L
-
-    let mask (tensor: torch.Tensor) =
-        usable "a mask of Kept" tensor
+    let selection (tensor: torch.Tensor) =
+        usable "a selection of Kept" tensor
         |> Option.orElseWith (fun () ->
-            if tensor.shape <> [| n; widest |] || tensor.dtype <> torch.ScalarType.Bool then
-                Some $"a mask of Kept is {shapeOf tensor}; it must be [{n}, {widest}] of Bool"
+            if tensor.shape <> [| int64 n; int64 m |] || tensor.dtype <> torch.ScalarType.Bool then
+                Some $"a selection of Kept is {shapeOf tensor}; it must be [{n}, {m}] of Bool"
             else
                 None)
 
     if isMissing result then
-        Some "the form for a device returns null in place of a result"
+        Some "the form for all nodes returns null in place of a result"
     else
         first
             [ fun () ->
                   like
                       "Estimates"
                       "the pool, with a row for each node"
-                      [| n; view.Pool.shape[1] |]
+                      [| int64 n; view.Pool.shape[1] |]
                       view.Pool
                       result.Estimates
               fun () ->
                   if isMissing result.Kept || result.Kept.Length <> rule.Stages.Length then
-                      Some $"Kept must have a mask for each of the rule's stages ({listed rule.Stages})"
+                      Some $"Kept must have a selection for each of the rule's stages ({listed rule.Stages})"
                   else
-                      List.tryPick mask result.Kept ]
+                      List.tryPick selection result.Kept
+              fun () ->
+                  if isMissing result.Memories || result.Memories.Length <> n then
+                      Some $"Memories must have an item for each of the {n} nodes"
+                  else
+                      Array.tryPick memory result.Memories ]
 
 /// What is wrong with α for a node with so many neighbours.
 let alpha (neighbours: int) (alpha: float) : string option =

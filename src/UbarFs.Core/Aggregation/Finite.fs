@@ -4,7 +4,7 @@ module UbarFs.Core.Finite
 
 open System
 open TorchSharp
-open UbarFs.Kernels.Estimates
+open UbarFs.Kernels
 
 /// The rows of `[m, d]` without a coordinate that is not finite, ascending.
 let rows (received: torch.Tensor) : int[] =
@@ -48,26 +48,29 @@ let meanOrOwn (kept: int[]) (view: View) : torch.Tensor =
     else
         Estimate.meanOf kept view.Received
 
-/// The same for all nodes, given which rows of the pool are finite: the mean of the places that each node kept.
-let meansOrOwn (kept: int[][]) (finite: bool[]) (view: NetworkView) : torch.Tensor =
+/// Puts the same restart in the rows of some nodes, given which rows of the pool are finite.
+let restarted (nodes: int[]) (finite: bool[]) (view: NetworkView) (estimates: torch.Tensor) =
+    let rows node = view.Received.Lists[node] |> Array.filter (fun row -> finite[row])
+    let heard, alone = nodes |> Array.partition (fun node -> rows node |> Array.isEmpty |> not)
+
+    for node in alone do
+        estimates[int64 node].copy_ view.Pool[int64 view.Own[node]] |> ignore
+
+    if heard.Length > 0 then
+        use medians = view.Rows.Medians(view.Pool, Array.map rows heard)
+
+        for index, node in Array.indexed heard do
+            estimates[int64 node].copy_ medians[int64 index] |> ignore
+
+/// The same for all nodes: the mean of what each kept; without any, the own estimate or a restart.
+let meansOrOwn (kept: torch.Tensor) (view: NetworkView) : torch.Tensor =
     let means = NetworkView.meansOf kept view
+    use judged = kept.any (1L)
+    use hasOwn = NetworkView.ownFinite view
+    use isFound = judged.bitwise_or hasOwn
 
-    let lost =
-        [| for node in 0 .. kept.Length - 1 do
-               if Array.isEmpty kept[node] && not finite[view.Own[node]] then
-                   match view.Received[node] |> Array.filter (fun row -> finite[row]) with
-                   | [||] -> ()
-                   | rows -> node, rows |]
-
-    if lost.Length > 0 then
-        use medians = TrimmedMeans.Medians(view.Pool, Array.map snd lost)
-
-        for index, (node, _) in Array.indexed lost do
-            means[int64 node].copy_ medians[int64 index] |> ignore
+    match Transfers.Read<bool> isFound |> Array.indexed |> Array.filter (snd >> not) |> Array.map fst with
+    | [||] -> ()
+    | lost -> restarted lost (NetworkView.finiteRows view) view means
 
     means
-
-/// The places of finite rows in what each node received.
-let places (finite: bool[]) (view: NetworkView) : int[][] =
-    view.Received
-    |> Array.map (fun received -> [| 0 .. received.Length - 1 |] |> Array.filter (fun place -> finite[received[place]]))

@@ -1,7 +1,6 @@
 namespace UbarFs.Core
 
 open TorchSharp
-open UbarFs.Kernels.Estimates
 
 /// The general update function, equation 2: x' = αx + (1−α)R − λ∇l(x, ξ).
 [<RequireQualifiedAccess>]
@@ -17,8 +16,3 @@ module Guf =
             - Native.scaled rate gradient
         else
             aggregated.clone ()
-
-    /// The updates of some nodes at once, on the CPU in float32: row `nodes[k]` of `estimates` and `gradients`, both
-    /// `[n, d]`, with `alphas[k]` and row k of `aggregated`. The other rows stay as they are. A new tensor `[n, d]`.
-    let steps (nodes: int[]) (alphas: float[]) (rate: float) (estimates: torch.Tensor) aggregated gradients =
-        Updates.Of(estimates, aggregated, gradients, nodes, alphas, rate)

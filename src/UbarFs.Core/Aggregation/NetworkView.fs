@@ -1,6 +1,7 @@
 namespace UbarFs.Core
 
 open TorchSharp
+open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
 /// The rows of the received estimates that a stage of a rule kept.
@@ -12,73 +13,99 @@ type Stage =
         Kept: int[]
     }
 
+/// What a rule remembers of one node from iteration to iteration: named tensors, so that it can be saved. Nobody
+/// changes a tensor that has been put here.
+type Memory = Map<string, torch.Tensor>
+
 /// What all nodes know when they aggregate in iteration k: rows of one pool of estimates, which nobody has to copy.
-/// Item i of every array belongs to the i-th node that aggregates.
+/// Item i of every array belongs to the i-th node that aggregates. Tensors are where the estimates are, and what is made of
+/// them there waits for nothing: a form that reads none leaves a GPU at work.
 type NetworkView =
     {
-        /// Everything that is sent, and every own estimate, `[p, d]`; contiguous float32 on the CPU.
+        /// Everything that is sent, and every own estimate, `[p, d]`; contiguous float32.
         Pool: torch.Tensor
+        /// What can be asked of rows of the pool.
+        Rows: RowOperations
         /// The row of each node's own estimate. A node that sends what it has shares the row with its receivers.
         Own: int[]
         /// The rows that each node received, in ascending order of the sender; perhaps none.
-        Received: int[][]
-        /// l(x_{k,i}, ξ_{k,i}).
-        OwnLosses: Lazy<float[]>
-        /// For each node, the losses of some rows of the pool on its batch.
-        Losses: int[][] -> float[][]
+        Received: PaddedLists
+        /// The nodes that sent them.
+        Senders: int[][]
+        /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
+        OwnLosses: torch.Tensor
+        /// For each node, the losses on its batch of what a selection `[n, m]` contains, at most so many in each line: `[n, m]` in
+        /// float64, and +∞ where none was asked for.
+        Losses: int[] -> torch.Tensor -> torch.Tensor
+        /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, where node i's is `Nodes[i]`.
+        Gradients: torch.Tensor
+        /// The nodes.
+        Nodes: int[]
+        /// λ(k).
+        Rate: float
+        /// k, from 0.
+        Iteration: int64
         /// ρ_i, the assumed share of benign neighbours.
         BenignRatio: float
+        /// What the rule put away in each node's last iteration; empty in the first.
+        Memories: Memory[]
     }
 
 /// What a rule made of a view of all nodes.
 type NetworkAggregate =
     {
-        /// R of each node, `[n, d]`.
+        /// `[n, d]`: R of each node for a rule that aggregates, x_{k+1} for one that replaces the update.
         Estimates: torch.Tensor
-        /// What each selecting stage kept, by node, as places in what the node received.
-        Stages: Stage list[]
-    }
-
-/// What all nodes know, for a form of a rule that leaves every number on the device with the estimates: the host says
-/// what is computed and sees no result. Item i of every array belongs to the i-th node that aggregates.
-type DeviceView =
-    {
-        /// As in a network's view.
-        Pool: torch.Tensor
-        /// As in a network's view.
-        Own: int[]
-        /// As in a network's view.
-        Received: int[][]
-        /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
-        OwnLosses: torch.Tensor
-        /// For each node, the losses on its batch of the first so many rows in its line of a table `[n, s]` of rows of
-        /// the pool: `[n, s]` in float64, infinite where none was asked for.
-        Losses: int[] -> torch.Tensor -> torch.Tensor
-        /// ρ_i, the assumed share of benign neighbours.
-        BenignRatio: float
-    }
-
-/// What a rule made of such a view.
-type DeviceAggregate =
-    {
-        /// R of each node, `[n, d]`.
-        Estimates: torch.Tensor
-        /// For each of the rule's stages in order, which places in what each node received it kept: `[n, m]` for the
-        /// longest of these lists, or for m = 1 if nobody received anything.
+        /// What each of the rule's selecting stages kept, in order: a selection `[n, m]` for each.
         Kept: torch.Tensor list
+        /// What the rule wants to see again of each node in the next iteration.
+        Memories: Memory[]
     }
 
-/// What network forms of rules have in common. Where a node has nothing to aggregate, its R is its own estimate.
+/// What network forms of rules have in common. What a form makes of a node that received nothing is not looked at.
 [<RequireQualifiedAccess>]
 module NetworkView =
+
+    /// n, the nodes.
+    let nodes (network: NetworkView) = network.Own.Length
 
     /// p, the rows of the pool.
     let rows (network: NetworkView) = int network.Pool.shape[0]
 
-    /// For each row of the pool, whether it is finite.
-    let finiteRows (network: NetworkView) : bool[] = FiniteRows.Of(network.Pool, [| 0 .. rows network - 1 |])
+    /// m_i, how many estimates each node received.
+    let counts (network: NetworkView) = network.Received.Lists |> Array.map Array.length
 
-    /// One row for each node from `combine`, which is never shown an empty list of rows of the pool.
+    /// The selection of everything that was received.
+    let all (network: NetworkView) : torch.Tensor = network.Received.IsListed
+
+    /// The selection of what is finite.
+    let finite (network: NetworkView) : torch.Tensor =
+        use scope = torch.NewDisposeScope()
+        let finite = network.Rows.FiniteRows network.Pool
+        (finite.index network.Received.Rows &&& network.Received.IsListed).MoveToOuterDisposeScope()
+
+    /// Whether each node's own estimate is finite, `[n]`.
+    let ownFinite (network: NetworkView) : torch.Tensor =
+        use scope = torch.NewDisposeScope()
+        let own = Transfers.Send(network.Own, network.Pool.device)
+        (network.Rows.FiniteRows network.Pool).index(own).MoveToOuterDisposeScope()
+
+    /// For each row of the pool, whether it is finite. Reads.
+    let finiteRows (network: NetworkView) : bool[] =
+        use finite = network.Rows.FiniteRows network.Pool
+        Transfers.Read<bool> finite
+
+    /// ‖x_j − x_i‖ for everything that was received, `[n, m]`: +∞ where one of them is not finite.
+    let distances (network: NetworkView) : torch.Tensor =
+        network.Rows.Distances(network.Pool, network.Own, network.Received)
+
+    /// Rows i of `[n, d]`: the gradients of the nodes.
+    let gradients (network: NetworkView) : torch.Tensor =
+        use nodes = Transfers.Send(network.Nodes, network.Gradients.device)
+        network.Gradients.index_select (0L, nodes)
+
+    /// One row for each node from `combine`, which is never shown an empty list of rows of the pool: the own row takes its
+    /// place.
     let combined (combine: int[][] -> torch.Tensor) (lists: int[][]) (network: NetworkView) : torch.Tensor =
         let estimates =
             combine (Array.map2 (fun own list -> if Array.isEmpty list then [| own |] else list) network.Own lists)
@@ -92,17 +119,19 @@ module NetworkView =
 
     /// The rows of the pool at some places of what each node received.
     let atPlaces (places: int[][]) (network: NetworkView) : int[][] =
-        Array.map2 (fun (received: int[]) -> Array.map (fun place -> received[place])) network.Received places
+        Array.map2 (fun (received: int[]) -> Array.map (fun place -> received[place])) network.Received.Lists places
 
-    /// The mean of what each node kept.
-    let meansOf (kept: int[][]) (network: NetworkView) : torch.Tensor =
-        combined (fun lists -> RowMeans.Of(network.Pool, lists)) (atPlaces kept network) network
+    /// The selection of some places of what each node received.
+    let selectionOf (places: int[][]) (network: NetworkView) : torch.Tensor =
+        Selection.ofPlaces network.Received.Longest network.Pool.device places
+
+    /// The mean of what each node kept, or its own estimate where it kept nothing.
+    let meansOf (kept: torch.Tensor) (network: NetworkView) : torch.Tensor =
+        network.Rows.KeptMeans(network.Pool, network.Own, network.Received, kept)
+
+    /// A result of the rule's stages in order, which remembers what was remembered.
+    let withStages kept (network: NetworkView) estimates =
+        { Estimates = estimates; Kept = kept; Memories = network.Memories }
 
     /// A result without stages.
-    let withoutStages (network: NetworkView) estimates =
-        { Estimates = estimates; Stages = Array.create network.Own.Length [] }
-
-    /// A result of named stages. A node that received nothing has kept nothing.
-    let withStages (stages: (string * int[][]) list) (network: NetworkView) estimates =
-        let ofNode node _ = stages |> List.map (fun (name, kept) -> { Name = name; Kept = kept[node] })
-        { Estimates = estimates; Stages = Array.mapi ofNode network.Received }
+    let withoutStages (network: NetworkView) estimates = withStages [] network estimates

@@ -1,10 +1,7 @@
 namespace UbarFs.Core
 
 open TorchSharp
-
-/// What a rule remembers of one node from iteration to iteration: named tensors, so that it can be saved. Nobody
-/// changes a tensor that has been put here.
-type Memory = Map<string, torch.Tensor>
+open UbarFs.Kernels
 
 /// What node i knows when it aggregates in iteration k.
 type View =
@@ -68,12 +65,8 @@ type Rule =
         Update: Update
         /// What the rule means for one node. Never called without received estimates.
         Reference: View -> Aggregate
-        /// The same for all nodes at once, for a rule that needs no more than what is in the network's view and
-        /// remembers nothing. It selects what `Reference` selects and differs from it by rounding alone.
+        /// The same for all nodes at once. It selects what `Reference` selects and differs from it by rounding alone.
         Network: (NetworkView -> NetworkAggregate) option
-        /// The same for estimates on a device, without a look at any number. There the network form is for rules that
-        /// have none.
-        OnDevice: (DeviceView -> DeviceAggregate) option
         /// The names of its selecting stages, in order; empty for a rule that selects nothing.
         Stages: string list
         /// How its time grows.
@@ -104,7 +97,6 @@ module Rule =
         { Update = Update.Guf(fun _ -> alpha)
           Reference = reference
           Network = None
-          OnDevice = None
           Stages = []
           Cost = Cost.Linear
           Tolerance = fun _ _ -> 0
@@ -117,11 +109,9 @@ module Rule =
     /// The rule with a form for all nodes at once.
     let allAtOnce network rule = { rule with Network = Some network }
 
-    /// The rule with a form for all nodes at once that reads nothing from a device.
-    let onDevice form rule = { rule with OnDevice = Some form }
-
     /// The rule with the names of its selecting stages, in order: each result tells what each of them kept.
     let selecting stages (rule: Rule) = { rule with Stages = stages }
+
     /// The rule with a statement of how its time grows, which `ubarfs test-rule` measures.
     let costing cost rule = { rule with Cost = cost }
 
@@ -134,20 +124,49 @@ module Rule =
     /// The rule with its κ for m received estimates, f of them Byzantine, where it is known.
     let boundedBy kappa rule = { rule with Kappa = Some kappa }
 
+    // What a node without received estimates comes to: it keeps its own as R, or takes a plain gradient step if its rule
+    // replaces the update.
+    let private alone (rule: Rule) rate (own: torch.Tensor) gradient : torch.Tensor =
+        match rule.Update with
+        | Update.Guf _ -> own.clone ()
+        | Update.Replaced -> Guf.step 1.0 rate own own gradient
+
     /// What the rule makes of a view. A node that received nothing keeps its own estimate as R, and so does one whose
     /// rule replaces the update: it takes a plain gradient step.
     let aggregate (rule: Rule) (view: View) : Aggregate =
         if view.Received.shape[0] > 0L then
             rule.Reference view
         else
-            let estimate =
-                match rule.Update with
-                | Update.Guf _ -> view.Own.clone ()
-                | Update.Replaced -> Guf.step 1.0 view.Rate view.Own view.Own view.Gradient
-
-            { Estimate = estimate
+            { Estimate = alone rule view.Rate view.Own view.Gradient
               Stages = rule.Stages |> List.map (fun stage -> { Name = stage; Kept = [||] })
               Memory = view.Memory }
+
+    /// The same from a form for all nodes at once.
+    let aggregateTogether (rule: Rule) (form: NetworkView -> NetworkAggregate) (view: NetworkView) : NetworkAggregate =
+        let made = form view
+
+        let deaf =
+            view.Received.Lists
+            |> Seq.indexed
+            |> Seq.filter (snd >> Array.isEmpty)
+            |> Seq.map fst
+            |> Array.ofSeq
+
+        for node in deaf do
+            use own = view.Pool[int64 view.Own[node]]
+            use gradient = view.Gradients[int64 view.Nodes[node]]
+            use estimate = alone rule view.Rate own gradient
+            made.Estimates[int64 node].copy_ estimate |> ignore
+
+        let memories =
+            made.Memories
+            |> Array.mapi (fun node memory ->
+                if Array.contains node deaf then
+                    view.Memories[node]
+                else
+                    memory)
+
+        { made with Memories = memories }
 
     /// x_{k+1} of a node, from what its rule made of the view.
     let stepped (rule: Rule) (view: View) (aggregate: Aggregate) : torch.Tensor =
@@ -156,6 +175,17 @@ module Rule =
             let alpha = alpha (int view.Received.shape[0])
             Guf.step alpha view.Rate view.Own aggregate.Estimate view.Gradient
         | Update.Replaced -> aggregate.Estimate
+
+    /// x_{k+1} of all nodes at once, from x_k of the whole network, `[N, d]`: a new tensor, in which the rows of other nodes
+    /// stay as they are.
+    let steppedTogether (rule: Rule) (view: NetworkView) (estimates: torch.Tensor) (made: torch.Tensor) : torch.Tensor =
+        match rule.Update with
+        | Update.Guf alpha ->
+            let alphas = NetworkView.counts view |> Array.map alpha
+            view.Rows.Update(estimates, made, view.Gradients, view.Nodes, alphas, view.Rate)
+        | Update.Replaced ->
+            use nodes = Transfers.Send(view.Nodes, estimates.device)
+            estimates.index_copy (0L, nodes, made)
 
     /// x_{k+1} of a node, and what its rule made of the view.
     let update (rule: Rule) (view: View) : torch.Tensor * Aggregate =

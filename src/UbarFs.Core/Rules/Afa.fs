@@ -5,6 +5,7 @@ module UbarFs.Core.Afa
 open System
 open TorchSharp
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 /// What the posterior of a sender, Beta(α0 + good, β0 + bad), starts from and when it is blocked.
 type Prior = { Alpha: int; Beta: int; Block: float }
@@ -71,14 +72,14 @@ let rec private screen slack growth products weights members =
 
 let private memoryKey = "judgements"
 
-/// How often each node, by its number, was judged good and bad.
-let private recall (view: View) =
-    let size = 1 + Array.max view.Senders
+/// How often each node, by its number, was judged good and bad, with room for these senders.
+let private recall (senders: int[]) (memory: Memory) =
+    let size = 1 + Array.fold max -1 senders
 
     let padded (counts: float[]) =
         Array.append (Array.map int counts) (Array.zeroCreate (max 0 (size - counts.Length)))
 
-    match Map.tryFind memoryKey view.Memory with
+    match Map.tryFind memoryKey memory with
     | None -> padded [||], padded [||]
     | Some judgements ->
         let counts = Transfers.Read<float> judgements |> Array.splitInto 2
@@ -107,37 +108,113 @@ let private weightedMean (weights: float[]) kept (view: View) =
     let lowest, highest = estimates.amin [| 0L |], estimates.amax [| 0L |]
     estimates.t().mv(shares).minimum(highest).maximum(lowest).to_type view.Own.dtype
 
+/// What a node thinks of its senders: of each by its place p_k, who is heard, and the books.
+type private Opinion = { Weights: float[]; Heard: int[]; Good: int[]; Bad: int[] }
+
+let private opinion prior (senders: int[]) memory =
+    let good, bad = recall senders memory
+    let places = [| 0 .. senders.Length - 1 |]
+    let of' (counts: int[]) place = counts[senders[place]]
+
+    { Weights = places |> Array.map (fun place -> reputation prior (of' good place) (of' bad place))
+      Heard = places |> Array.filter (fun place -> not (isBlocked prior (of' good place) (of' bad place)))
+      Good = good
+      Bad = bad }
+
+/// The places that stay of some candidates with these scalar products.
+let private screened slack growth (opinion: Opinion) (candidates: int[]) (products: float[][]) =
+    if Array.isEmpty candidates then
+        [||]
+    else
+        let weights = candidates |> Array.map (fun place -> opinion.Weights[place])
+
+        screen slack growth products weights [| 0 .. candidates.Length - 1 |]
+        |> Array.map (fun member' -> candidates[member'])
+
+/// The books after an iteration, in which some of those heard were kept.
+let private judged (opinion: Opinion) (senders: int[]) kept =
+    for place in opinion.Heard do
+        let counts =
+            if Array.contains place kept then
+                opinion.Good
+            else
+                opinion.Bad
+
+        counts[senders[place]] <- counts[senders[place]] + 1
+
+    remember opinion.Good opinion.Bad
+
 let private reference prior slack growth (view: View) =
     use scope = torch.NewDisposeScope()
-    let good, bad = recall view
-    let rows = [| 0 .. view.Senders.Length - 1 |]
-    let ofRow (counts: int[]) row = counts[view.Senders[row]]
-    let weights = rows |> Array.map (fun row -> reputation prior (ofRow good row) (ofRow bad row))
-    let heard = rows |> Array.filter (fun row -> not (isBlocked prior (ofRow good row) (ofRow bad row)))
-    let candidates = Finite.rows view.Received |> Array.filter (fun row -> Array.contains row heard)
+    let opinion = opinion prior view.Senders view.Memory
+    let candidates = Finite.rows view.Received |> Array.filter (fun row -> Array.contains row opinion.Heard)
 
-    let kept =
+    let products =
         if Array.isEmpty candidates then
             [||]
         else
-            let products = scalarProducts (Estimate.rows candidates view.Received)
-            let candidateWeights = candidates |> Array.map (fun row -> weights[row])
+            scalarProducts (Estimate.rows candidates view.Received)
 
-            screen slack growth products candidateWeights [| 0 .. candidates.Length - 1 |]
-            |> Array.map (fun member' -> candidates[member'])
-
-    for row in heard do
-        let counts = if Array.contains row kept then good else bad
-        counts[view.Senders[row]] <- counts[view.Senders[row]] + 1
+    let kept = screened slack growth opinion candidates products
 
     let estimate =
         if Array.isEmpty kept then
             Finite.own view
         else
-            weightedMean weights kept view
+            weightedMean opinion.Weights kept view
 
     { Aggregate.ofSelection "similarity" kept (estimate.MoveToOuterDisposeScope()) with
-        Memory = remember good bad }
+        Memory = judged opinion view.Senders kept }
+
+let private network prior slack growth (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite, received = NetworkView.finiteRows view, view.Received.Lists
+    let opinions = Array.map2 (opinion prior) view.Senders view.Memories
+
+    let candidates =
+        Array.map2
+            (fun (received: int[]) opinion -> opinion.Heard |> Array.filter (fun place -> finite[received[place]]))
+            received
+            opinions
+
+    let rows = NetworkView.atPlaces candidates view
+    let products = view.Rows.Products(view.Pool, RowPairs.AmongAndWithin(NetworkView.rows view, rows))
+
+    let kept =
+        Array.map3
+            (fun opinion candidates rows ->
+                rows
+                |> Array.map (fun one -> rows |> Array.map (fun other -> products[one, other]))
+                |> screened slack growth opinion candidates)
+            opinions
+            candidates
+            rows
+
+    let shares =
+        Array.map2
+            (fun kept opinion ->
+                let weights = kept |> Array.map (fun place -> opinion.Weights[place])
+                weights |> Array.map (fun weight -> weight / Array.sum weights))
+            kept
+            opinions
+
+    let orOwn = shares |> Array.map (fun shares -> if Array.isEmpty shares then [| 1.0 |] else shares)
+
+    let estimates =
+        view
+        |> NetworkView.combined
+            (fun lists -> view.Rows.WeightedSums(view.Pool, lists, orOwn))
+            (NetworkView.atPlaces kept view)
+
+    let lost =
+        [| 0 .. kept.Length - 1 |]
+        |> Array.filter (fun node -> Array.isEmpty kept[node] && not finite[view.Own[node]])
+
+    Finite.restarted lost finite view estimates
+
+    { Estimates = estimates.MoveToOuterDisposeScope()
+      Kept = [ (NetworkView.selectionOf kept view).MoveToOuterDisposeScope() ]
+      Memories = Array.map3 judged opinions view.Senders kept }
 
 let rule: Component<Rule> =
     settings {
@@ -160,8 +237,11 @@ let rule: Component<Rule> =
 
         and! growth = Setting.real "growth" Interval.nonNegative 0.5 "Δξ, by how much ξ grows with each pass"
 
+        let prior = { Alpha = good; Beta = bad; Block = block }
+
         return
-            Rule.aggregating alpha (reference { Alpha = good; Beta = bad; Block = block } slack growth)
+            Rule.aggregating alpha (reference prior slack growth)
+            |> Rule.allAtOnce (network prior slack growth)
             |> Rule.selecting [ "similarity" ]
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> (neighbours - 1) / 2)

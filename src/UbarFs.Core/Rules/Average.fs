@@ -2,14 +2,12 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Core.Average
 
-open UbarFs.Kernels.Estimates
-
 /// R = (1/|N_i|) Σ_{j ∈ N_i} x_j, equation 3.
 let private reference (view: View) = Aggregate.ofEstimate (Estimate.mean view.Received)
 
 let private network (view: NetworkView) =
     view
-    |> NetworkView.combined (fun lists -> RowMeans.Of(view.Pool, lists)) view.Received
+    |> NetworkView.combined (fun lists -> view.Rows.Means(view.Pool, lists)) view.Received.Lists
     |> NetworkView.withoutStages view
 
 let rule: Component<Rule> =

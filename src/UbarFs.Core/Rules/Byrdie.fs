@@ -3,6 +3,7 @@
 module UbarFs.Core.Byrdie
 
 open TorchSharp
+open UbarFs.Kernels.Estimates
 
 /// The first coordinate and the length of a block, when d coordinates are split as evenly as possible.
 let block blocks dimension index =
@@ -11,10 +12,8 @@ let block blocks dimension index =
 
 let private screenedBy rho = BenignRatio.byzantine rho 0.5 (fun neighbours -> (neighbours - 1) / 2)
 
-// Sorting puts −∞ first, and +∞ and NaN last, so up to `screened` estimates with such a coordinate are cut off.
-let private screen screened (received: torch.Tensor) =
-    let struct (sorted, _) = received.sort 0L
-    sorted.narrow (0L, int64 screened, received.shape[0] - 2L * int64 screened)
+/// What is left of the values of each coordinate without the `screened` smallest and largest, in float64.
+let private screen screened received = OrderStatistics.trimmed screened (OrderStatistics.sorted received)
 
 /// Per coordinate c of the block: x'_c = (1/(|N_i| − 2n̂ + 1)) Σ_{j ∈ N*_i(c) ∪ {i}} x_{j,c} − λ(∇l)_c, where
 /// N*_i(c) is N_i without the n̂ smallest and the n̂ largest values of that coordinate (algorithm 1 of the source).
@@ -24,7 +23,8 @@ let private descend screened blocks (view: View) =
     let first, length = block blocks dimension (int (view.Iteration % int64 blocks))
     let part (tensor: torch.Tensor) = tensor.narrow (-1L, int64 first, int64 length)
     let kept = screen screened (part view.Received)
-    let agreed = Estimate.mean (torch.cat ([| kept; (part view.Own).unsqueeze 0L |], 0L))
+    let own = (part view.Own).to_type torch.float64
+    let agreed = (Estimate.mean (torch.cat ([| kept; own.unsqueeze 0L |], 0L))).to_type view.Own.dtype
     let next = view.Own.clone ()
     part(next).copy_(agreed - Native.scaled view.Rate (part view.Gradient)) |> ignore
     next
@@ -38,9 +38,33 @@ let private reference rho blocks (view: View) =
             descend screened blocks view
         else
             // Waiting for every block's turn would leave the node lost for a whole round.
-            Estimate.mean (screen screened view.Received)
+            (Estimate.mean (screen screened view.Received)).to_type view.Own.dtype
 
     Aggregate.ofEstimate (next.MoveToOuterDisposeScope())
+
+let private network rho blocks (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite, lists = NetworkView.finiteRows view, view.Received.Lists
+    let screened = NetworkView.counts view |> Array.map (screenedBy rho view.BenignRatio)
+    let isLost = view.Own |> Array.map (fun own -> not finite[own])
+    let dimension = int view.Pool.shape[1]
+    let blocks = min blocks dimension
+    let first, length = block blocks dimension (int (view.Iteration % int64 blocks))
+    let part (tensor: torch.Tensor) = tensor.narrow (-1L, int64 first, int64 length)
+    let pool = (part view.Pool).contiguous()
+    let means pool lists screened extra = view.Rows.TrimmedMeans(pool, lists, screened, extra)
+    let heard = Array.map2 (fun own list -> if Array.isEmpty list then [| own |] else list) view.Own lists
+    let agreed = means pool heard screened view.Own
+    let next = Estimate.rows view.Own view.Pool
+    let slopes = Native.scaled view.Rate (part (NetworkView.gradients view))
+    part(next).copy_(agreed - slopes) |> ignore
+
+    for node in 0 .. lists.Length - 1 do
+        if isLost[node] && lists[node].Length > 0 then
+            let restart = means view.Pool [| lists[node] |] [| screened[node] |] [| TrimmedMeans.Nobody |]
+            next[int64 node].copy_ restart[0L] |> ignore
+
+    next.MoveToOuterDisposeScope() |> NetworkView.withoutStages view
 
 let rule: Component<Rule> =
     settings {
@@ -57,6 +81,7 @@ let rule: Component<Rule> =
 
         return
             Rule.replacing (reference rho blocks)
+            |> Rule.allAtOnce (network rho blocks)
             |> Rule.tolerating (screenedBy rho)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }

@@ -50,7 +50,7 @@ let private marginal (view: View) =
 
 let private marginalNetwork (view: NetworkView) =
     view
-    |> NetworkView.combined (fun lists -> TrimmedMeans.Medians(view.Pool, lists)) view.Received
+    |> NetworkView.combined (fun lists -> view.Rows.Medians(view.Pool, lists)) view.Received.Lists
     |> NetworkView.withoutStages view
 
 let dmedian: Component<Rule> =
@@ -215,14 +215,13 @@ let private mixed iterations tolerance (between: float[][]) : float[] =
 let private geometricNetwork iterations tolerance (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let rows, finite = NetworkView.rows view, NetworkView.finiteRows view
-    let received = view.Received |> Array.map (Array.filter (fun row -> finite[row]))
+    let received = view.Received.Lists |> Array.map (Array.filter (fun row -> finite[row]))
 
-    let medians =
-        view |> NetworkView.combined (fun lists -> TrimmedMeans.Medians(view.Pool, lists)) received
+    let medians = view |> NetworkView.combined (fun lists -> view.Rows.Medians(view.Pool, lists)) received
 
     let pool = torch.cat ([| view.Pool; medians |], 0L)
     let points = received |> Array.mapi (fun node received -> Array.append received [| rows + node |])
-    let squares = SquaredDistances.Of(pool, RowPairs.Among(int pool.shape[0], points))
+    let squares = view.Rows.Squares(pool, RowPairs.Among(int pool.shape[0], points))
 
     let weights =
         points
@@ -234,7 +233,8 @@ let private geometricNetwork iterations tolerance (view: NetworkView) =
                 |> Array.map (fun one -> points |> Array.map (fun other -> squares[one, other]))
                 |> mixed iterations tolerance)
 
-    RowMeans.Weighted(pool, points, weights).MoveToOuterDisposeScope() |> NetworkView.withoutStages view
+    view.Rows.WeightedSums(pool, points, weights).MoveToOuterDisposeScope()
+    |> NetworkView.withoutStages view
 
 let geometricMedian: Component<Rule> =
     settings {

@@ -14,16 +14,14 @@ let private reference rho (view: View) =
     Aggregate.ofSelection "loss" kept (Finite.meanOrOwn kept view)
 
 let private network rho (view: NetworkView) =
-    let finite = NetworkView.finiteRows view
-    let candidates = Finite.places finite view
-    let losses = view.Losses(NetworkView.atPlaces candidates view)
+    let counts = NetworkView.counts view
 
-    let keep (received: int[]) places losses =
-        let neighbours = received.Length
-        Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) places (Array.map (~-) losses)
+    let sizes =
+        counts |> Array.map (fun neighbours -> neighbours - screenedBy rho view.BenignRatio neighbours)
 
-    let kept = Array.map3 keep view.Received candidates losses
-    view |> Finite.meansOrOwn kept finite |> NetworkView.withStages [ "loss", kept ] view
+    let losses = view.Losses counts (NetworkView.finite view)
+    let kept = Selection.largest sizes (losses.neg ()) (NetworkView.all view)
+    view |> Finite.meansOrOwn kept |> NetworkView.withStages [ kept ] view
 
 let rule: Component<Rule> =
     settings {

@@ -33,9 +33,7 @@ let private reference rho rhoCentral withOwn (view: View) =
     Aggregate.ofEstimate ((Estimate.mean values).to_type(view.Received.dtype).MoveToOuterDisposeScope())
 
 let private network rho rhoCentral withOwn (view: NetworkView) =
-    let trims =
-        view.Received
-        |> Array.map (fun received -> byzantine rho rhoCentral view.BenignRatio received.Length)
+    let trims = NetworkView.counts view |> Array.map (byzantine rho rhoCentral view.BenignRatio)
 
     let own =
         if withOwn then
@@ -44,7 +42,7 @@ let private network rho rhoCentral withOwn (view: NetworkView) =
             Array.map (fun _ -> TrimmedMeans.Nobody) view.Own
 
     view
-    |> NetworkView.combined (fun lists -> TrimmedMeans.Of(view.Pool, lists, trims, own)) view.Received
+    |> NetworkView.combined (fun lists -> view.Rows.TrimmedMeans(view.Pool, lists, trims, own)) view.Received.Lists
     |> NetworkView.withoutStages view
 
 let private rule rho rhoCentral alpha withOwn =

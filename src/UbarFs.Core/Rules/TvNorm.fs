@@ -22,6 +22,17 @@ let private reference penalty (view: View) =
 
     Aggregate.ofEstimate (next.MoveToOuterDisposeScope())
 
+let private network penalty (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite = NetworkView.finiteRows view
+    let lists = view.Received.Lists |> Array.map (Array.filter (fun row -> finite[row]))
+    let pulls = view.Rows.SignSums(view.Pool, view.Own, lists)
+    let slopes = Native.sum (NetworkView.gradients view) (Native.scaled penalty pulls)
+    let next = Estimate.rows view.Own view.Pool - Native.scaled view.Rate slopes
+    let lost = [| 0 .. lists.Length - 1 |] |> Array.filter (fun node -> not finite[view.Own[node]])
+    Finite.restarted lost finite view next
+    next.MoveToOuterDisposeScope() |> NetworkView.withoutStages view
+
 let rule: Component<Rule> =
     settings {
         let! penalty =
@@ -34,6 +45,7 @@ let rule: Component<Rule> =
 
         return
             Rule.replacing (reference penalty)
+            |> Rule.allAtOnce (network penalty)
             // What a neighbour can do is bounded, not screened: the rule is defined for any number of liars.
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]

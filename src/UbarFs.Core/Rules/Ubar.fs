@@ -5,7 +5,6 @@ module UbarFs.Core.Ubar
 open System
 open TorchSharp
 open UbarFs.Kernels
-open UbarFs.Kernels.Estimates
 
 /// How many of m neighbours stage 1 keeps: max(1, ⌊ρm⌋), where ρm may fall short of a whole number by rounding.
 let shortlistSize (benignRatio: float) neighbours =
@@ -69,117 +68,40 @@ let private reference rho stages (view: View) =
       ) with
         Stages = [ { Name = "stage 1"; Kept = shortlist }; { Name = "stage 2"; Kept = kept } ] }
 
-let private everyPlace (view: NetworkView) = view.Received |> Array.map (fun received -> [| 0 .. received.Length - 1 |])
+/// Stage 2 of all nodes, for candidates that are finite and at most so many of each node: a selection.
+let private lossSelected (most: int[]) candidates (view: NetworkView) : torch.Tensor =
+    use scope = torch.NewDisposeScope()
+    let losses = view.Losses most candidates
+    let isCandidate = candidates &&& Numbers.IsFinite losses
+    let isJudge = NetworkView.ownFinite view &&& Numbers.IsFinite view.OwnLosses
 
-/// Stage 1 of all nodes, and which rows of the pool are finite. Two honest neighbours share one distance.
-let private shortlists rho stages (view: NetworkView) : int[][] * (int -> bool) =
-    match stages with
-    | Stages.LossOnly ->
-        let finite = NetworkView.finiteRows view
-        everyPlace view, (fun row -> finite[row])
-    | _ ->
-        let squares =
-            SquaredDistances.Of(view.Pool, RowPairs.Between(NetworkView.rows view, view.Own, view.Received))
+    let bound =
+        Native.number infinity (fun none -> view.OwnLosses.masked_fill (isJudge.bitwise_not (), none))
 
-        let shortlist own (received: int[]) =
-            received
-            |> Array.map (fun row -> sqrt squares[own, row])
-            |> stage1 (BenignRatio.ofNode rho view.BenignRatio received.Length)
-
-        Array.map2 shortlist view.Own view.Received, squares.IsFinite
+    let isGood = isCandidate &&& losses.le (bound.unsqueeze 1L)
+    let best = Selection.smallest (most |> Array.map (fun _ -> 1)) losses isCandidate
+    (isGood |> Selection.orElse best).MoveToOuterDisposeScope()
 
 let private network rho stages (view: NetworkView) =
-    let shortlists, isFinite = shortlists rho stages view
+    let all = NetworkView.all view
 
-    let candidates =
-        Array.map2
-            (fun (received: int[]) -> Array.filter (fun place -> isFinite received[place]))
-            view.Received
-            shortlists
+    let sizes =
+        NetworkView.counts view
+        |> Array.map (fun m -> shortlistSize (BenignRatio.ofNode rho view.BenignRatio m) m)
+
+    let shortlist, most =
+        match stages with
+        | Stages.LossOnly -> all, NetworkView.counts view
+        | _ -> Selection.smallest sizes (NetworkView.distances view) all, sizes
+
+    let candidates = shortlist &&& NetworkView.finite view
 
     let kept =
         match stages with
         | Stages.DistanceOnly -> candidates
-        | _ ->
-            let losses = view.Losses(NetworkView.atPlaces candidates view)
+        | _ -> lossSelected most candidates view
 
-            let ownLosses =
-                Array.map2 (fun row loss -> if isFinite row then loss else infinity) view.Own view.OwnLosses.Value
-
-            Array.map3 stage2 ownLosses candidates losses
-
-    view
-    |> NetworkView.meansOf kept
-    |> NetworkView.withStages [ "stage 1", shortlists; "stage 2", kept ] view
-
-/// How many neighbours of each node stage 1 keeps.
-let private shortlistSizes rho stages (view: DeviceView) =
-    view.Received
-    |> Array.map (fun received ->
-        match stages with
-        | Stages.LossOnly -> received.Length
-        | _ -> shortlistSize (BenignRatio.ofNode rho view.BenignRatio received.Length) received.Length)
-
-/// Stage 1 as a table of places in what was received, `[n, s]`: ascending, and past the end of a shortlist a place that
-/// nobody has.
-let private shortlistedPlaces stages (view: DeviceView) (received: PaddedLists) (isListed: torch.Tensor) =
-    let length = isListed.shape[1]
-
-    match stages with
-    | Stages.LossOnly -> OnDevice.Places(length, view.Pool.device).expand_as isListed
-    | _ ->
-        let distances = OnDevice.Distances(view.Pool, view.Own, received)
-        let struct (_, byDistance) = distances.sort (1L, stable = true)
-        let nearest = byDistance.narrow (1L, 0L, length)
-        let nobody (place: Scalar) = nearest.masked_fill (isListed.bitwise_not (), place)
-        let struct (places, _) = (Native.number (float received.Longest) nobody).sort 1L
-        places
-
-/// Stage 2 for candidates in a table `[n, s]`, given their losses: infinite where there is no finite one.
-let private lossSelected (ownLosses: torch.Tensor) (losses: torch.Tensor) : torch.Tensor =
-    let isCandidate = OnDevice.IsFinite losses
-    let isGood = isCandidate &&& losses.le (ownLosses.unsqueeze 1L)
-    let hasNone = isGood.any(1L, true).bitwise_not()
-    let isBest = OnDevice.Places(losses.shape[1], losses.device).eq(losses.argmin (1L, true))
-    isGood ||| (isCandidate &&& hasNone &&& isBest)
-
-/// The losses that are finite and of estimates in use; +∞ for others.
-let private usable (isUsed: torch.Tensor) (losses: torch.Tensor) =
-    let isUsable = isUsed &&& OnDevice.IsFinite losses
-    Native.number infinity (fun infinity -> losses.masked_fill (isUsable.bitwise_not (), infinity))
-
-/// The network form as tables of a line for each node, in which a mask says what counts: nothing is read.
-let private onDevice rho stages (view: DeviceView) : DeviceAggregate =
-    use scope = torch.NewDisposeScope()
-    let device = view.Pool.device
-    let received = PaddedLists(view.Received, device)
-    let sizes = shortlistSizes rho stages view
-
-    let isListed =
-        OnDevice.Places(int64 (Array.fold max 1 sizes), device).less(Transfers.Send(sizes, device).unsqueeze 1L)
-
-    let places = shortlistedPlaces stages view received isListed
-    use last = (received.Longest - 1).ToScalar()
-    let rows = received.Rows.gather (1L, places.clamp_max last)
-    let finite = OnDevice.FiniteRows view.Pool
-    let isCandidate = isListed &&& finite.index rows
-    let own = Transfers.Send(view.Own, device)
-
-    let kept =
-        match stages with
-        | Stages.DistanceOnly -> isCandidate
-        | _ -> lossSelected (usable (finite.index own) view.OwnLosses) (usable isCandidate (view.Losses sizes rows))
-
-    // A node that has kept nothing has its own estimate.
-    let orOwn = torch.cat ([| kept; kept.any(1L, true).bitwise_not() |], 1L)
-    let estimates = OnDevice.Means(view.Pool, torch.cat ([| rows; own.unsqueeze 1L |], 1L), orOwn)
-
-    let ofReceived (mask: torch.Tensor) =
-        let all = torch.zeros (int64 sizes.Length, int64 received.Longest + 1L, torch.bool, device)
-        all.scatter(1L, places, mask).narrow(1L, 0L, int64 received.Longest).MoveToOuterDisposeScope()
-
-    { Estimates = estimates.MoveToOuterDisposeScope()
-      Kept = [ ofReceived isListed; ofReceived kept ] }
+    view |> NetworkView.meansOf kept |> NetworkView.withStages [ shortlist; kept ] view
 
 let private claims =
     [ Law.NeighbourOrder
@@ -214,7 +136,6 @@ let rule: Component<Rule> =
         return
             Rule.aggregating alpha (reference rho stages)
             |> Rule.allAtOnce (network rho stages)
-            |> Rule.onDevice (onDevice rho stages)
             |> Rule.selecting [ "stage 1"; "stage 2" ]
             |> Rule.costing Cost.LinearWithLosses
             |> Rule.tolerating (fun _ neighbours -> neighbours)

@@ -30,33 +30,24 @@ let private reference rho penalty (view: View) =
     let kept = Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) finite scores
     Aggregate.ofSelection "score" kept (Finite.meanOrOwn kept view)
 
-let private network rho penalty (view: NetworkView) =
-    let squares =
-        SquaredDistances.Of(view.Pool, RowPairs.Between(NetworkView.rows view, view.Own, view.Received))
+let private network rho (penalty: float) (view: NetworkView) =
+    let counts = NetworkView.counts view
 
-    let finite = Array.init (NetworkView.rows view) squares.IsFinite
-    let candidates = Finite.places finite view
-    let losses = view.Losses(NetworkView.atPlaces candidates view)
+    let sizes =
+        counts |> Array.map (fun neighbours -> neighbours - screenedBy rho view.BenignRatio neighbours)
 
-    let scored node places losses =
-        let own, received = view.Own[node], view.Received[node]
+    let losses = view.Losses counts (NetworkView.finite view)
+    let hasLoss = Numbers.IsFinite view.OwnLosses
 
-        if finite[own] then
-            let ownLoss = view.OwnLosses.Value[node]
-            let ownLoss = if Double.IsFinite ownLoss then ownLoss else 0.0
-            let distance place = sqrt squares[own, received[place]]
-            Array.map2 (score penalty ownLoss) losses (Array.map distance places)
-        else
-            Array.map (~-) losses
+    let ownLosses =
+        Native.number 0.0 (fun none -> view.OwnLosses.masked_fill (hasLoss.bitwise_not (), none))
 
-    let keep node =
-        let neighbours = view.Received[node].Length
-
-        scored node candidates[node] losses[node]
-        |> Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) candidates[node]
-
-    let kept = Array.init view.Own.Length keep
-    view |> Finite.meansOrOwn kept finite |> NetworkView.withStages [ "score", kept ] view
+    let distances = NetworkView.distances view
+    let descents = ownLosses.unsqueeze(1L).subtract losses
+    let scores = descents.subtract ((Native.scaled penalty distances).mul distances)
+    let scores = torch.where ((NetworkView.ownFinite view).unsqueeze 1L, scores, losses.neg ())
+    let kept = Selection.largest sizes scores (NetworkView.all view)
+    view |> Finite.meansOrOwn kept |> NetworkView.withStages [ kept ] view
 
 let zeno: Component<Rule> =
     settings {
@@ -168,6 +159,95 @@ let private asynchronousReference penalty epsilon period rescale (view: View) =
         { Aggregate.ofSelection "score" [||] (Finite.restart view) with
             Memory = view.Memory }
 
+// What scales x_i − x_j to the candidate gradient g_j, given the length of v.
+let private scaleOf rescale rate length distance =
+    if not rescale then 1.0 / rate
+    // An update of no length is one of length 0 in every scale.
+    elif distance > 0.0 then length / distance
+    else 0.0
+
+/// The validation gradients of all nodes as rows behind those of the pool, their lengths, and who has one.
+let private validationRows period (finite: bool[]) (view: NetworkView) =
+    let gradients = NetworkView.gradients view
+    let isUsable = Transfers.Read<bool>(view.Rows.FiniteRows gradients)
+
+    let remembered =
+        Array.init (NetworkView.nodes view) (fun node ->
+            let remembered = Map.tryFind memoryKey view.Memories[node]
+
+            if not finite[view.Own[node]] then
+                None
+            elif remembered.IsSome && view.Iteration % int64 (period: int) <> 0L then
+                remembered
+            elif isUsable[node] then
+                Some gradients[int64 node]
+            else
+                remembered)
+
+    let none = torch.zeros_like view.Pool[0L]
+    let rows = remembered |> Array.map (Option.defaultValue none) |> torch.stack
+    remembered, torch.cat ([| view.Pool; rows |], 0L)
+
+let private asynchronousNetwork penalty epsilon period rescale (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite, p = NetworkView.finiteRows view, NetworkView.rows view
+    let gradients, pool = validationRows period finite view
+
+    let places =
+        view.Received.Lists
+        |> Array.mapi (fun node received ->
+            if gradients[node].IsSome then
+                [| 0 .. received.Length - 1 |] |> Array.filter (fun place -> finite[received[place]])
+            else
+                [||])
+
+    let lists = NetworkView.atPlaces places view
+    let rays = view.Own |> Array.mapi (fun node own -> Ray(own, p + node, TrimmedMeans.Nobody))
+    let seen = view.Rows.Project(pool, lists, rays)
+    let ends = rays |> Array.map (fun ray -> Ray(TrimmedMeans.Nobody, ray.Tip, TrimmedMeans.Nobody))
+    let lengths = view.Rows.Project(pool, rays |> Array.map (fun ray -> [| ray.Tip |]), ends)
+
+    let judged node =
+        let length = lengths.Squares[node] |> Array.head |> sqrt
+
+        Array.map3
+            (fun place product square ->
+                let distance = sqrt square
+                let scale = scaleOf rescale view.Rate length distance
+                let gain = -view.Rate * scale * product - penalty * (scale * distance) ** 2.0
+                place, view.Rate * scale, gain >= -view.Rate * epsilon)
+            places[node]
+            seen.Products[node]
+            seen.Squares[node]
+        |> Array.filter (fun (_, _, isAccepted) -> isAccepted)
+
+    let accepted = Array.init (NetworkView.nodes view) judged
+    let kept = accepted |> Array.map (Array.map (fun (place, _, _) -> place))
+
+    // x_i − λ·mean g_j as a sum of estimates.
+    let mixture node accepted =
+        let shares = accepted |> Array.map (fun (_, step, _) -> step / float accepted.Length)
+        let received = view.Received.Lists[node]
+
+        Array.append [| view.Own[node] |] (kept[node] |> Array.map (fun place -> received[place])),
+        Array.append [| 1.0 - Array.sum shares |] shares
+
+    let rows, shares = accepted |> Array.mapi mixture |> Array.unzip
+    let estimates = view.Rows.WeightedSums(view.Pool, rows, shares)
+    let lost = [| 0 .. rows.Length - 1 |] |> Array.filter (fun node -> not finite[view.Own[node]])
+    Finite.restarted lost finite view estimates
+
+    let remember node gradient =
+        match gradient, Map.tryFind memoryKey view.Memories[node] with
+        | Some(gradient: torch.Tensor), Some(remembered: torch.Tensor) when obj.ReferenceEquals(gradient, remembered) ->
+            view.Memories[node]
+        | Some gradient, _ -> Map.ofList [ memoryKey, gradient.clone().MoveToOuterDisposeScope() ]
+        | None, _ -> view.Memories[node]
+
+    { Estimates = estimates.MoveToOuterDisposeScope()
+      Kept = [ (NetworkView.selectionOf kept view).MoveToOuterDisposeScope() ]
+      Memories = gradients |> Array.mapi remember }
+
 let zenoPlusPlus: Component<Rule> =
     settings {
         let! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
@@ -189,6 +269,7 @@ let zenoPlusPlus: Component<Rule> =
 
         return
             Rule.aggregating alpha (asynchronousReference penalty epsilon period rescale)
+            |> Rule.allAtOnce (asynchronousNetwork penalty epsilon period rescale)
             |> Rule.selecting [ "score" ]
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming

@@ -3,11 +3,12 @@ namespace UbarFs.Engine
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 /// The mini-batches of one size, in one piece.
 type Stack =
     {
-        /// Whose they are, as places among the participants.
+        /// Whose they are, as places among the nodes.
         Members: int[]
         /// `[g, b, channels, height, width]`.
         Images: torch.Tensor
@@ -19,8 +20,8 @@ type Stack =
 [<RequireQualifiedAccess>]
 module DevicePasses =
 
-    /// The mini-batches of all participants. The device hears of each size once.
-    let batches (experiment: Experiment) (iteration: int64) : Stack list =
+    /// The mini-batches of some nodes. The device hears of each size once.
+    let batches (experiment: Experiment) (iteration: int64) (nodes: int[]) : Stack list =
         let images = experiment.Samples.Images
 
         let stack (size: int, batches: (int * (int[] * int[]))[]) =
@@ -33,7 +34,7 @@ module DevicePasses =
               Images = images.index(all positions).view shape
               Labels = (all labels).view(members.LongLength, int64 size) }
 
-        experiment.Participants
+        nodes
         |> Array.map (Experiment.drawn experiment iteration)
         |> Array.indexed
         |> Array.groupBy (fun (_, (positions, _)) -> positions.Length)
@@ -43,32 +44,31 @@ module DevicePasses =
     let private together (experiment: Experiment) (stack: Stack) =
         Batched.together experiment.Architecture (int stack.Labels.shape[1])
 
-    /// The loss of every participant's own row of `[n, d]` on its batch, `[participants]`. The gradient there becomes its
-    /// row of `gradients`.
-    let gradients (experiment: Experiment) stacks (estimates: torch.Tensor) (gradients: torch.Tensor) : torch.Tensor =
-        let losses = torch.empty (experiment.Participants.LongLength, torch.float64, estimates.device)
+    /// The loss of each of some nodes' own row of `[N, d]` on its batch, `[n]`. The gradient there becomes its row of
+    /// `gradients`.
+    let gradients (experiment: Experiment) (nodes: int[]) stacks (estimates: torch.Tensor) (gradients: torch.Tensor) =
+        let losses = torch.empty (nodes.LongLength, torch.float64, estimates.device)
 
         for stack in stacks do
             for chunk in Array.indexed stack.Members |> Array.chunkBySize (together experiment stack) do
                 use scope = torch.NewDisposeScope()
                 let members = Array.map snd chunk
                 let part (batches: torch.Tensor) = batches.narrow (0L, int64 (fst chunk[0]), chunk.LongLength)
-                let nodes = members |> Array.map (Array.get experiment.Participants)
-                let nodes = Transfers.Send(nodes, estimates.device)
-                let rows = estimates.index nodes
+                let members' = Transfers.Send(members |> Array.map (Array.get nodes), estimates.device)
+                let rows = estimates.index members'
                 let loss = experiment.Run.Training.Loss
 
                 let found, slopes =
                     Batched.gradients loss experiment.Architecture rows (part stack.Images) (part stack.Labels)
 
-                gradients.index_copy_ (0L, nodes, slopes) |> ignore
+                gradients.index_copy_ (0L, members', slopes) |> ignore
 
                 losses.index_copy_ (0L, Transfers.Send(members, losses.device), found.to_type torch.float64)
                 |> ignore
 
         losses
 
-    /// The losses of some rows of a pool, `[t]`, each on the batch of one of the participants.
+    /// The losses of some rows of a pool, `[t]`, each on the batch of one of the nodes.
     let losses (experiment: Experiment) (stacks: Stack list) (pool: torch.Tensor) (owners: int[]) (rows: torch.Tensor) =
         use _ = torch.no_grad ()
         let losses = torch.empty (owners.LongLength, torch.float64, pool.device)
@@ -93,9 +93,15 @@ module DevicePasses =
 
         losses
 
-    /// For each participant, the losses on its batch of the first so many rows in its line of a table `[n, s]` of rows of
-    /// the pool: `[n, s]`, infinite where none was asked for.
-    let tableOfLosses (experiment: Experiment) stacks (pool: torch.Tensor) (sizes: int[]) (table: torch.Tensor) =
+    // For each node, the losses on its batch of the first so many rows in its line of a table `[n, s]` of rows of the pool:
+    // `[n, s]`, infinite where none was asked for.
+    let private tableOfLosses
+        (experiment: Experiment)
+        stacks
+        (pool: torch.Tensor)
+        (sizes: int[])
+        (table: torch.Tensor)
+        =
         let width = int table.shape[1]
         let owners = sizes |> Array.mapi (fun owner size -> Array.create size owner) |> Array.concat
 
@@ -109,6 +115,28 @@ module DevicePasses =
             Native.number infinity (fun infinity -> torch.full_like (table.flatten (), infinity, torch.float64))
 
         none.index_copy_(0L, places, losses).view_as table
+
+    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in each line:
+    /// `[n, m]`, infinite where none was asked for.
+    let lossesOfSelection
+        (experiment: Experiment)
+        stacks
+        pool
+        (received: PaddedLists)
+        (most: int[])
+        (selection: torch.Tensor)
+        =
+        let widest = int64 (Array.fold max 1 most)
+        // What is selected comes first, in order.
+        let struct (_, order) = selection.bitwise_not().to_type(torch.int8).sort(1L, stable = true)
+        let places = order.narrow (1L, 0L, widest)
+        let losses = tableOfLosses experiment stacks pool most (received.Rows.gather (1L, places))
+
+        Native.number infinity (fun infinity ->
+            torch
+                .full_like(selection, infinity, torch.float64)
+                .scatter(1L, places, losses)
+                .masked_fill(selection.bitwise_not (), infinity))
 
     /// How many test images each of some nodes' rows of `[n, d]` gets right, and the sum of its losses on them, in
     /// float64: `[2, nodes]`.

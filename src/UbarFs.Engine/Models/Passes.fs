@@ -5,7 +5,7 @@ open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
-/// The mini-batches ξ_{k,i} of all participants.
+/// The mini-batches ξ_{k,i} of some nodes.
 [<RequireQualifiedAccess>]
 type Batches =
     /// On the CPU, one by one.
@@ -31,10 +31,10 @@ module Passes =
 
         results
 
-    let private batchesApart (experiment: Experiment) iteration =
+    let private batchesApart (experiment: Experiment) iteration (nodes: int[]) =
         let batches =
-            ofEach experiment.Participants.Length (fun index ->
-                let batch = Experiment.batch experiment iteration experiment.Participants[index]
+            ofEach nodes.Length (fun index ->
+                let batch = Experiment.batch experiment iteration nodes[index]
                 batch.Images.DetachFromDisposeScope() |> ignore
                 batch.Labels.DetachFromDisposeScope() |> ignore
                 batch)
@@ -48,31 +48,36 @@ module Passes =
 
         batches
 
-    /// The mini-batches of an iteration, in the surrounding dispose scope.
-    let batches (experiment: Experiment) (iteration: int64) : Batches =
-        if RowKernels.IsOnDevice experiment.Samples.Images then
-            Batches.Stacked(DevicePasses.batches experiment iteration)
+    /// The mini-batches of some nodes in an iteration, in the surrounding dispose scope.
+    let batches (experiment: Experiment) (iteration: int64) (nodes: int[]) : Batches =
+        if experiment.AllAtOnce then
+            Batches.Stacked(DevicePasses.batches experiment iteration nodes)
         else
-            Batches.Apart(batchesApart experiment iteration)
+            Batches.Apart(batchesApart experiment iteration nodes)
 
-    /// The loss of every participant's own row of `[n, d]` on its batch, `[participants]` in float64, and the gradients
-    /// there, `[n, d]`: zero for a node that takes no part.
-    let gradients (experiment: Experiment) batches (estimates: torch.Tensor) : torch.Tensor * torch.Tensor =
+    /// The loss of each of some nodes' own row of `[N, d]` on its batch, `[n]` in float64, and the gradients there,
+    /// `[N, d]`: zero for every other node.
+    let gradients
+        (experiment: Experiment)
+        (nodes: int[])
+        batches
+        (estimates: torch.Tensor)
+        : torch.Tensor * torch.Tensor =
         let gradients = torch.zeros_like estimates
         let loss = experiment.Run.Training.Loss
 
         let losses =
             match batches with
-            | Batches.Stacked stacks -> DevicePasses.gradients experiment stacks estimates gradients
+            | Batches.Stacked stacks -> DevicePasses.gradients experiment nodes stacks estimates gradients
             | Batches.Apart batches ->
                 ofEach batches.Length (fun index ->
-                    let row = int64 experiment.Participants[index]
+                    let row = int64 nodes[index]
                     Objective.gradient loss experiment.Architecture batches[index] estimates[row] gradients[row])
                 |> torch.tensor
 
         losses, gradients
 
-    /// The losses of some rows of a pool `[p, d]`, each on the batch of one of the participants.
+    /// The losses of some rows of a pool `[p, d]`, each on the batch of one of the nodes.
     let private lossesOfPairs (experiment: Experiment) batches (pool: torch.Tensor) (pairs: (int * int)[]) : float[] =
         match batches with
         | Batches.Stacked stacks ->
@@ -84,20 +89,35 @@ module Passes =
                 let owner, row = pairs[pair]
                 Objective.loss experiment.Run.Training.Loss experiment.Architecture batches[owner] pool[int64 row])
 
-    /// The losses of some rows of `[m, d]` on the batch of one participant.
-    let lossesOn (experiment: Experiment) batches participant (estimates: torch.Tensor) (rows: int[]) : float[] =
-        rows |> Array.map (fun row -> participant, row) |> lossesOfPairs experiment batches estimates
+    /// The losses of some rows of `[m, d]` on the batch of one of the nodes, by its place among them.
+    let lossesOn (experiment: Experiment) batches place (estimates: torch.Tensor) (rows: int[]) : float[] =
+        rows |> Array.map (fun row -> place, row) |> lossesOfPairs experiment batches estimates
 
-    /// For each participant, the losses of some rows of a pool `[p, d]` on its batch.
+    /// For each node, the losses of some rows of a pool `[p, d]` on its batch.
     let losses (experiment: Experiment) batches (pool: torch.Tensor) (rows: int[][]) : float[][] =
         let losses =
             rows
-            |> Array.mapi (fun participant -> Array.map (fun row -> participant, row))
+            |> Array.mapi (fun place -> Array.map (fun row -> place, row))
             |> Array.concat
             |> lossesOfPairs experiment batches pool
 
         let starts = rows |> Array.scan (fun start rows -> start + rows.Length) 0
         rows |> Array.mapi (fun index rows -> Array.sub losses starts[index] rows.Length)
+
+    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in each line:
+    /// `[n, m]` in float64, infinite where none was asked for.
+    let lossesOfSelection (experiment: Experiment) batches pool (received: PaddedLists) most (selection: torch.Tensor) =
+        match batches with
+        | Batches.Stacked stacks -> DevicePasses.lossesOfSelection experiment stacks pool received most selection
+        | Batches.Apart _ ->
+            let places = Selection.read selection
+            let rows = Array.map2 (fun (rows: int[]) -> Array.map (fun place -> rows[place])) received.Lists places
+            let table = Array2D.create rows.Length received.Longest infinity
+
+            losses experiment batches pool rows
+            |> Array.iteri (fun line -> Array.iteri2 (fun _ place loss -> table[line, place] <- loss) places[line])
+
+            torch.tensor table
 
     /// What some nodes' rows of `[n, d]` achieve on the test images.
     let tested (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : Tested[] =
@@ -109,7 +129,7 @@ module Passes =
             |> Samples.spread (Run.testImages experiment.Run)
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
 
-        if RowKernels.IsOnDevice estimates then
+        if experiment.AllAtOnce then
             let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]) |> float
             let sums = Transfers.Read<float>(DevicePasses.judged experiment chunks estimates nodes)
 

@@ -4,6 +4,7 @@ open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 /// The Byzantine nodes, ascending, that follow one behaviour.
 type Faction = { Behaviour: Behaviour; Nodes: int[] }
@@ -22,7 +23,16 @@ type Experiment =
         Participants: int[]
         /// The Byzantine nodes that take part, by what they do.
         Factions: Faction list
+        /// Whether all nodes are computed at once in operations of libtorch, as a GPU wants them, or one by one on the workers.
+        AllAtOnce: bool
     }
+
+    /// What can be asked of rows of estimates.
+    member experiment.Rows =
+        if experiment.AllAtOnce then
+            RowOperations.Device
+        else
+            RowOperations.Host
 
 [<RequireQualifiedAccess>]
 module Experiment =
@@ -90,7 +100,8 @@ module Experiment =
                   Samples = samples
                   Shares = run.Partition.Value.Assign samples.Labels run.Network.Nodes partition
                   Participants = participants
-                  Factions = factions }
+                  Factions = factions
+                  AllAtOnce = samples.Images.device_type <> DeviceType.CPU }
         }
 
     let private behaviourOf (experiment: Experiment) (node: int) =

@@ -87,15 +87,16 @@ module Guard =
             notFinite culprit node iteration
 
     /// The same of what a rule made of all nodes' estimates. On a device nobody waits for it: the reading fails.
-    let aggregatedTogether culprit iteration shape (pool: torch.Tensor) (made: torch.Tensor) : Reading<unit> =
-        if RowKernels.IsOnDevice pool then
-            let made = shaped culprit None iteration shape pool made
-            let isBreach = OnDevice.IsFinite(made).all().bitwise_not() &&& areOrdinary pool
+    let aggregatedTogether (experiment: Experiment) culprit iteration shape (pool: torch.Tensor) (made: torch.Tensor) =
+        let made = shaped culprit None iteration shape pool made
+        let isFinite = (experiment.Rows.FiniteRows made).all()
 
-            isBreach.view 1L
+        if experiment.AllAtOnce then
+            (isFinite.bitwise_not () &&& areOrdinary pool).view 1L
             |> Reading.ofNumbers (fun isBreach ->
                 if isBreach[0] <> 0.0 then
                     notFinite culprit None iteration)
-        else
-            aggregated culprit None iteration shape [ pool ] made
+        elif Transfers.Read<bool>(isFinite)[0] || not (isOrdinary pool) then
             Reading.known ()
+        else
+            notFinite culprit None iteration

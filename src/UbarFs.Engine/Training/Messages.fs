@@ -7,7 +7,7 @@ open UbarFs.Core
 type Messages =
     private
         {
-            /// x_k, `[n, d]`: what a node sends of which nothing else is said.
+            /// x_k, `[n, d]`: what a node sends unless it is among those below.
             Estimates: torch.Tensor
             /// Nodes that send everyone something else.
             Replaced: Map<int, torch.Tensor>
@@ -39,9 +39,9 @@ module Messages =
           Random = Random.stream experiment.Run.Seed Purpose.Attack node knowledge.Iteration
           Memory = memories[node] }
 
-    /// What all nodes send, and what the Byzantine ones remember of it. A node whose attack is not active in this
-    /// epoch sends its estimate.
-    let send (experiment: Experiment) (knowledge: Omniscience) epoch (memories: Memory[]) : Messages * Memory[] =
+    /// What some nodes send, and what the Byzantine ones among them remember of it. A node whose attack is not active in this
+    /// epoch sends its estimate, and so do all others.
+    let send (experiment: Experiment) (knowledge: Omniscience) epoch (memories: Memory[]) nodes : Messages * Memory[] =
         let remembered = Array.copy memories
 
         let mutable replaced, personal, silent = Map.empty, Map.empty, Set.empty
@@ -49,7 +49,7 @@ module Messages =
         for faction in experiment.Factions do
             let enacted = Attack.enact knowledge faction.Nodes faction.Behaviour
 
-            for node in faction.Nodes do
+            for node in faction.Nodes |> Array.filter (fun node -> Array.contains node nodes) do
                 let state = own experiment knowledge memories node
 
                 let attempt work = Guard.attempt "attack" (Some node) knowledge.Iteration work

@@ -106,30 +106,34 @@ module Selections =
             |> Seq.map (fun (node, kept) -> ofNode stages network.Byzantine (senders node) kept)
             |> Seq.fold (+) (none stages)
 
-    /// The same of what the stages kept on a device: masks `[n, m]` of the places in what the nodes received.
-    let onDevice stages (network: Network) (nodes: int[]) (senders: int -> int[]) (kept: torch.Tensor list) =
+    /// The same of selections `[n, m]` of what the nodes received, one for each stage.
+    let ofSelections stages (network: Network) (nodes: int[]) (senders: int -> int[]) (kept: torch.Tensor list) =
         let received = observed stages network nodes senders (nodes |> Array.map (fun _ -> []))
-        let places = int kept.Head.shape[1]
 
-        let ofBenign node = Array.create places (not network.Byzantine[node])
+        let counts (like: torch.Tensor) =
+            let ofBenign node = Array.create (int like.shape[1]) (not network.Byzantine[node])
 
-        let fromByzantine node =
-            let senders = senders node
+            let fromByzantine node =
+                let senders = senders node
 
-            Array.init places (fun place ->
-                place < senders.Length && not network.Byzantine[node] && network.Byzantine[senders[place]])
+                Array.init (int like.shape[1]) (fun place ->
+                    place < senders.Length && not network.Byzantine[node] && network.Byzantine[senders[place]])
 
-        let mask (ofNode: int -> bool[]) =
-            Transfers.Send(torch.tensor (Array.collect ofNode nodes), kept.Head.device).view_as kept.Head
+            let mask (ofNode: int -> bool[]) =
+                Transfers.Send(torch.tensor (Array.collect ofNode nodes), like.device).view_as like
 
-        let all, byzantine = mask ofBenign, mask fromByzantine
+            let all, byzantine = mask ofBenign, mask fromByzantine
 
-        [| for kept in kept do
-               (kept &&& all).sum()
-               (kept &&& byzantine).sum() |]
-        |> torch.stack
-        |> Reading.ofNumbers (fun counts ->
-            let counted (counts: float[]) = { All = int64 counts[0]; Byzantine = int64 counts[1] }
+            kept
+            |> List.collect (fun kept -> [ (kept &&& all).sum(); (kept &&& byzantine).sum() ])
+            |> torch.stack
 
-            { received with
-                Kept = counts |> Array.chunkBySize 2 |> Array.map counted |> List.ofArray })
+        let counted (counts: float[]) = { All = int64 counts[0]; Byzantine = int64 counts[1] }
+
+        match kept with
+        | [] -> Reading.known received
+        | first :: _ ->
+            counts first
+            |> Reading.ofNumbers (fun counts ->
+                { received with
+                    Kept = counts |> Array.chunkBySize 2 |> Array.map counted |> List.ofArray })

@@ -20,14 +20,10 @@ module Reading =
     /// A value that does not have to be read.
     let known value = { Numbers = []; Understood = fun _ -> value }
 
-    /// What numbers `[k]` say. Those on the host are read now.
+    /// What numbers `[k]` say.
     let ofNumbers (understood: float[] -> 'value) (numbers: torch.Tensor) =
-        let numbers = numbers.to_type torch.float64
-
-        if RowKernels.IsOnDevice numbers then
-            { Numbers = [ numbers ]; Understood = understood }
-        else
-            known (understood (Transfers.Read<float> numbers))
+        { Numbers = [ numbers.to_type (torch.float64, copy = true) ]
+          Understood = understood }
 
     /// What follows from two values, which are understood in this order.
     let map2 combine (one: Reading<'one>) (other: Reading<'other>) =

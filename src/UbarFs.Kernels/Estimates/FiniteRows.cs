@@ -12,12 +12,6 @@ public static class FiniteRows
     public static bool[] Of(torch.Tensor pool, int[] rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        if (RowKernels.IsOnDevice(pool))
-        {
-            using var scope = torch.NewDisposeScope();
-            return Transfers.Read<bool>(OnDevice.FiniteRows(pool).index(Transfers.Send(rows, pool.device)));
-        }
-
         var matrix = RowMatrix.Of(pool);
         RowKernels.Check(rows, matrix.Rows);
         var kernel = new Kernel(matrix, rows);

@@ -19,12 +19,15 @@ public sealed class PaddedLists
         (Lists, _device) = (lists, device);
         Longest = Math.Max(1, lists.Select(list => list.Length).DefaultIfEmpty().Max());
         Rows = Table((list, place) => lists[list][place], 0);
-        Ranks = OnDevice.Places(Longest, device).view(1, -1);
+        Ranks = Transfers.Send([.. Enumerable.Range(0, Longest)], device).view(1, -1);
         Lengths = Column([.. lists.Select(list => list.Length)]);
         IsListed = Ranks.less(Lengths);
     }
 
-    internal int[][] Lists { get; }
+    /// <summary>The lists as they came.</summary>
+#pragma warning disable CA1819 // The caller's own.
+    public int[][] Lists { get; }
+#pragma warning restore CA1819
 
     /// <summary>The length of the longest list, at least 1.</summary>
     public int Longest { get; }
@@ -33,13 +36,13 @@ public sealed class PaddedLists
     public torch.Tensor Rows { get; }
 
     /// <summary>0 … longest − 1, <c>[1, longest]</c>.</summary>
-    internal torch.Tensor Ranks { get; }
+    public torch.Tensor Ranks { get; }
 
     /// <summary><c>[lists, 1]</c>.</summary>
     internal torch.Tensor Lengths { get; }
 
     /// <summary>Which places of the table are not filled up, <c>[lists, longest]</c>.</summary>
-    internal torch.Tensor IsListed { get; }
+    public torch.Tensor IsListed { get; }
 
     /// <summary>A number for each list, <c>[lists, 1]</c>.</summary>
     internal torch.Tensor Column(int[] numbers) => Transfers.Send(numbers, _device).view(-1, 1);

@@ -13,25 +13,6 @@ public static class RowKernels
     // Half of a small L2 cache: the rest is for what is written.
     private const int CacheBytes = 512 << 10;
 
-    /// <summary>
-    /// Has the kernels' results computed in libtorch's operations although the estimates are on the CPU: what runs on a GPU can
-    /// so be tried without one.
-    /// </summary>
-    public static bool AsOnDevice { get; set; }
-
-    /// <summary>Whether the results are computed in libtorch's operations.</summary>
-    public static bool IsOnDevice(torch.Tensor pool)
-    {
-        ArgumentNullException.ThrowIfNull(pool);
-        return AsOnDevice || pool.device_type != DeviceType.CPU;
-    }
-
-    /// <summary>
-    /// Whether results for all nodes can be had from a tensor: a float32 matrix, contiguous if it is on the CPU.
-    /// </summary>
-    public static bool Takes(torch.Tensor tensor) =>
-        Accepts(tensor) || (IsOnDevice(tensor) && tensor.dtype == torch.ScalarType.Float32 && tensor.dim() == 2);
-
     /// <summary>Whether the kernels can work on a tensor: a contiguous float32 matrix on the CPU.</summary>
     public static bool Accepts(torch.Tensor tensor)
     {

@@ -11,17 +11,14 @@ public static class RowMeans
     /// <summary>
     /// For each list (not empty) the mean of its rows of <paramref name="pool"/> <c>[p, d]</c>: <c>[lists, d]</c>.
     /// </summary>
-    public static torch.Tensor Of(torch.Tensor pool, int[][] lists) =>
-        RowKernels.IsOnDevice(pool) ? OnDevice.Means(pool, lists) : Of(pool, lists, Lanes.Chosen);
+    public static torch.Tensor Of(torch.Tensor pool, int[][] lists) => Of(pool, lists, Lanes.Chosen);
 
     /// <summary>
     /// For each list (not empty) the sum of its rows of <paramref name="pool"/> <c>[p, d]</c>, each times its weight:
     /// <c>[lists, d]</c>.
     /// </summary>
     public static torch.Tensor Weighted(torch.Tensor pool, int[][] lists, double[][] weights) =>
-        RowKernels.IsOnDevice(pool)
-            ? OnDevice.WeightedSums(pool, lists, weights)
-            : Weighted(pool, lists, weights, Lanes.Chosen);
+        Weighted(pool, lists, weights, Lanes.Chosen);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, LaneWidth width)
     {

@@ -9,7 +9,7 @@ namespace UbarFs.Kernels.Estimates;
 /// </summary>
 public sealed class RowPairs
 {
-    // The partners of row i, all greater than i, are _partners[_starts[i] … _starts[i + 1]), ascending.
+    // The partners of row i, none less than i, are _partners[_starts[i] … _starts[i + 1]), ascending.
     private readonly int[] _starts;
     private readonly int[] _partners;
 
@@ -65,7 +65,24 @@ public sealed class RowPairs
     }
 
     /// <summary>Any two rows that are on a list together, of <paramref name="rows"/> rows.</summary>
-    public static RowPairs Among(int rows, int[][] lists)
+    public static RowPairs Among(int rows, int[][] lists) => Among(rows, lists, withItself: false);
+
+    /// <summary>The same, and each row with itself.</summary>
+    public static RowPairs AmongAndWithin(int rows, int[][] lists) => Among(rows, lists, withItself: true);
+
+    internal ReadOnlySpan<int> Partners(int row) => _partners.AsSpan(_starts[row].._starts[row + 1]);
+
+    internal int Start(int row) => _starts[row];
+
+    /// <summary>Where a pair is among all; an error if it is not.</summary>
+    internal int IndexOf(int one, int other)
+    {
+        var (low, high) = (Math.Min(one, other), Math.Max(one, other));
+        var position = Partners(low).BinarySearch(high);
+        return position >= 0 ? _starts[low] + position : throw new ArgumentException($"Rows {low} and {high} are no pair.");
+    }
+
+    private static RowPairs Among(int rows, int[][] lists, bool withItself)
     {
         ArgumentNullException.ThrowIfNull(lists);
         var (used, wanted) = Empty(rows);
@@ -84,6 +101,11 @@ public sealed class RowPairs
         var marked = new int[rows];
         for (var row = 0; row < rows; row++)
         {
+            if (withItself && used[row])
+            {
+                wanted[row].Add(row);
+            }
+
             foreach (var (list, position) in occurrences[row] ?? [])
             {
                 foreach (var other in lists[list].AsSpan(position + 1))
@@ -98,18 +120,6 @@ public sealed class RowPairs
         }
 
         return new RowPairs(used, wanted);
-    }
-
-    internal ReadOnlySpan<int> Partners(int row) => _partners.AsSpan(_starts[row].._starts[row + 1]);
-
-    internal int Start(int row) => _starts[row];
-
-    /// <summary>Where a pair is among all; an error if it is not.</summary>
-    internal int IndexOf(int one, int other)
-    {
-        var (low, high) = (Math.Min(one, other), Math.Max(one, other));
-        var position = Partners(low).BinarySearch(high);
-        return position >= 0 ? _starts[low] + position : throw new ArgumentException($"Rows {low} and {high} are no pair.");
     }
 
     private static (bool[] Used, List<int>[] Wanted) Empty(int rows)

@@ -11,9 +11,6 @@ namespace UbarFs.Kernels.Estimates;
 /// </summary>
 public sealed class SquaredDistances
 {
-    // Work is split into this many stripes of columns whatever the number of threads, and their sums are added in order.
-    private const int MostStripes = 64;
-
     private readonly RowPairs _pairs;
     private readonly double[] _squares;
     private readonly bool[] _finite;
@@ -31,17 +28,16 @@ public sealed class SquaredDistances
     public bool IsFinite(int row) => _finite[row];
 
     /// <summary>The distances of all pairs of rows of <paramref name="pool"/> <c>[p, d]</c>, each computed once.</summary>
-    public static SquaredDistances Of(torch.Tensor pool, RowPairs pairs)
-    {
-        if (!RowKernels.IsOnDevice(pool))
-        {
-            return Of(pool, pairs, Lanes.Chosen);
-        }
+    public static SquaredDistances Of(torch.Tensor pool, RowPairs pairs) => Of(pool, pairs, Lanes.Chosen);
 
+    /// <summary>The same from operations of libtorch, with one read from the device.</summary>
+    internal static SquaredDistances OnDevice(torch.Tensor pool, RowPairs pairs)
+    {
         ArgumentNullException.ThrowIfNull(pairs);
         ArgumentOutOfRangeException.ThrowIfNotEqual(pool.shape[0], pairs.Rows, nameof(pairs));
         using var scope = torch.NewDisposeScope();
-        var (squares, finite) = (OnDevice.Squares(pool, pairs), OnDevice.FiniteRows(pool).to_type(torch.ScalarType.Float64));
+        var squares = DeviceRows.SquaresOf(pool, pairs);
+        var finite = DeviceRows.IsFiniteRow(pool).to_type(torch.ScalarType.Float64);
         var numbers = Transfers.Read<double>(torch.cat([squares, finite]));
         bool[] isFinite = [.. numbers[pairs.Count..].Select(truth => truth != 0.0)];
         return new SquaredDistances(pairs, numbers[..pairs.Count], isFinite);
@@ -52,9 +48,9 @@ public sealed class SquaredDistances
         ArgumentNullException.ThrowIfNull(pairs);
         var rows = RowMatrix.Of(pool);
         ArgumentOutOfRangeException.ThrowIfNotEqual(rows.Rows, pairs.Rows, nameof(pairs));
-        var kernel = new DistanceKernel(rows, pairs, MostStripes);
+        var kernel = new PairKernel<SquaredDifference>(rows, pairs);
         Lanes.Run(kernel, width);
         GC.KeepAlive(pool);
-        return new SquaredDistances(pairs, kernel.Squares(), kernel.Finite());
+        return new SquaredDistances(pairs, kernel.Sums(), kernel.Finite());
     }
 }

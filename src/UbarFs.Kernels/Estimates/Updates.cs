@@ -18,11 +18,6 @@ public static class Updates
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(alphas);
-        if (RowKernels.IsOnDevice(estimates))
-        {
-            return OnDevice.Update(estimates, aggregates, gradients, nodes, alphas, rate);
-        }
-
         var (own, combined, slopes) = (RowMatrix.Of(estimates), RowMatrix.Of(aggregates), RowMatrix.Of(gradients));
         RowKernels.Check(nodes, own.Rows);
         ArgumentOutOfRangeException.ThrowIfNotEqual(combined.Rows, nodes.Length, nameof(aggregates));

@@ -61,14 +61,14 @@ let private chapters =
             typeof<KeyedRandom> ] }
       { Title = "All nodes at once"
         Says =
-          "A rule can have a second form that is faster, for all nodes of a network (`Rule.allAtOnce`), and one that reads \
-           no number from a device (`Rule.onDevice`). `ubarfs test-rule` holds them against the first."
+          "A rule can have a second form that is faster, for all nodes of a network (`Rule.allAtOnce`). `ubarfs test-rule` \
+           holds it against the first."
         Types =
           [ typeof<NetworkView>
             typeof<NetworkAggregate>
             moduleOf "NetworkView"
-            typeof<DeviceView>
-            typeof<DeviceAggregate> ] }
+            moduleOf "Selection"
+            typeof<UbarFs.Kernels.Estimates.RowOperations> ] }
       { Title = "In C#"
         Says = "The interfaces of `UbarFs.Api.dll` have no types of F#."
         Types =

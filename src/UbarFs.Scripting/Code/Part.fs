@@ -79,10 +79,6 @@ module internal GuardedRule =
                     rule.Network
                     |> Option.map (fun network view ->
                         asked "" network (fun () -> network view) (Contract.networkAggregate rule view))
-                OnDevice =
-                    rule.OnDevice
-                    |> Option.map (fun form view ->
-                        asked "" form (fun () -> form view) (Contract.deviceAggregate rule view))
                 Update =
                     match rule.Update with
                     | Update.Replaced -> Update.Replaced

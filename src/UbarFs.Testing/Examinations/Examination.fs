@@ -139,7 +139,7 @@ module Examination =
 
     let private concerns (rule: Rule) (trial: Trial) =
         match trial.Law, rule.Stages with
-        | None, _ -> trial.Name <> "network-form" || not (List.isEmpty (NetworkForm.forms rule))
+        | None, _ -> trial.Name <> "network-form" || rule.Network.IsSome
         | Some Law.MeanOfKept, [] -> false
         | Some Law.TwoStages, [ _; _ ] -> true
         | Some Law.TwoStages, _ -> false

@@ -1,4 +1,4 @@
-/// A rule's forms for all nodes at once against its reference.
+/// A rule's form for all nodes at once against its reference.
 [<RequireQualifiedAccess>]
 module UbarFs.Testing.NetworkForm
 
@@ -6,24 +6,21 @@ open System
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 open UbarFs.Testing.Application
 
 /// Some nodes, what they have and what they received: rows of one pool. Losses are by node and row.
 type Crowd =
-    { Pool: float[][]
-      Own: int[]
-      Received: int[][]
-      OwnLosses: float[]
-      Losses: float[][]
-      BenignRatio: float }
-
-let private networkView (crowd: Crowd) pool : NetworkView =
-    { Pool = pool
-      Own = crowd.Own
-      Received = crowd.Received
-      OwnLosses = lazy crowd.OwnLosses
-      Losses = Array.mapi (fun node -> Array.map (fun row -> crowd.Losses[node][row]))
-      BenignRatio = crowd.BenignRatio }
+    {
+        Pool: float[][]
+        /// The same rows an iteration earlier.
+        Earlier: float[][]
+        Own: int[]
+        Received: int[][]
+        OwnLosses: float[]
+        Losses: float[][]
+        BenignRatio: float
+    }
 
 /// What one node of the crowd knows.
 let private neighbourhood (crowd: Crowd) node : Neighbourhood =
@@ -32,39 +29,6 @@ let private neighbourhood (crowd: Crowd) node : Neighbourhood =
       OwnLoss = crowd.OwnLosses[node]
       Losses = crowd.Received[node] |> Array.map (fun row -> crowd.Losses[node][row])
       BenignRatio = crowd.BenignRatio }
-
-/// The lines of a table `[n, s]`.
-let private lines (table: torch.Tensor) (numbers: 'number[]) = Array.chunkBySize (int table.shape[1]) numbers
-
-/// A form for a device as a network form of the rule: it is given losses from the host, and what it keeps is read.
-let ofDeviceForm (rule: Rule) (form: DeviceView -> DeviceAggregate) (view: NetworkView) : NetworkAggregate =
-    let losses sizes (table: torch.Tensor) =
-        let asked = Array.map2 Array.truncate sizes (lines table (Transfers.Read<int64> table))
-
-        view.Losses(asked |> Array.map (Array.map int))
-        |> Array.collect (fun losses ->
-            Array.append losses (Array.create (int table.shape[1] - losses.Length) infinity))
-        |> fun losses -> (torch.tensor losses).view_as table
-
-    let aggregate =
-        form
-            { Pool = view.Pool
-              Own = view.Own
-              Received = view.Received
-              OwnLosses = torch.tensor view.OwnLosses.Value
-              Losses = losses
-              BenignRatio = view.BenignRatio }
-
-    let stage name (mask: torch.Tensor) =
-        let places (line: bool[]) = Array.indexed line |> Array.filter snd |> Array.map fst
-
-        lines mask (Transfers.Read<bool> mask)
-        |> Array.map (fun line -> { Name = name; Kept = places line })
-
-    let stages = List.map2 stage rule.Stages aggregate.Kept
-
-    { Estimates = aggregate.Estimates
-      Stages = view.Own |> Array.mapi (fun node _ -> stages |> List.map (fun stage -> stage[node])) }
 
 let private float32Pool (rows: float[][]) =
     torch
@@ -84,58 +48,133 @@ let private part (nodes: int[]) (crowd: Crowd) : Crowd =
     let ofNodes (items: 'item[]) = nodes |> Array.map (fun node -> items[node])
 
     { Pool = used |> Array.map (fun row -> crowd.Pool[row])
+      Earlier = used |> Array.map (fun row -> crowd.Earlier[row])
       Own = ofNodes crowd.Own |> Array.map (fun row -> place[row])
       Received = ofNodes crowd.Received |> Array.map (Array.map (fun row -> place[row]))
       OwnLosses = ofNodes crowd.OwnLosses
       Losses = ofNodes crowd.Losses |> Array.map (fun losses -> used |> Array.map (fun row -> losses[row]))
       BenignRatio = crowd.BenignRatio }
 
-/// Whether some nodes come to the same, bit for bit, when they are computed without the others.
-let isSameApart (network: NetworkView -> NetworkAggregate) (nodes: int[]) (crowd: Crowd) : bool =
-    use _ = torch.NewDisposeScope()
-    let together = network (networkView crowd (float32Pool crowd.Pool))
-    let part = part nodes crowd
-    let apart = network (networkView part (float32Pool part.Pool))
+/// The same in the iteration before.
+let private earlier (crowd: Crowd) = { crowd with Pool = crowd.Earlier }
 
-    nodes
-    |> Array.indexed
-    |> Array.forall (fun (index, node) ->
-        let bits (aggregate: NetworkAggregate) row =
-            aggregate.Estimates[int64 row].contiguous().data<float32>().ToArray()
-            |> Array.map BitConverter.SingleToInt32Bits
+/// What one node knows in iteration k, in float32.
+let private viewOf (crowd: Crowd) iteration memory node : View =
+    { Neighbourhood.toViewOf torch.float32 (neighbourhood crowd node) with
+        Iteration = iteration
+        Memory = memory }
 
-        bits apart index = bits together node && apart.Stages[index] = together.Stages[node])
-
-/// Whether both forms select the same for every node and differ by 1e-5 of the largest number at most, in float32.
-let agree (rule: Rule) (network: NetworkView -> NetworkAggregate) (crowd: Crowd) : Result<unit, Violation> =
-    use _ = torch.NewDisposeScope()
-
+/// What all nodes know in iteration k.
+let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories : NetworkView =
+    let n = crowd.Own.Length
     let pool = float32Pool crowd.Pool
-    let before = values pool
-    let together = network (networkView crowd pool)
+    let received = PaddedLists(crowd.Received, pool.device)
 
-    let ofNode node =
-        let asked = neighbourhood crowd node
-        let alone = inType torch.float32 rule asked
+    let losses _ selection =
+        let table = Array2D.create n received.Longest infinity
 
-        let ours =
-            { Estimate = values together.Estimates[int64 node]
-              Stages = together.Stages[node] |> List.map (fun stage -> stage.Name, stage.Kept) }
+        Selection.read selection
+        |> Array.iteri (fun node ->
+            Array.iter (fun place -> table[node, place] <- crowd.Losses[node][crowd.Received[node][place]]))
 
-        if alone.Stages = ours.Stages && close (1e-5 * largest asked) alone.Estimate ours.Estimate then
-            Ok()
-        else
-            Violation.create $"{described alone} as from the reference" (described ours)
-            |> Violation.after $"the network form for node {node}" asked
-            |> Error
+        torch.tensor table
 
-    let kept =
-        if close 0.0 before (values pool) then
-            Ok()
-        else
-            Error(Violation.create "the pool left as it is" "another")
+    { Pool = pool
+      Rows = rows
+      Own = crowd.Own
+      Received = received
+      Senders = crowd.Received |> Array.map (fun received -> [| 0 .. received.Length - 1 |])
+      OwnLosses = torch.tensor crowd.OwnLosses
+      Losses = losses
+      Gradients = Native.scaled 0.5 (Estimate.rows crowd.Own pool)
+      Nodes = [| 0 .. n - 1 |]
+      Rate = 0.125
+      Iteration = iteration
+      BenignRatio = crowd.BenignRatio
+      Memories = memories }
 
-    LawCheck.all (Seq.append (Seq.init crowd.Own.Length ofNode) [ kept ])
+let private nothing (crowd: Crowd) : Memory[] = crowd.Own |> Array.map (fun _ -> Map.empty)
+
+/// What a form makes of two iterations, the second with what the first remembered.
+let private iterations rows rule (form: NetworkView -> NetworkAggregate) (crowd: Crowd) =
+    let aggregate crowd iteration memories =
+        let view = networkView rows crowd iteration memories
+        let made = Rule.aggregateTogether rule form view
+
+        match Contract.networkAggregate rule view made with
+        | Some problem -> raise (NoResultException problem)
+        | None -> view, made
+
+    let first = aggregate (earlier crowd) 0L (nothing crowd)
+    let second = aggregate crowd 1L (snd first).Memories
+    [ first; second ]
+
+/// Whether some nodes come to the same, bit for bit, when they are computed without the others.
+let isSameApart (rule: Rule) (form: NetworkView -> NetworkAggregate) (nodes: int[]) (crowd: Crowd) : bool =
+    use _ = torch.NewDisposeScope()
+
+    let bits (numbers: torch.Tensor) =
+        numbers.contiguous().data<float32>().ToArray() |> Array.map BitConverter.SingleToInt32Bits
+
+    let told (made: NetworkAggregate) row =
+        bits made.Estimates[int64 row],
+        made.Kept |> List.map (fun kept -> (Selection.read kept)[row]),
+        made.Memories[row]
+        |> Map.map (fun _ remembered -> values remembered |> Array.map BitConverter.DoubleToInt64Bits)
+
+    let together = iterations RowOperations.Host rule form crowd
+    let apart = iterations RowOperations.Host rule form (part nodes crowd)
+
+    List.zip together apart
+    |> List.forall (fun ((_, together), (_, apart)) ->
+        nodes |> Array.indexed |> Array.forall (fun (index, node) -> told apart index = told together node))
+
+/// Whether both forms select the same for every node and differ by 1e-5 of the largest number at most, in float32, in two
+/// iterations in turn.
+let agreeBy (rows: RowOperations) (rule: Rule) (form: NetworkView -> NetworkAggregate) (crowd: Crowd) =
+    use _ = torch.NewDisposeScope()
+
+    let iteration (crowd: Crowd) (memories: Memory[]) (view: NetworkView, together: NetworkAggregate) =
+        let kept = together.Kept |> List.map Selection.read
+
+        let ofNode node =
+            let asked = neighbourhood crowd node
+            let alone = aggregate rule (viewOf crowd view.Iteration memories[node] node)
+            let alone' = outcomeOf alone
+
+            let ours =
+                { Estimate = values together.Estimates[int64 node]
+                  Stages = List.map2 (fun name (kept: int[][]) -> name, kept[node]) rule.Stages kept }
+
+            let agreement =
+                if alone'.Stages = ours.Stages && close (1e-5 * largest asked) alone'.Estimate ours.Estimate then
+                    Ok()
+                else
+                    Violation.create $"{described alone'} as from the reference" (described ours)
+                    |> Violation.after $"the network form for node {node}, iteration {view.Iteration}" asked
+                    |> Error
+
+            alone.Memory, agreement
+
+        let memories, agreements = Array.init crowd.Own.Length ofNode |> Array.unzip
+
+        let kept =
+            if close 0.0 (values (float32Pool crowd.Pool)) (values view.Pool) then
+                Ok()
+            else
+                Error(Violation.create "the pool left as it is" "another")
+
+        memories, LawCheck.all (Seq.append agreements [ kept ])
+
+    match iterations rows rule form crowd with
+    | [ first; second ] ->
+        let memories, one = iteration (earlier crowd) (nothing crowd) first
+        let _, other = iteration crowd memories second
+        LawCheck.all [ one; other ]
+    | _ -> invalidOp "there are two iterations"
+
+/// Whether both forms agree on the CPU.
+let agree rule form crowd = agreeBy RowOperations.Host rule form crowd
 
 /// Node 0 has the neighbourhood; each of its neighbours has received all others, and one more node nothing.
 let private ofNeighbourhood (view: Neighbourhood) : Crowd =
@@ -144,16 +183,16 @@ let private ofNeighbourhood (view: Neighbourhood) : Crowd =
     let losses = Array.append [| view.OwnLoss |] view.Losses
 
     { Pool = pool
+      Earlier = Array.rev pool
       Own = Array.append nodes [| 0 |]
       Received = Array.append (nodes |> Array.map (fun node -> Array.except [ node ] nodes)) [| [||] |]
       OwnLosses = Array.append losses [| view.OwnLoss |]
       Losses = Array.create (nodes.Length + 1) losses
       BenignRatio = view.BenignRatio }
 
-/// The rule's forms for all nodes at once, with the one for a device as if it were on the host.
-let forms (rule: Rule) : (NetworkView -> NetworkAggregate) list =
-    Option.toList rule.Network @ (rule.OnDevice |> Option.map (ofDeviceForm rule) |> Option.toList)
-
-/// All forms agree for a neighbourhood, for those of its neighbours, and for a node that received nothing.
+/// The network form agrees for a neighbourhood, for those of its neighbours, and for a node that received nothing.
 let check: LawCheck =
-    fun rule view -> LawCheck.all (forms rule |> Seq.map (fun form -> agree rule form (ofNeighbourhood view)))
+    fun rule view ->
+        rule.Network
+        |> Option.map (fun form -> agree rule form (ofNeighbourhood view))
+        |> Option.defaultValue (Ok())

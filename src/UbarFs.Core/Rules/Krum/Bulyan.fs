@@ -3,7 +3,6 @@
 module UbarFs.Core.Bulyan
 
 open TorchSharp
-open UbarFs.Kernels.Estimates
 
 /// Bulyan needs 4n̂ + 3 ≤ m.
 let private byzantine rho rhoCentral = BenignRatio.byzantine rho rhoCentral (fun neighbours -> (neighbours - 3) / 4)
@@ -56,11 +55,14 @@ let private network rho rhoCentral (view: NetworkView) =
             |> Array.sort)
 
     let beta =
-        view.Received |> Array.map (fun received -> max 1 (received.Length - 4 * byzantine received.Length))
+        NetworkView.counts view
+        |> Array.map (fun neighbours -> max 1 (neighbours - 4 * byzantine neighbours))
 
     view
-    |> NetworkView.combined (fun lists -> MeansAroundMedian.Of(view.Pool, lists, beta)) (NetworkView.atPlaces kept view)
-    |> NetworkView.withStages [ "krum", kept ] view
+    |> NetworkView.combined
+        (fun lists -> view.Rows.MeansAroundMedian(view.Pool, lists, beta))
+        (NetworkView.atPlaces kept view)
+    |> NetworkView.withStages [ NetworkView.selectionOf kept view ] view
 
 let dbulyan: Component<Rule> =
     settings {

@@ -53,7 +53,7 @@ let private reference stage rho rhoCentral closest (keep: int -> int -> int) (vi
         let kept = Array.sort best
         Aggregate.ofSelection stage kept (Estimate.meanOf kept view.Received)
 
-let private network stage rho rhoCentral closest (keep: int -> int -> int) (view: NetworkView) =
+let private network rho rhoCentral closest (keep: int -> int -> int) (view: NetworkView) =
     let best (candidates, squares: float[][]) =
         let neighbours = squares.Length
         let byzantine = byzantine rho rhoCentral view.BenignRatio neighbours
@@ -63,8 +63,8 @@ let private network stage rho rhoCentral closest (keep: int -> int -> int) (view
         |> Array.truncate (keep byzantine neighbours)
         |> Array.sort
 
-    let kept = Array.map best (KrumScores.ofNetwork view)
-    view |> NetworkView.meansOf kept |> NetworkView.withStages [ stage, kept ] view
+    let kept = NetworkView.selectionOf (Array.map best (KrumScores.ofNetwork view)) view
+    view |> NetworkView.meansOf kept |> NetworkView.withStages [ kept ] view
 
 let private claims =
     [ Law.NeighbourOrder
@@ -92,7 +92,7 @@ let private rule stage rho rhoCentral alpha closest keep =
 
     let rule =
         Rule.aggregating alpha (reference stage rho rhoCentral closest keep)
-        |> Rule.allAtOnce (network stage rho rhoCentral closest keep)
+        |> Rule.allAtOnce (network rho rhoCentral closest keep)
         |> Rule.selecting [ stage ]
         |> Rule.costing Cost.Quadratic
         |> Rule.tolerating (byzantine rho rhoCentral)

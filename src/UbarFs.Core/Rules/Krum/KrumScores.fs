@@ -35,7 +35,8 @@ let squares closest (candidates: int[]) (received: torch.Tensor) : float[][] =
 /// For each node of a network, which of the places of what it received may be picked, and the squared distances
 /// between all of them. In float32 no score overflows.
 let ofNetwork (view: NetworkView) : (int[] * float[][])[] =
-    let squares = SquaredDistances.Of(view.Pool, RowPairs.Among(NetworkView.rows view, view.Received))
+    let received = view.Received.Lists
+    let squares = view.Rows.Squares(view.Pool, RowPairs.Among(NetworkView.rows view, received))
 
     let ofNode (received: int[]) =
         let isCandidate place = squares.IsFinite received[place]
@@ -43,7 +44,7 @@ let ofNetwork (view: NetworkView) : (int[] * float[][])[] =
         Array.filter isCandidate [| 0 .. received.Length - 1 |],
         received |> Array.map (fun row -> received |> Array.map (fun other -> squares[row, other]))
 
-    Array.map ofNode view.Received
+    Array.map ofNode received
 
 /// The rows that may be picked.
 let candidates (received: torch.Tensor) : int[] =

@@ -15,9 +15,7 @@ public static class MeansAroundMedian
     /// float64.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] counts) =>
-        RowKernels.IsOnDevice(pool)
-            ? OnDevice.MeanAroundMedian(pool, lists, counts)
-            : Of(pool, lists, counts, Lanes.Chosen);
+        Of(pool, lists, counts, Lanes.Chosen);
 
     internal static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] counts, LaneWidth width)
     {

@@ -20,9 +20,7 @@ public static class TrimmedMeans
     /// <see cref="Nobody"/> and takes no part if it is not finite: <c>[lists, d]</c>. Sums are in float64.
     /// </summary>
     public static torch.Tensor Of(torch.Tensor pool, int[][] lists, int[] trims, int[] extra) =>
-        RowKernels.IsOnDevice(pool)
-            ? OnDevice.TrimmedMean(pool, lists, trims, extra)
-            : Of(pool, lists, trims, extra, Lanes.Chosen);
+        Of(pool, lists, trims, extra, Lanes.Chosen);
 
     /// <summary>The coordinate-wise median of each list (not empty): the mean of the two middle values of an even number.</summary>
     public static torch.Tensor Medians(torch.Tensor pool, int[][] lists)

@@ -5,14 +5,52 @@ using UbarFs.Kernels.Vectors;
 
 namespace UbarFs.Kernels.Estimates;
 
+/// <summary>What a pair of rows adds to its sum in one coordinate.</summary>
+internal interface IPairTerm
+{
+    /// <summary>The sum with the terms of some coordinates.</summary>
+    static abstract TDouble Plus<TLanes, TFloat, TDouble>(TDouble sum, TDouble one, TDouble other)
+        where TLanes : struct, ILanes<TFloat, TDouble>
+        where TFloat : struct
+        where TDouble : struct;
+}
+
+/// <summary>(x − y)².</summary>
+internal readonly struct SquaredDifference : IPairTerm
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TDouble Plus<TLanes, TFloat, TDouble>(TDouble sum, TDouble one, TDouble other)
+        where TLanes : struct, ILanes<TFloat, TDouble>
+        where TFloat : struct
+        where TDouble : struct
+    {
+        var difference = TLanes.Subtract(one, other);
+        return TLanes.MultiplyAdd(difference, difference, sum);
+    }
+}
+
+/// <summary>x·y.</summary>
+internal readonly struct Product : IPairTerm
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TDouble Plus<TLanes, TFloat, TDouble>(TDouble sum, TDouble one, TDouble other)
+        where TLanes : struct, ILanes<TFloat, TDouble>
+        where TFloat : struct
+        where TDouble : struct => TLanes.MultiplyAdd(one, other, sum);
+}
+
 /// <summary>
-/// Goes through the columns block by block: a block of all rows is widened to float64 once, and then serves all pairs
+/// Sums over all coordinates of pairs of rows. Goes through the columns block by block: a block of all rows is widened to float64 once, and then serves all pairs
 /// from the cache. The sum over a row's zeros tells whether the row is finite.
 /// </summary>
-internal sealed unsafe class DistanceKernel : IKernel
+internal sealed unsafe class PairKernel<TTerm> : IKernel
+    where TTerm : struct, IPairTerm
 {
     // The same whatever else is in the pool: a pair's sum is taken in the order of the blocks.
     private const int BlockColumns = 512;
+
+    // Work is split into this many stripes of columns whatever the number of threads, and their sums are added in order.
+    private const int MostStripes = 64;
 
     private readonly RowMatrix _pool;
     private readonly RowPairs _pairs;
@@ -25,7 +63,7 @@ internal sealed unsafe class DistanceKernel : IKernel
     // [stripes, pairs] and [stripes, rows]
     private readonly double[] _partial, _zeros;
 
-    public DistanceKernel(RowMatrix pool, RowPairs pairs, int mostStripes)
+    public PairKernel(RowMatrix pool, RowPairs pairs)
     {
         (_pool, _pairs) = (pool, pairs);
         _used = [.. Enumerable.Range(0, pool.Rows).Where(row => pairs.Used[row])];
@@ -36,13 +74,13 @@ internal sealed unsafe class DistanceKernel : IKernel
         }
 
         _blocks = (pool.Width + BlockColumns - 1) / BlockColumns;
-        _stripes = Math.Min(mostStripes, _blocks);
+        _stripes = Math.Min(MostStripes, _blocks);
         _partial = new double[(long)_stripes * pairs.Count];
         _zeros = new double[(long)_stripes * pool.Rows];
     }
 
     /// <summary>The sum of each pair over all stripes.</summary>
-    public double[] Squares() => Summed(_partial, _pairs.Count);
+    public double[] Sums() => Summed(_partial, _pairs.Count);
 
     /// <summary>For each row that occurs in the pairs, whether it is finite.</summary>
     public bool[] Finite() => [.. Summed(_zeros, _pool.Rows).Select(sum => sum == 0.0)];
@@ -89,7 +127,7 @@ internal sealed unsafe class DistanceKernel : IKernel
 
     // Two sums each, since a sum waits for the one before. Columns come in multiples of 16.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourSquares<TLanes, TFloat, TDouble>(double* own, double** others, int columns, Span<double> sums)
+    private static void FourPairs<TLanes, TFloat, TDouble>(double* own, double** others, int columns, Span<double> sums)
         where TLanes : struct, ILanes<TFloat, TDouble>
         where TFloat : struct
         where TDouble : struct
@@ -101,14 +139,14 @@ internal sealed unsafe class DistanceKernel : IKernel
         for (var column = 0; column < columns; column += 2 * lanes)
         {
             var (own0, own1) = (TLanes.Load(own + column), TLanes.Load(own + column + lanes));
-            a0 = PlusSquare<TLanes, TFloat, TDouble>(a0, own0, a + column);
-            a1 = PlusSquare<TLanes, TFloat, TDouble>(a1, own1, a + column + lanes);
-            b0 = PlusSquare<TLanes, TFloat, TDouble>(b0, own0, b + column);
-            b1 = PlusSquare<TLanes, TFloat, TDouble>(b1, own1, b + column + lanes);
-            c0 = PlusSquare<TLanes, TFloat, TDouble>(c0, own0, c + column);
-            c1 = PlusSquare<TLanes, TFloat, TDouble>(c1, own1, c + column + lanes);
-            d0 = PlusSquare<TLanes, TFloat, TDouble>(d0, own0, d + column);
-            d1 = PlusSquare<TLanes, TFloat, TDouble>(d1, own1, d + column + lanes);
+            a0 = Plus<TLanes, TFloat, TDouble>(a0, own0, a + column);
+            a1 = Plus<TLanes, TFloat, TDouble>(a1, own1, a + column + lanes);
+            b0 = Plus<TLanes, TFloat, TDouble>(b0, own0, b + column);
+            b1 = Plus<TLanes, TFloat, TDouble>(b1, own1, b + column + lanes);
+            c0 = Plus<TLanes, TFloat, TDouble>(c0, own0, c + column);
+            c1 = Plus<TLanes, TFloat, TDouble>(c1, own1, c + column + lanes);
+            d0 = Plus<TLanes, TFloat, TDouble>(d0, own0, d + column);
+            d1 = Plus<TLanes, TFloat, TDouble>(d1, own1, d + column + lanes);
         }
 
         sums[0] = TLanes.Sum(TLanes.Add(a0, a1));
@@ -117,14 +155,11 @@ internal sealed unsafe class DistanceKernel : IKernel
         sums[3] = TLanes.Sum(TLanes.Add(d0, d1));
     }
 
-    private static TDouble PlusSquare<TLanes, TFloat, TDouble>(TDouble sum, TDouble own, double* other)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TDouble Plus<TLanes, TFloat, TDouble>(TDouble sum, TDouble own, double* other)
         where TLanes : struct, ILanes<TFloat, TDouble>
         where TFloat : struct
-        where TDouble : struct
-    {
-        var difference = TLanes.Subtract(own, TLanes.Load(other));
-        return TLanes.MultiplyAdd(difference, difference, sum);
-    }
+        where TDouble : struct => TTerm.Plus<TLanes, TFloat, TDouble>(sum, own, TLanes.Load(other));
 
     private void Block<TLanes, TFloat, TDouble>(int stripe, int block, double* widened)
         where TLanes : struct, ILanes<TFloat, TDouble>
@@ -159,7 +194,7 @@ internal sealed unsafe class DistanceKernel : IKernel
                     others[member] = widened + ((long)_place[partner] * BlockColumns);
                 }
 
-                FourSquares<TLanes, TFloat, TDouble>(own, others, padded, sums);
+                FourPairs<TLanes, TFloat, TDouble>(own, others, padded, sums);
                 for (var member = 0; member < group; member++)
                 {
                     partial[_pairs.Start(row) + first + member] += sums[member];

@@ -1,0 +1,225 @@
+namespace UbarFs.Engine
+
+open System.Diagnostics
+open System.Runtime.ExceptionServices
+open System.Threading
+open TorchSharp
+open UbarFs.Core
+open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
+
+/// What some nodes learnt from their batches in one iteration.
+type Trained =
+    {
+        /// The nodes, ascending. Item i of what follows is the i-th one's.
+        Nodes: int[]
+        /// ξ_{k,i}.
+        Batches: Batches
+        /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
+        Losses: torch.Tensor
+        /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, by the number of the node; zero for all others.
+        Gradients: torch.Tensor
+    }
+
+/// What some nodes came to in one iteration.
+type Aggregated =
+    {
+        /// Their x_{k+1}, in x_k of the whole network, `[N, d]`.
+        Updated: torch.Tensor
+        /// What their rule remembers, by the number of the node.
+        Remembered: Memory[]
+        /// What the benign ones among them selected.
+        Selected: Reading<Selections>
+        /// Seconds for the losses of what they received, and for the steps of equation 2.
+        LossSeconds: float
+        UpdateSeconds: float
+    }
+
+/// The three parts of an iteration, for some nodes of a network: all of them, as the simulation has it, or one alone. Nobody's
+/// numbers depend on who else is computed: apart or together, they are the same bits on the CPU.
+[<RequireQualifiedAccess>]
+module Node =
+
+    /// Some nodes draw ξ_{k,i} and compute loss and gradient there, at their rows of x_k `[N, d]`.
+    let train (experiment: Experiment) (iteration: int64) (nodes: int[]) (estimates: torch.Tensor) : Trained =
+        let batches = Passes.batches experiment iteration nodes
+        let losses, gradients = Passes.gradients experiment nodes batches estimates
+        { Nodes = nodes; Batches = batches; Losses = losses; Gradients = gradients }
+
+    /// All that there is to know in an iteration before anyone sends: what attacks go by.
+    let knowledge (experiment: Experiment) iteration (estimates: torch.Tensor) (gradients: torch.Tensor) : Omniscience =
+        let run = experiment.Run
+
+        { Network = experiment.Network
+          Estimates = estimates
+          Gradients = gradients
+          Iteration = iteration
+          Rate = Rate.at (Schedule.epoch experiment.Schedule (int iteration)) run.Training.Rate
+          BenignRatio = run.Network.BenignRatio }
+
+    /// What some nodes send, and what the attacks of those that are Byzantine remember, by the number of the node.
+    let send (experiment: Experiment) (knowledge: Omniscience) memories (nodes: int[]) : Messages * Memory[] =
+        let epoch = Schedule.epoch experiment.Schedule (int knowledge.Iteration)
+        Messages.send experiment knowledge epoch memories nodes
+
+    // The function, with the time that it takes added to a clock.
+    let private timed (clock: Stopwatch) work argument =
+        clock.Start()
+
+        try
+            work argument
+        finally
+            clock.Stop()
+
+    // What is settled before some nodes aggregate.
+    type private Settled = { Trained: Trained; Knowledge: Omniscience; Messages: Messages }
+
+    let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
+
+    // A rule that takes its own step can overflow with the gradient.
+    let private ofRule (run: Run) node (view: View) =
+        let culprit, node = culprit run, Some node
+
+        Guard.attempt culprit node view.Iteration (fun () ->
+            let aggregate = Rule.aggregate run.Rule.Value view
+            let inputs = [ view.Own; view.Received; view.Gradient ]
+            Guard.aggregated culprit node view.Iteration view.Own.shape inputs aggregate.Estimate
+            aggregate)
+
+    // Seconds that the workers spent together, as so many of them at a time.
+    let private shared workers (ticks: int64) = float ticks / float Stopwatch.Frequency / float workers
+
+    let private timedBy (ticks: int64 ref) work argument =
+        let start = Stopwatch.GetTimestamp()
+
+        try
+            work argument
+        finally
+            Interlocked.Add(&ticks.contents, Stopwatch.GetTimestamp() - start) |> ignore
+
+    // Hands tensors that a worker made to the dispose scope of this thread.
+    let private adopt (memories: Memory[]) (remembered: Memory[]) =
+        match torch.CurrentDisposeScope with
+        | null -> ()
+        | scope ->
+            for before, memory in Array.zip memories remembered do
+                let known = Memories.identities before.Values
+
+                for tensor in memory.Values do
+                    if not (known.Contains tensor) then
+                        scope.Attach tensor |> ignore
+
+    // One node's part of the iteration depends on no other node's, so that the workers share the nodes. A device has its
+    // own order of things to do.
+    let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
+        let run, knowledge = experiment.Run, settled.Knowledge
+        let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
+        let trained = settled.Trained
+        let nodes, ownLosses = trained.Nodes, Transfers.Read<float> trained.Losses
+        let lossTicks, updateTicks = ref 0L, ref 0L
+        let stages, failures = Array.zeroCreate nodes.Length, Array.create nodes.Length None
+
+        let step index =
+            use inner = torch.NewDisposeScope()
+            let node = nodes[index]
+            let received, senders = Messages.receivedBy experiment settled.Messages node
+
+            let view =
+                { Own = knowledge.Estimates[int64 node]
+                  Received = received
+                  Senders = senders
+                  OwnLoss = ownLosses[index]
+                  Losses = Passes.lossesOn experiment trained.Batches index received |> timedBy lossTicks
+                  Gradient = knowledge.Gradients[int64 node]
+                  Rate = knowledge.Rate
+                  Iteration = knowledge.Iteration
+                  BenignRatio = knowledge.BenignRatio
+                  Memory = memories[node] }
+
+            let aggregate = ofRule run node view
+
+            updated[int64 node].copy_(timedBy updateTicks (Rule.stepped run.Rule.Value view) aggregate)
+            |> ignore
+
+            remembered[node] <- Memories.keep memories[node] aggregate.Memory
+            stages[index] <- aggregate.Stages
+
+        // Of several nodes that fail the first is told, whoever came first.
+        let attempt index =
+            try
+                step index
+            with error ->
+                failures[index] <- Some(ExceptionDispatchInfo.Capture error)
+
+        let workers =
+            if experiment.AllAtOnce then
+                Seq.iter step [ 0 .. nodes.Length - 1 ]
+                1
+            else
+                Workers.ForEach(nodes.Length, attempt)
+                failures |> Array.tryPick id |> Option.iter _.Throw()
+                adopt memories remembered
+                max 1 (min nodes.Length Workers.Count)
+
+        { Updated = updated
+          Remembered = remembered
+          Selected =
+            let senders = Messages.senders experiment settled.Messages
+            Reading.known (Selections.observed run.Rule.Value.Stages experiment.Network nodes senders stages)
+          LossSeconds = shared workers lossTicks.Value
+          UpdateSeconds = shared workers updateTicks.Value }
+
+    // A rule's form for all nodes at once.
+    let private allAtOnce (experiment: Experiment) (memories: Memory[]) (settled: Settled) form =
+        use scope = torch.NewDisposeScope()
+        let rule, knowledge, trained = experiment.Run.Rule.Value, settled.Knowledge, settled.Trained
+        let nodes, iteration = trained.Nodes, settled.Knowledge.Iteration
+        let culprit, senders = culprit experiment.Run, Messages.senders experiment settled.Messages
+        let pool = Messages.pool experiment settled.Messages nodes
+        let received = PaddedLists(pool.Received, pool.Rows.device)
+        let lossClock, updateClock = Stopwatch(), Stopwatch()
+
+        let losses most selection =
+            timed lossClock (Passes.lossesOfSelection experiment trained.Batches pool.Rows received most) selection
+
+        let view: NetworkView =
+            { Pool = pool.Rows
+              Rows = experiment.Rows
+              Own = pool.Own
+              Received = received
+              Senders = Array.map senders nodes
+              OwnLosses = trained.Losses
+              Losses = losses
+              Gradients = knowledge.Gradients
+              Nodes = nodes
+              Rate = knowledge.Rate
+              Iteration = iteration
+              BenignRatio = knowledge.BenignRatio
+              Memories = nodes |> Array.map (fun node -> memories[node]) }
+
+        let made, sound =
+            Guard.attempt culprit None iteration (fun () ->
+                let made = Rule.aggregateTogether rule form view
+                let shape = [| pool.Own.LongLength; pool.Rows.shape[1] |]
+                made, Guard.aggregatedTogether experiment culprit iteration shape pool.Rows made.Estimates)
+
+        let updated = timed updateClock (Rule.steppedTogether rule view knowledge.Estimates) made.Estimates
+        let selected = Selections.ofSelections rule.Stages experiment.Network nodes senders made.Kept
+        let remembered = Array.copy memories
+
+        for node, memory in Array.zip nodes made.Memories do
+            remembered[node] <- Memories.keep memories[node] memory
+
+        { Updated = updated.MoveToOuterDisposeScope()
+          Remembered = remembered
+          Selected = selected |> Reading.map2 (fun () selected -> selected) sound |> Reading.keep
+          LossSeconds = lossClock.Elapsed.TotalSeconds
+          UpdateSeconds = updateClock.Elapsed.TotalSeconds }
+
+    /// Some nodes aggregate what they received and take their step: x_{k+1}, and what their rule remembers.
+    let aggregate experiment knowledge (memories: Memory[]) (trained: Trained) (messages: Messages) : Aggregated =
+        let settled = { Trained = trained; Knowledge = knowledge; Messages = messages }
+
+        match experiment.Run.Rule.Value.Network with
+        | Some form -> allAtOnce experiment memories settled form
+        | None -> nodeByNode experiment memories settled

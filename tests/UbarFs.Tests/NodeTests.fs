@@ -1,0 +1,85 @@
+/// One node's iteration, computed apart from the others'.
+module UbarFs.Tests.NodeTests
+
+open System
+open Expecto
+open FsCheck
+open FsCheck.FSharp
+open TorchSharp
+open UbarFs.Core
+open UbarFs.Engine
+open UbarFs.Tests.Runs
+
+let private bits (tensor: torch.Tensor) : int64[] =
+    tensor.to_type(torch.float64).contiguous().data<float>().ToArray()
+    |> Array.map BitConverter.DoubleToInt64Bits
+
+let private remembered (memory: Memory) = memory |> Map.map (fun _ tensor -> bits tensor)
+
+/// What some nodes come to in one iteration, when nobody else is computed: by node what it learnt, what it sends to whoever
+/// hears it, its next estimate, and what its rule and its attack remember. What others send is given.
+let private apart (experiment: Experiment) (state: State) (sent: Messages) knowledge (nodes: int[]) =
+    let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates
+    use _ = torch.no_grad ()
+    let messages, attackMemories = Node.send experiment knowledge state.AttackMemories nodes
+    let aggregated = Node.aggregate experiment knowledge state.RuleMemories trained sent
+
+    nodes
+    |> Array.mapi (fun place node ->
+        let toReceiver receiver =
+            let vectors, senders = Messages.receivedBy experiment messages receiver
+            senders |> Array.tryFindIndex ((=) node) |> Option.map (fun row -> bits vectors[int64 row])
+
+        {| Node = node
+           Loss = bits trained.Losses[int64 place]
+           Gradient = bits trained.Gradients[int64 node]
+           Sent = experiment.Network.Neighbours[node] |> Array.map toReceiver
+           Next = bits aggregated.Updated[int64 node]
+           Rule = remembered aggregated.Remembered[node]
+           Attack = remembered attackMemories[node] |})
+
+/// An experiment in its second iteration, with all that there is to know and all that is sent.
+let private midway run =
+    let experiment = experiment run
+    let state = (Simulation.iterate experiment (Simulation.start experiment)).State
+    let trained = Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates
+    let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
+    let messages, _ = Node.send experiment knowledge state.AttackMemories experiment.Participants
+    experiment, state, messages, knowledge
+
+let private attacks = [ "none"; "gaussian"; "stale"; "alie"; "silent"; "dissensus" ]
+
+let private law label run =
+    testCase label
+    <| fun () ->
+        use _ = torch.NewDisposeScope()
+        let experiment, state, messages, knowledge = midway run
+        let together = apart experiment state messages knowledge experiment.Participants
+
+        let subsets =
+            Gen.nonEmptyListOf (Gen.elements experiment.Participants)
+            |> Gen.map (List.distinct >> List.sort >> Array.ofList)
+
+        Check.One(
+            Config.QuickThrowOnFailure.WithQuietOnSuccess(true).WithMaxTest(6).WithReplay(2022UL, 7UL),
+            Prop.forAll (Arb.fromGen subsets) (fun nodes ->
+                apart experiment state messages knowledge nodes =
+                    (together |> Array.filter (fun told -> Array.contains told.Node nodes)))
+        )
+
+let private runOf (rule: Chosen<Rule>) attack =
+    { digits with Rule = rule; Attacks = [ choose attack Catalogue.attacks ] }
+
+let private byItself (rule: Chosen<Rule>) = { rule with Value = { rule.Value with Network = None } }
+
+[<Tests>]
+let tests =
+    testList
+        "nodes computed apart come to the same bits"
+        [ for component' in Catalogue.rules do
+              let rule = Component.choose Map.empty component'
+
+              for attack in attacks do
+                  law $"{rule.Name} under {attack}, in the form for all" (runOf rule attack)
+
+              law $"{rule.Name} under gaussian, in the reference form" (runOf (byItself rule) "gaussian") ]
