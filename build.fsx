@@ -79,9 +79,7 @@ let test arguments =
 let fsharpSources =
     [ "build.fsx"; "build"; "src"; "tests"; "scenarios" ] |> List.filter (inRoot >> Path.Exists)
 
-let csharpProjects () =
-    [ for folder in [ "src"; "tests"; "scenarios" ] do
-          yield! Directory.GetFiles(inRoot folder, "*.csproj", SearchOption.AllDirectories) ]
+let csharpFolders = [ "src"; "tests"; "scenarios" ]
 
 let restoreTools () = dotnetQuietly "restoring the tools" [ "tool"; "restore" ]
 
@@ -89,10 +87,10 @@ let restore () = dotnetQuietly "restoring the packages" ("restore" :: solution :
 
 let fantomas options = dotnet root ("fantomas" :: options @ fsharpSources)
 
+/// White space alone, for which no project has to be loaded: the build sees to the style of C#.
 let formatCSharp options =
-    [ for project in csharpProjects () do
-          for part in [ "whitespace"; "style" ] do
-              fun () -> dotnet root ([ "format"; part; project; "--no-restore" ] @ options) ]
+    [ for folder in csharpFolders do
+          fun () -> dotnet root ([ "format"; "whitespace"; folder; "--folder" ] @ options) ]
     |> inTurn
 
 /// What the program writes of itself: the command, and the file that has it.

@@ -39,11 +39,9 @@ let private runs folder lines =
     | Ok(scenario, _) -> scenario.Runs.Length
     | Error problems -> failtest (problems |> List.map Rendering.plain |> String.concat "")
 
-// One at a time: each holds a compiler.
 [<Tests>]
 let tests =
-    testSequenced
-    <| testList
+    testList
         "templates of code"
         [ testCase "a class has a name whatever the project's is"
           <| fun () ->

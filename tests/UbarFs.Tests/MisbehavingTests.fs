@@ -342,7 +342,5 @@ let private commands =
                       Expect.equal outcome.Code 2 $"%A{arguments}"
                       Expect.stringContains said "asked for its tolerance, failed: no luck" $"%A{arguments}") ]
 
-// One at a time: each holds a compiler.
 [<Tests>]
-let tests =
-    testSequenced <| testList "misbehaving" [ scriptRules; scriptAttacks; classes; settings; commands ]
+let tests = testList "misbehaving" [ scriptRules; scriptAttacks; classes; settings; commands ]

@@ -127,4 +127,4 @@ let private learning =
                               $"parameter {index} of x_12" ]
 
 [<Tests>]
-let tests = testSequenced <| testList "network forms" [ properties; apart; learning ]
+let tests = testList "network forms" [ properties; apart; learning ]

@@ -50,22 +50,32 @@ let private midway run =
 let private attacks = [ "none"; "gaussian"; "stale"; "alie"; "silent"; "dissensus" ]
 
 let private law label run =
-    testCase label
-    <| fun () ->
+    // The experiment is laid out once for all subsets.
+    let laid =
+        lazy
+            (let experiment, state, messages, knowledge = midway run
+             let all = apart experiment state messages knowledge experiment.Participants
+             experiment, (fun nodes -> apart experiment state messages knowledge nodes), all)
+
+    let subsets =
+        gen {
+            let! nodes = Gen.nonEmptyListOf (Gen.choose (0, 1_000_000))
+            let experiment, _, _ = laid.Value
+            let participants = experiment.Participants
+
+            return
+                nodes
+                |> List.map (fun node -> participants[node % participants.Length])
+                |> List.distinct
+                |> List.sort
+                |> Array.ofList
+        }
+
+    testPropertyWithConfig { FsCheckConfig.defaultConfig with maxTest = 6 } label
+    <| Prop.forAll (Arb.fromGen subsets) (fun nodes ->
         use _ = torch.NewDisposeScope()
-        let experiment, state, messages, knowledge = midway run
-        let together = apart experiment state messages knowledge experiment.Participants
-
-        let subsets =
-            Gen.nonEmptyListOf (Gen.elements experiment.Participants)
-            |> Gen.map (List.distinct >> List.sort >> Array.ofList)
-
-        Check.One(
-            Config.QuickThrowOnFailure.WithQuietOnSuccess(true).WithMaxTest(6).WithReplay(2022UL, 7UL),
-            Prop.forAll (Arb.fromGen subsets) (fun nodes ->
-                apart experiment state messages knowledge nodes =
-                    (together |> Array.filter (fun told -> Array.contains told.Node nodes)))
-        )
+        let _, apart, all = laid.Value
+        apart nodes = (all |> Array.filter (fun told -> Array.contains told.Node nodes)))
 
 let private runOf (rule: Chosen<Rule>) attack =
     { digits with Rule = rule; Attacks = [ choose attack Catalogue.attacks ] }

@@ -333,4 +333,11 @@ let private training =
               Expect.isGreaterThan calls 4 "nobody waited for it" ]
 
 [<Tests>]
-let tests = testSequenced <| testList "as on a device" [ models; kernels; runs; iterations; training ]
+let tests =
+    // Reads and tensors are counted for the whole process.
+    testList
+        "as on a device"
+        [ models
+          kernels
+          runs
+          testSequenced (testList "counted" [ iterations; training ]) ]

@@ -64,11 +64,9 @@ let private result (rule: Component<Rule>) arguments =
     let rule = (Component.choose (Map arguments) rule).Value
     (Rule.aggregate rule (view ())).Estimate.data<float>().ToArray()
 
-// One at a time: each holds a compiler.
 [<Tests>]
 let tests =
-    testSequenced
-    <| testList
+    testList
         "rule scripts"
         [ testCase "a script defines a rule with parameters, and finds the library open"
           <| fun () ->

@@ -240,16 +240,19 @@ let private evaluation =
 let private training =
     testList
         "loop"
-        [ testCase "iterations leave no tensors behind"
+        [ testCase "iterations leave no tensors behind once what they tell has been read"
           <| fun () ->
               use _ = torch.NewDisposeScope()
               let experiment = experiment { digits with Attacks = [ choose "gaussian" Catalogue.attacks ] }
               let mutable counts = []
 
               let observer =
-                  { Iterated = fun _ -> counts <- torch.Tensor.TotalCount :: counts
+                  { Iterated = ignore
                     Evaluated = ignore
-                    Reached = fun _ _ -> () }
+                    Reached =
+                      fun _ midway ->
+                          midway.Selections.Value |> ignore
+                          counts <- torch.Tensor.TotalCount :: counts }
 
               Training.run observer CancellationToken.None experiment |> ignore
               Expect.hasLength counts experiment.Schedule.Iterations "every iteration is told"
