@@ -88,6 +88,7 @@ let private code =
                     "UbarFs.Core/Attacks/SignFlip.fs"
                     "UbarFs.Core/Graphs/Topologies/RingTopology.fs"
                     "UbarFs.Core/Tasks/Models.fs"
+                    "UbarFs.Pictures/ImageFolder.fs"
                     "UbarFs.Engine/Data/Downloads/Fetch.fs"
                     "UbarFs.Engine/Store/RunRecord.fs" ] do
                   Expect.isFalse (counts file) file
@@ -101,6 +102,7 @@ let private code =
                     "UbarFs.Core/Runs/Run.fs"
                     "UbarFs.Core/Runs/Plans.fs"
                     "UbarFs.Core/Tasks/Model.fs"
+                    "UbarFs.Pictures/Picture.fs"
                     "UbarFs.Engine/Training/Simulation.fs"
                     "UbarFs.Kernels/Estimates/PairKernel.cs" ] do
                   Expect.isTrue (counts file) file

@@ -9,6 +9,7 @@ open FsCheck.FSharp
 open SkiaSharp
 open UbarFs.Core
 open UbarFs.Engine.Data
+open UbarFs.Pictures
 open UbarFs.Tests.TinyDataset
 open UbarFs.Tests.TinyImages
 

@@ -9,6 +9,7 @@ open Expecto
 open FsCheck.FSharp
 open UbarFs.Core
 open UbarFs.Engine.Data
+open UbarFs.Pictures
 open UbarFs.Testing.Generators
 open UbarFs.Tests.TinyDataset
 open UbarFs.Tests.TinyImages

@@ -140,7 +140,7 @@ let private folder =
             Setting.wholeOrWord
                 "size"
                 1
-                Picture.widest
+                ImageTree.widest
                 [ "first" ]
                 "first"
                 "height and width that all images are scaled to; first: all have the size of the first image"

@@ -21,6 +21,9 @@ module ImageTree =
     /// A label is one byte.
     let mostClasses = 256
 
+    /// The most pixels of a side: larger images are refused before they are decoded.
+    let widest = 4096
+
     let private extensions = [ ".png"; ".jpg"; ".jpeg" ]
 
     // What operating systems leave behind in folders of images.

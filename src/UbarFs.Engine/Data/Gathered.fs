@@ -6,6 +6,7 @@ open System.Threading
 open System.Threading.Tasks
 open FsToolkit.ErrorHandling
 open UbarFs.Core
+open UbarFs.Pictures
 
 /// The images of a dataset, gathered from files that come in any order: records, or single images in a tree.
 [<RequireQualifiedAccess>]

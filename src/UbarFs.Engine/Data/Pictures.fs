@@ -8,6 +8,7 @@ open System.Text
 open System.Threading
 open FsToolkit.ErrorHandling
 open UbarFs.Core
+open UbarFs.Pictures
 
 /// Where a folder has the images of a dataset that is decoded before it is used.
 [<RequireQualifiedAccess>]
@@ -65,7 +66,7 @@ module Pictures =
                 [ for name in records.Training @ [ records.Test ] do
                       name, FileInfo(Path.Combine(folder, name)) ]
         | PictureSource.Archive path -> Ok [ records.Archive.Name, FileInfo path ]
-        | PictureSource.Tree folder -> UbarFs.Scenario.ImageFolder.files folder
+        | PictureSource.Tree folder -> ImageFolder.files folder
 
     /// A SHA-256 of the files' names, lengths and times of their last change: what a decoded copy is compared with.
     let private fingerprint (files: (string * FileInfo) list) =
@@ -229,7 +230,7 @@ module Pictures =
             }
             |> Result.mapError (fun reason -> folder, reason)
 
-        UbarFs.Scenario.ImageFolder.files folder
+        ImageFolder.files folder
         |> Result.mapError (fun reason -> folder, reason)
         |> Result.bind (fun found -> keptOrDecoded file (PictureSource.Tree folder) dataset.Shape found decode)
         |> Result.map (fun loaded ->

@@ -10,6 +10,7 @@ open System.Security.Cryptography
 open System.Text
 open UbarFs.Core
 open UbarFs.Kernels
+open UbarFs.Pictures
 
 /// The sources that can take part in a run, by the name of their project.
 type ProjectSources = { Project: string; Sources: Sources.Source list }
@@ -26,6 +27,7 @@ let apart: (string * string) list =
       "UbarFs.Core/Graphs/GraphFigures.fs", "what reports say of a graph"
       "UbarFs.Core/Graphs/Spectrum.fs", "what reports say of a graph"
       "UbarFs.Core/Graphs/Diameter.fs", "what reports say of a graph"
+      "UbarFs.Pictures/ImageFolder.fs", "finds images: a result has the checksum of its data"
       "UbarFs.Engine/Data/Downloads", "fetches files: a result has the checksum of its data"
       "UbarFs.Engine/Data/Places.fs", "where data is looked for"
       "UbarFs.Engine/Data/Inventory.fs", "lists data"
@@ -58,7 +60,7 @@ let components: string list =
 
 /// The sources of this build.
 let sources: ProjectSources list =
-    [ typeof<KeyedRandom>; typeof<Rule>; typeof<Schedule> ]
+    [ typeof<KeyedRandom>; typeof<Rule>; typeof<Picture.Conversion>; typeof<Schedule> ]
     |> List.map (fun representative ->
         let assembly = representative.Assembly
 

@@ -1,6 +1,7 @@
 namespace UbarFs.Scenario
 
 open UbarFs.Core
+open UbarFs.Pictures
 
 /// What a scenario may ask of the machine that it is read on. Everything else about reading one is pure.
 type World =

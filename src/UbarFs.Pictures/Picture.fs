@@ -1,14 +1,12 @@
 /// PNG and JPEG files as pixels.
 [<RequireQualifiedAccess>]
-module UbarFs.Core.Picture
+module UbarFs.Pictures.Picture
 
 open System
 open System.IO
 open System.Runtime.InteropServices
 open SkiaSharp
-
-/// Larger pictures are refused before they are decoded.
-let widest = 4096
+open UbarFs.Core
 
 let private opened (content: byte[]) (action: SKCodec -> Result<'value, string>) =
     use stream = new MemoryStream(content, false)
@@ -18,8 +16,8 @@ let private opened (content: byte[]) (action: SKCodec -> Result<'value, string>)
         Error "is not a PNG or JPEG image"
     elif codec.EncodedFormat <> SKEncodedImageFormat.Png && codec.EncodedFormat <> SKEncodedImageFormat.Jpeg then
         Error $"is a {codec.EncodedFormat} image; expected PNG or JPEG"
-    elif max codec.Info.Width codec.Info.Height > widest then
-        Error $"has {codec.Info.Height}×{codec.Info.Width} pixels; {widest}×{widest} are the most"
+    elif max codec.Info.Width codec.Info.Height > ImageTree.widest then
+        Error $"has {codec.Info.Height}×{codec.Info.Width} pixels; {ImageTree.widest}×{ImageTree.widest} are the most"
     else
         action codec
 

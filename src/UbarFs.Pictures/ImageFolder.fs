@@ -1,6 +1,6 @@
 /// Folders of images on disk.
 [<RequireQualifiedAccess>]
-module UbarFs.Scenario.ImageFolder
+module UbarFs.Pictures.ImageFolder
 
 open System
 open System.IO
