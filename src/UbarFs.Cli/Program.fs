@@ -125,7 +125,7 @@ let main arguments =
         | None, Error reason -> Exit.refuse reason
         | None, Ok arguments -> parseAndExecute arguments
     with
-    | CodeException(problem, _) ->
+    | CodeException problem ->
         Scenarios.print [ problem ]
         Exit.badUsage
     | error ->

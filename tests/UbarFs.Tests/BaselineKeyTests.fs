@@ -3,6 +3,7 @@ module UbarFs.Tests.BaselineKeyTests
 
 open System.IO
 open Expecto
+open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Scenario
@@ -47,7 +48,10 @@ let private key =
 /// A study of a scenario whose runs all end alike.
 let private finished (scenario: Scenario) : Study =
     TinyDataset.inFolder (fun folder ->
-        File.WriteAllText(Path.Combine(folder, "sweep.json"), SweepFile.text (SweepFile.ofScenario scenario))
+        File.WriteAllText(
+            Path.Combine(folder, "sweep.json"),
+            SweepFile.text (SweepFile.ofCampaign (Campaign.ofScenario scenario))
+        )
 
         match Study.tryLoad folder with
         | None -> failtest "no study"

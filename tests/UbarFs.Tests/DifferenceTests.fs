@@ -113,7 +113,7 @@ let private studyOf folder (scenario: Scenario) =
     match RunStore.opened folder scenario.Name with
     | Error reason -> failtest reason
     | Ok store ->
-        SweepFile.write store scenario
+        SweepFile.write store (Campaign.ofScenario scenario)
         (Study.tryLoad store.Folder).Value
 
 let private merged (scenarios: Scenario list) : Study =
@@ -179,7 +179,7 @@ let private stores =
               let study = studyOf (Path.Combine(folder, "new")) sweep
               let older = Path.Combine(folder, "old", "study")
               Directory.CreateDirectory older |> ignore
-              let record = SweepFile.ofScenario sweep
+              let record = SweepFile.ofCampaign (Campaign.ofScenario sweep)
 
               let record =
                   { record with
@@ -247,13 +247,15 @@ let private laws =
           TinyDataset.inFolder (fun folder ->
               let scenario = scenario text
               studyOf folder scenario |> ignore
-              SweepFile.tryRead (Path.Combine(folder, "study")) = Some(SweepFile.ofScenario scenario)))
+
+              SweepFile.tryRead (Path.Combine(folder, "study")) =
+                  Some(SweepFile.ofCampaign (Campaign.ofScenario scenario))))
 
       testCase "what ten thousand runs share is told once"
       <| fun () ->
           let text = with' 4 0.2 "sweep: { rule: [average, ubar], attack: [none, bit-flip] }\n"
           let scenario = scenario (text.Replace("repeat: 2", "repeat: 2500"))
-          let length = (SweepFile.text (SweepFile.ofScenario scenario)).Length
+          let length = (SweepFile.text (SweepFile.ofCampaign (Campaign.ofScenario scenario))).Length
           Expect.isLessThan (length / scenario.Runs.Length) 400 "characters for each"
 
       testCase "a store of an older version is still read"

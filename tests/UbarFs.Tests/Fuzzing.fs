@@ -33,6 +33,7 @@ repeat: 2
 
 let private record =
     RunRecord.write
+        SettingsJson.ofCanonical
         { Id = "0123456789ab"
           Identity = "0123456789abcdef"
           Scenario = "fuzzed"

@@ -331,7 +331,7 @@ let private reuse =
                             | _ -> () }
 
                 match RunStore.opened root scenario.Name with
-                | Ok store -> Session.runScenario session store scenario |> ignore
+                | Ok store -> Session.run session store (Campaign.ofScenario scenario) |> ignore
                 | Error reason -> failtest reason
 
                 reused.Value

@@ -162,7 +162,7 @@ let private files =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let store = store folder
-              let result = Session.runScenario session store (sweepOf Runs.digits) |> List.exactlyOne
+              let result = Session.run session store (Campaign.ofScenario (sweepOf Runs.digits)) |> List.exactlyOne
               let run = RunStore.folderOf store Runs.digits
               let last = Csv.read (Path.Combine(run, "metrics.csv")) |> List.last
               let results = Csv.read (Path.Combine(store.Folder, "results.csv")) |> List.exactlyOne
@@ -188,7 +188,7 @@ let private files =
                       Training.Rate = { Initial = 1e38; Fading = None } }
 
               let store = store folder
-              let result = Session.runScenario session store (sweepOf run) |> List.exactlyOne
+              let result = Session.run session store (Campaign.ofScenario (sweepOf run)) |> List.exactlyOne
               let record = (RunStore.tryRecord store run).Value
               Expect.equal (record.Status, record.Diverged) ("complete", Some true) "diverged"
               Expect.equal (string record.TestLoss) (string result.Record.Value.TestLoss) "read back"

@@ -29,7 +29,7 @@ let private told (work: unit -> unit) : string option =
         use _ = torch.NewDisposeScope()
         work ()
         None
-    with CodeException(problem, _) ->
+    with CodeException problem ->
         Some(Rendering.plain problem)
 
 let private choose how (component': Component<'value>) =

@@ -164,7 +164,7 @@ let private files =
                     SessionDefaults.create TorchSharp.torch.CPU (fun _ ->
                         Supply.Available(Runs.samples.Value, "digits"))
 
-                Session.runScenario session store sweep |> ignore
+                Session.run session store (Campaign.ofScenario sweep) |> ignore
                 let network = (NetworkFile.tryRead (RunStore.folderOf store run)).Value
                 Expect.equal (network.Benign.Length, network.Byzantine.Length) (6, 2) "all nodes"
                 let rows = NodesFile.read (RunStore.folderOf store run)
@@ -176,7 +176,11 @@ let private files =
                 let last name = float (cell name (Array.last lines))
                 Expect.isGreaterThan (last "received") (last "stage_1_size") "fewer"
                 Expect.equal (last "stage_2_byzantine_share") 0.0 "bit-flips have a greater loss"
-                Expect.equal (SweepFile.tryRead store.Folder) (Some(SweepFile.ofScenario sweep)) "sweep.json")
+
+                Expect.equal
+                    (SweepFile.tryRead store.Folder)
+                    (Some(SweepFile.ofCampaign (Campaign.ofScenario sweep)))
+                    "sweep.json")
 
 let private documented =
     testCase "the page on results names every column"

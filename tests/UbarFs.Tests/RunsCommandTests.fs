@@ -32,7 +32,7 @@ let private session: Session =
 
 let private run folder (scenario: Scenario) =
     let store = opened folder
-    Session.runScenario session store scenario |> ignore
+    Session.run session store (Campaign.ofScenario scenario) |> ignore
     store.Folder
 
 let private readCsv (file: string) =

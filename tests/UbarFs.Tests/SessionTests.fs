@@ -59,7 +59,7 @@ let private cancelledIn index change (store: RunStore) =
         | Event.Iterated(run, 5) when run.Rule.Name = sweep.Runs[index].Rule.Name -> source.Cancel()
         | _ -> ()
 
-    Session.runScenario (change (session notify source.Token)) store sweep
+    Session.run (change (session notify source.Token)) store (Campaign.ofScenario sweep)
 
 /// The runs that a session does, rather than finds done.
 let private doneBy change (store: RunStore) =
@@ -70,7 +70,9 @@ let private doneBy change (store: RunStore) =
         | Event.Started(run, _, _) -> started <- run.Rule.Name :: started
         | _ -> ()
 
-    let results = Session.runScenario (change (session notify CancellationToken.None)) store sweep
+    let results =
+        Session.run (change (session notify CancellationToken.None)) store (Campaign.ofScenario sweep)
+
     results, List.rev started
 
 let private fresh session = { session with Fresh = true }
@@ -79,7 +81,7 @@ let private interruptions =
     [ testCase "an interrupted sweep continues with what is not complete, and ends with the same numbers"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
-              let whole = Session.runScenario quietly (opened (Path.Combine(folder, "whole"))) sweep
+              let whole = Session.run quietly (opened (Path.Combine(folder, "whole"))) (Campaign.ofScenario sweep)
               let store = opened (Path.Combine(folder, "parts"))
               let first = cancelledIn 1 id store
               Expect.equal (statuses first) [ Status.Complete; Status.Interrupted; Status.Pending ] "in the middle"
@@ -107,7 +109,7 @@ let private interruptions =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let store = opened folder
-              Session.runScenario quietly store sweep |> ignore
+              Session.run quietly store (Campaign.ofScenario sweep) |> ignore
               let stopped = cancelledIn 0 fresh store
               Expect.equal (statuses stopped) [ Status.Interrupted; Status.Pending; Status.Pending ] "at the first"
               let _, started = doneBy id store
@@ -117,7 +119,7 @@ let private interruptions =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let store = opened folder
-              Session.runScenario quietly store sweep |> ignore
+              Session.run quietly store (Campaign.ofScenario sweep) |> ignore
 
               for run, text in List.zip sweep.Runs [ "{ half"; "null"; "{ \"status\": \"perfect\" }" ] do
                   File.WriteAllText(Path.Combine(RunStore.folderOf store run, "run.json"), text)
@@ -135,7 +137,7 @@ let private failures =
                       Network.Topology = Runs.chooseWith [ "ratio", Value.Real 1e-6 ] "random" Catalogue.topologies }
 
               let broken = { sweep with Runs = [ ruled "average"; impossible; ruled "dmedian" ] }
-              let results = Session.runScenario quietly (opened folder) broken
+              let results = Session.run quietly (opened folder) (Campaign.ofScenario broken)
               Expect.equal (statuses results) [ Status.Complete; Status.Failed; Status.Complete ] "only the second"
               let reason = results[1].Record |> Option.bind _.Reason |> Option.defaultValue ""
               Expect.stringContains reason "no connected network" "the reason is kept")
@@ -148,7 +150,8 @@ let private failures =
                   | Event.Iterated(run, 3) when run.Rule.Name = "average" -> failwith "the fan fell off"
                   | _ -> ()
 
-              let results = Session.runScenario (session notify CancellationToken.None) (opened folder) sweep
+              let results =
+                  Session.run (session notify CancellationToken.None) (opened folder) (Campaign.ofScenario sweep)
 
               Expect.equal (statuses results) [ Status.Failed; Status.Complete; Status.Complete ] "only the first"
               let record = results[0].Record.Value
@@ -174,7 +177,7 @@ let private failures =
               File.WriteAllText(RunStore.folderOf store sweep.Runs[0], "in the way")
 
               Expect.throwsT<IOException>
-                  (fun () -> Session.runScenario quietly store sweep |> ignore)
+                  (fun () -> Session.run quietly store (Campaign.ofScenario sweep) |> ignore)
                   "it is nobody's own failure")
 
       testCase "a folder that cannot be opened leaves nothing behind"
@@ -229,7 +232,7 @@ let private dense classes = [ Layer.Dense 20; Layer.Relu; Layer.Dense classes ]
 let private heldAfter threads (runs: Run list) folder =
     let store = opened (Path.Combine(folder, string threads))
     Workers.Count <- threads
-    let results = Session.runScenario quietly store { sweep with Runs = runs }
+    let results = Session.run quietly store (Campaign.ofScenario { sweep with Runs = runs })
     Expect.allEqual (statuses results) Status.Complete $"{threads} threads"
     Disturbance.outcome store.Folder
 
@@ -259,7 +262,7 @@ let private contents =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let store = opened folder
-              let results = Session.runScenario quietly store sweep
+              let results = Session.run quietly store (Campaign.ofScenario sweep)
               let metrics = File.ReadAllLines(Path.Combine(RunStore.folderOf store sweep.Runs[1], "metrics.csv"))
               let column name line = (cellsOf line)[Array.IndexOf(cellsOf metrics[0], name)]
               let epochs = metrics |> Array.tail |> Array.map (column "epoch")
@@ -285,7 +288,7 @@ let private contents =
 
               let run = { ruled "ubar" with Swept = [ "rule", "ubar"; "network.byzantine", "25%" ] }
 
-              RunStore.saveResults store [ run, Status.Pending, None ]
+              RunStore.saveResults store (RunNames.among [ run ]) [ run, Status.Pending, None ]
 
               let expected =
                   [ "run,status,seed,dataset,model,rule,attack,network.byzantine,worst_accuracy,mean_accuracy,\

@@ -206,7 +206,9 @@ let private applyCases (arguments: ParseResults<ApplyArguments>) file access =
     result {
         let! bytes = bytes file
         let text = Text.UTF8Encoding(false).GetString(bytes).TrimStart '\uFEFF'
-        let! cases = Case.parse access text |> Result.mapError (fun reason -> $"{file}: {reason}")
+
+        let! cases =
+            Case.parse (RuleText.read access) text |> Result.mapError (fun reason -> $"{file}: {reason}")
 
         let all =
             match cases with

@@ -12,8 +12,8 @@ open UbarFs.Report
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 
-/// A scenario with the store that its results go to.
-type private Planned = { Scenario: Scenario; Store: RunStore }
+/// The runs of a scenario with the store that their results go to.
+type private Planned = { Campaign: Campaign; Store: RunStore }
 
 /// Every dataset that the scenarios name, loaded once. Damaged files refuse the whole command; missing ones only
 /// the runs that need them.
@@ -139,7 +139,7 @@ let private session (arguments: ParseResults<RunArguments>) device supply : Resu
     }
 
 let private own session (planned: Planned, results: RunResult list) =
-    let ids = Session.runs session planned.Scenario |> List.map RunStore.id |> Set.ofList
+    let ids = Session.runs session planned.Campaign |> List.map RunStore.id |> Set.ofList
     results |> List.filter (fun result -> ids.Contains(RunStore.id result.Run))
 
 /// Serves the report while the runs go on, if that is wanted.
@@ -164,14 +164,14 @@ let private execute
     (tracker: Progress.Tracker)
     (planned: Planned list)
     =
-    let stores = planned |> List.map (fun planned -> planned.Store, planned.Scenario)
+    let stores = planned |> List.map (fun planned -> planned.Store, planned.Campaign)
 
     try
         let isInterrupted, results =
             Interruption.stoppable stopping (fun cancellation ->
                 Progress.show (arguments.Contains RunArguments.Quiet) tracker (fun notify ->
                     let session = { session with Notify = notify; Cancellation = cancellation }
-                    let results = Session.runScenarios session stores
+                    let results = Session.runAll session stores
                     cancellation.IsCancellationRequested, List.zip planned results))
 
         print arguments session results
@@ -185,7 +185,7 @@ let private execute
 
 let private opened out (scenario: Scenario) =
     RunStore.opened out scenario.Name
-    |> Result.map (fun store -> { Scenario = scenario; Store = store })
+    |> Result.map (fun store -> { Campaign = Campaign.ofScenario scenario; Store = store })
 
 let run (arguments: ParseResults<RunArguments>) : int =
     let prepared =
@@ -214,7 +214,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
             libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
 
             let tracker =
-                planned |> List.collect (fun planned -> Session.runs session planned.Scenario) |> Progress.Tracker
+                planned |> List.collect (fun planned -> Session.runs session planned.Campaign) |> Progress.Tracker
 
             let! server = watch arguments tracker planned |> Result.mapError Exit.refuse
             use _ = server |> Option.toObj

@@ -6,6 +6,7 @@ open System.IO
 open System.Text.Json.Nodes
 open Argu
 open FsToolkit.ErrorHandling
+open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Report
 open UbarFs.Scenario
@@ -96,7 +97,7 @@ let private settingsOf (run: StudyRun) =
 
 /// The path and the values in which two runs differ: of the first, of the other.
 let private differences (one: StudyRun) (other: StudyRun) =
-    let told = Resolved.withTellingPrints [ settingsOf one; settingsOf other ]
+    let told = Prints.onlyTelling [ settingsOf one; settingsOf other ]
     let one, other = told[0], told[1]
 
     Seq.append one.Keys other.Keys

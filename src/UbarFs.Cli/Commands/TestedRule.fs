@@ -119,7 +119,7 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
         let! rule =
             try
                 Ok(chosen component')
-            with CodeException(problem, _) ->
+            with CodeException problem ->
                 Scenarios.print [ problem ]
                 Error Exit.badUsage
 

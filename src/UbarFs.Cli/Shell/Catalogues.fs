@@ -58,7 +58,7 @@ let private pageOf word facts (keys: string) (loaded: Loaded<'value>) : Result<P
               Facts = facts chosen.Value
               Source = loaded.Component.Source
               Example = $"{word}: {{ {keys} }}" }
-    with CodeException(problem, _) ->
+    with CodeException problem ->
         Error problem
 
 /// The pages of everything that a file defines, or why there are none.

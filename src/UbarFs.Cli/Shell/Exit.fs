@@ -2,6 +2,7 @@
 module UbarFs.Cli.Exit
 
 open System
+open UbarFs.Core
 open UbarFs.Scenario
 
 let done' = 0

@@ -5,7 +5,6 @@ open System.IO
 open System.Security.Cryptography
 open System.Text
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// A folder under which datasets are looked for.
 type Place =

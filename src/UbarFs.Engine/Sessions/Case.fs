@@ -8,7 +8,6 @@ open System.Text.Json.Nodes
 open FsToolkit.ErrorHandling
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// A rule under the microscope: one node's view with every number given.
 type Case =
@@ -91,7 +90,7 @@ module Case =
             Ok missing
 
     // A rule is written as in scenarios: JSON is YAML.
-    let private rule code (place: string) (node: JsonNode | null) =
+    let private rule read (place: string) (node: JsonNode | null) =
         let text =
             match node with
             | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String -> Some(value.GetValue<string>())
@@ -99,14 +98,14 @@ module Case =
             | _ -> None
 
         match text with
-        | Some text -> RuleText.read code text |> Result.mapError (fun reason -> $"{place}: {reason}")
+        | Some text -> read text |> Result.mapError (fun reason -> $"{place}: {reason}")
         | None -> Error $"{place}: expected a rule, as scenarios write it"
 
-    let private ofNode code place (node: JsonNode | null) =
+    let private ofNode read place (node: JsonNode | null) =
         match node with
         | :? JsonObject as case ->
             result {
-                let! rule = field case place "rule" (rule code)
+                let! rule = field case place "rule" (rule read)
                 let! own = field case place "own" vector
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
@@ -131,17 +130,17 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases. `code` gives access to the scripts and assemblies that rules name.
-    let parse (code: CodeAccess) (text: string) : Result<Cases, string> =
+    /// Reads one case or a list of cases. `read` reads a rule as a scenario writes it.
+    let parse (read: string -> Result<Chosen<Rule>, string>) (text: string) : Result<Cases, string> =
         try
             match JsonNode.Parse text with
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
-                |> List.mapi (fun index -> ofNode code $"case {index}")
+                |> List.mapi (fun index -> ofNode read $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode code "case" single |> Result.map One
+            | single -> ofNode read "case" single |> Result.map One
         with :? JsonException as error ->
             Error $"this is not JSON: {error.Message}"
 

@@ -206,7 +206,7 @@ module Execution =
         | _ -> None
 
     // From the newest checkpoint, or anew; the record says so before the first iteration.
-    let private sit (session: Session) store held run tell checksum (experiment: Experiment) =
+    let private sit (session: Session) save store held run tell checksum (experiment: Experiment) =
         use _ = torch.NewDisposeScope()
         let folder, id = RunStore.folderOf store run, RunStore.id run
         let before = RunStore.tryRecord store run
@@ -220,7 +220,7 @@ module Execution =
         let earlier = if from = 0 then [] else before.Value.Sittings
         let now = sitting session checkpoint
         let record = begun session run checksum earlier now
-        RunStore.save store run record
+        save record
         NetworkFile.write folder experiment
         changes earlier now |> Option.iter tell
         session.Notify(Event.Started(run, experiment.Schedule, from))
@@ -255,11 +255,13 @@ module Execution =
         held.Finish()
 
     /// Does a run that is not complete yet. Whatever fails in it is its own failure, not the sweep's, unless its results
-    /// cannot be written: then no other's can. Fails with a LostException if another process has taken it over.
-    let execute (session: Session) store (held: HeldLock) (run: Run) : RunResult =
+    /// cannot be written: then no other's can. `json` makes the values of its settings (`Campaign.Json`). Fails with a LostException if another process has taken it over.
+    let execute (session: Session) json store (held: HeldLock) (run: Run) : RunResult =
         let folder = RunStore.folderOf store run
         Directory.CreateDirectory folder |> ignore
         Durable.sweep folder
+
+        let save = RunStore.save json store run
 
         let tell text =
             RunLog.write folder text
@@ -271,12 +273,12 @@ module Execution =
             | Supply.Available(samples, checksum) ->
                 match Experiment.create samples run with
                 | Error reason -> without session run checksum (failed reason)
-                | Ok experiment -> sit session store held run tell checksum experiment
+                | Ok experiment -> sit session save store held run tell checksum experiment
 
         if held.IsLost then
             raise (LostException run)
 
-        RunStore.save store run record
+        save record
         let reason = record.Reason |> Option.map (fun reason -> ": " + reason) |> Option.defaultValue ""
         RunLog.write folder (record.Status + reason)
 

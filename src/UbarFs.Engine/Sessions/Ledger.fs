@@ -4,13 +4,12 @@ open System.Collections.Concurrent
 open System.Diagnostics
 open System.IO
 open UbarFs.Core
-open UbarFs.Scenario
 
-/// A scenario's runs in one store, as all processes that work there know them, and its `results.csv`, which is only
+/// A campaign's runs in one store, as all processes that work there know them, and its `results.csv`, which is only
 /// ever made of their records.
-type Ledger(store: RunStore, runs: Run list) =
+type Ledger(store: RunStore, campaign: Campaign) =
     let locks = Locks.ofStore store.Folder
-    let ids = runs |> List.map RunStore.id
+    let ids = campaign.Runs |> List.map RunStore.id
     let complete = ConcurrentDictionary<string, RunRecord>()
     let mutable savedAt = 0L
     let mutable savingSeconds = 0.0
@@ -35,10 +34,10 @@ type Ledger(store: RunStore, runs: Run list) =
 
     member _.Store = store
     member _.Locks = locks
-    member _.Runs = runs
+    member _.Campaign = campaign
 
     /// What the store knows of each run.
-    member _.Results() : RunResult list = List.map2 result runs ids
+    member _.Results() : RunResult list = List.map2 result campaign.Runs ids
 
     /// What the store knows of a run at this moment.
     member _.Now(run: Run) : RunResult =
@@ -55,7 +54,7 @@ type Ledger(store: RunStore, runs: Run list) =
 
             ledger.Results()
             |> List.map (fun result -> result.Run, result.Status, result.Record)
-            |> RunStore.saveResults store)
+            |> RunStore.saveResults store campaign.Names)
 
         savingSeconds <- clock.Elapsed.TotalSeconds
         savedAt <- Stopwatch.GetTimestamp()

@@ -4,9 +4,8 @@ open System.Collections.Concurrent
 open System.IO
 open System.Threading
 open UbarFs.Core
-open UbarFs.Scenario
 
-/// Executes scenarios run by run and keeps their stores up to date.
+/// Executes campaigns run by run and keeps their stores up to date.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Session =
 
@@ -37,7 +36,7 @@ module Session =
             Turn.Done
         | _ ->
             try
-                let result = Execution.execute session item.Ledger.Store held item.Run
+                let result = Execution.execute session item.Ledger.Campaign.Json item.Ledger.Store held item.Run
                 item.Ledger.SaveSometimes()
                 session.Notify(Event.Ended result)
                 Turn.Done
@@ -86,36 +85,36 @@ module Session =
             | Claim.Held _ -> ()
             | Claim.Granted(held, _) -> using held (fun _ -> RunStore.forget ledger.Store run)
 
-    /// The runs of a scenario that a session sees to: those of its shard, each once.
-    let runs (session: Session) (scenario: Scenario) : Run list =
-        let ids = Shard.ids session.Shard scenario.Runs
+    /// The runs of a campaign that a session sees to: those of its shard, each once.
+    let runs (session: Session) (campaign: Campaign) : Run list =
+        let ids = Shard.ids session.Shard campaign.Runs
 
-        scenario.Runs
+        campaign.Runs
         |> List.distinctBy RunStore.id
         |> List.filter (fun run -> ids.Contains(RunStore.id run))
 
-    let private items session (ledger: Ledger, scenario) =
+    let private items session (ledger: Ledger) =
         let known =
             ledger.Results() |> List.map (fun result -> RunStore.id result.Run, result.Record) |> Map.ofList
 
-        runs session scenario
+        runs session ledger.Campaign
         |> List.map (fun run -> { Ledger = ledger; Run = run; Before = known[RunStore.id run] })
 
-    let private opened session (store: RunStore, scenario: Scenario) =
-        let ledger = Ledger(store, scenario.Runs)
+    let private opened session (store: RunStore, campaign: Campaign) =
+        let ledger = Ledger(store, campaign)
 
         if session.Fresh then
-            runs session scenario |> List.iter (forget ledger)
+            runs session campaign |> List.iter (forget ledger)
 
-        SweepFile.write store scenario
+        SweepFile.write store campaign
         ledger.Save()
         OtherRuns.write store.Folder
-        ledger, scenario
+        ledger
 
-    /// Runs those of the scenarios' runs that are not complete, side by side if the session says so. What other processes
+    /// Runs those of the campaigns' runs that are not complete, side by side if the session says so. What other processes
     /// work on is left to them and waited for. After a cancellation the rest stays as it is. Gives what the stores know of
     /// all runs in the end. Fails with an IOException or an UnauthorizedAccessException if a store cannot be written.
-    let runScenarios (session: Session) (planned: (RunStore * Scenario) list) : RunResult list list =
+    let runAll (session: Session) (planned: (RunStore * Campaign) list) : RunResult list list =
         use failing = CancellationTokenSource.CreateLinkedTokenSource session.Cancellation
         let gate = obj ()
 
@@ -146,10 +145,10 @@ module Session =
         try
             SideBySide(fits, waiting, List.collect (items session) opened).Run(session.Jobs, failing.Token, work)
         finally
-            opened |> List.iter (fun (ledger, _) -> ledger.Save())
+            opened |> List.iter (fun ledger -> ledger.Save())
 
-        opened |> List.map (fun (ledger, _) -> ledger.Results())
+        opened |> List.map (fun ledger -> ledger.Results())
 
-    /// Runs one scenario.
-    let runScenario session (store: RunStore) (scenario: Scenario) : RunResult list =
-        runScenarios session [ store, scenario ] |> List.exactlyOne
+    /// Runs one campaign.
+    let run session (store: RunStore) (campaign: Campaign) : RunResult list =
+        runAll session [ store, campaign ] |> List.exactlyOne

@@ -21,6 +21,8 @@ let private hash (text: string) = Convert.ToHexStringLower(SHA256.HashData(Encod
 let apart: (string * string) list =
     [ "UbarFs.Kernels/Drafts.cs", "files that are half written"
       "UbarFs.Core/Components", "names, parameters and texts: a run has the values that they come to"
+      "UbarFs.Core/User", "where the user's files are kept, and what the user's code says"
+      "UbarFs.Core/Telling", "what stores and reports say of runs"
       "UbarFs.Core/Aggregation/Law.fs", "what test-rule examines"
       "UbarFs.Core/Aggregation/Contract.fs", "messages about rules that misbehave"
       "UbarFs.Core/Graphs/Files", "reads graphs: a run has the checksum of its edges"
@@ -60,7 +62,10 @@ let components: string list =
 
 /// The sources of this build.
 let sources: ProjectSources list =
-    [ typeof<KeyedRandom>; typeof<Rule>; typeof<Picture.Conversion>; typeof<Schedule> ]
+    [ typeof<KeyedRandom>
+      typeof<Rule>
+      typeof<Picture.Conversion>
+      typeof<Schedule> ]
     |> List.map (fun representative ->
         let assembly = representative.Assembly
 

@@ -4,7 +4,7 @@
 module UbarFs.Engine.OtherRuns
 
 open System.IO
-open UbarFs.Scenario
+open UbarFs.Core
 
 /// The name of the file.
 let name = "other-runs.csv"
@@ -16,8 +16,7 @@ let private settings (run: StoredRun) =
 
 /// The paths in which runs differ, from each other or from the scenario's.
 let private differing (current: Map<string, string> list) (others: StoredRun list) =
-    let all =
-        current @ List.map settings others |> List.filter (Map.isEmpty >> not) |> Resolved.withTellingPrints
+    let all = current @ List.map settings others |> List.filter (Map.isEmpty >> not) |> Prints.onlyTelling
 
     let paths = all |> List.collect (Map.keys >> List.ofSeq) |> List.distinct
     paths |> List.filter (fun path -> (all |> List.distinctBy (Map.tryFind path)).Length > 1)

@@ -6,7 +6,6 @@ open System.Text.Json
 open System.Text.Json.Nodes
 open System.Text.Json.Serialization
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// How far a run is, as it is written in the store.
 [<RequireQualifiedAccess>]
@@ -150,8 +149,8 @@ type private AnyNumber() =
 [<RequireQualifiedAccess>]
 module RunRecord =
 
-    let private json =
-        let options =
+    let private options =
+        let made =
             JsonSerializerOptions(
                 WriteIndented = true,
                 Encoder = Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -159,20 +158,20 @@ module RunRecord =
                 DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
             )
 
-        options.Converters.Add(AnyNumber())
-        options
+        made.Converters.Add(AnyNumber())
+        made
 
     /// The longest `run.json` that is read, in bytes.
     let longest = 4 <<< 20
 
     /// The record as text. Beside the canonical text of the settings, from which a program reads the record again, it has
-    /// them as JSON values, under `settings`.
-    let write (record: RunRecord) =
-        match JsonSerializer.SerializeToNode(record, json) with
+    /// them as JSON values, under `settings`; `json` makes these (`Campaign.Json`).
+    let write (json: (string * string) seq -> JsonObject) (record: RunRecord) =
+        match JsonSerializer.SerializeToNode(record, options) with
         | :? JsonObject as text ->
             let place = text |> Seq.findIndex (fun field -> field.Key = "canonical")
-            text.Insert(place, "settings", SettingsJson.ofCanonical (Map.toSeq record.Canonical))
-            text.ToJsonString json + "\n"
+            text.Insert(place, "settings", json (Map.toSeq record.Canonical))
+            text.ToJsonString options + "\n"
         | _ -> invalidOp "a record is an object"
 
     // Older versions had the texts of the settings in the place of their values.
@@ -213,10 +212,10 @@ module RunRecord =
             | :? JsonObject as fields ->
                 older fields
 
-                JsonSerializer.Deserialize<RunRecord>(fields, json)
+                JsonSerializer.Deserialize<RunRecord>(fields, options)
                 |> Option.ofObj
                 |> Option.filter isWhole
-                |> Option.map (fun record -> { record with Canonical = Resolved.ofOlder record.Canonical })
+                |> Option.map (fun record -> { record with Canonical = OlderSettings.asToday record.Canonical })
             | _ -> None
         with
         | :? JsonException

@@ -3,7 +3,6 @@ namespace UbarFs.Engine
 open System
 open System.IO
 open UbarFs.Core
-open UbarFs.Scenario
 open UbarFs.Kernels
 
 /// The folder of one scenario's runs: `results.csv`, and for each run a folder with `run.json` and what it measured.
@@ -60,9 +59,10 @@ module RunStore =
     let private resultsFile store = Path.Combine(store.Folder, "results.csv")
     let private metricsFile store run = Path.Combine(folderOf store run, MetricsFile.name)
 
-    let save store run (record: RunRecord) =
+    /// Writes what is known of a run; `json` makes the values of its settings (`Campaign.Json`).
+    let save json store run (record: RunRecord) =
         Directory.CreateDirectory(folderOf store run) |> ignore
-        Durable.writeText (recordFile store run) (RunRecord.write record)
+        Durable.writeText (recordFile store run) (RunRecord.write json record)
 
     /// What the store knows of a run; nothing when it was never begun or its record is not one: then it is done anew.
     let tryRecord store run : RunRecord option =
@@ -100,7 +100,7 @@ module RunStore =
     let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (MetricsFile.row evaluation))
 
     /// Writes `results.csv` for the scenario's runs from their records: one row per run, in order.
-    let saveResults store (rows: (Run * Status * RunRecord option) list) =
+    let saveResults store (names: RunNames) (rows: (Run * Status * RunRecord option) list) =
         let identity = [ "run"; "status"; "seed"; "dataset"; "model"; "rule"; "attack" ]
 
         // A swept rule has its column already.
@@ -120,8 +120,6 @@ module RunStore =
                 "consensus_error"
                 "seconds"
                 "diverged" ]
-
-        let names = rows |> List.map (fun (run, _, _) -> run) |> RunNames.among
 
         let row (run: Run, status: Status, record: RunRecord option) =
             let optional format value = record |> Option.bind value |> Csv.optional format

@@ -4,7 +4,6 @@ open System.IO
 open System.Text.Encodings.Web
 open System.Text.Json
 open UbarFs.Core
-open UbarFs.Scenario
 
 /// A run of a sweep: what sets it apart, and what is to be known of it to read its numbers.
 type SweptRun =
@@ -122,16 +121,14 @@ module SweepFile =
           TestSize = Some facts.TestSize
           Stages = Array.ofList facts.Stages }
 
-    let ofScenario (scenario: Scenario) : SweepRecord =
-        let names = RunNames.among scenario.Runs
-
-        { Name = scenario.Name
-          Description = scenario.Description
-          Scenario = YamlText.ofScenario scenario
-          Baseline = scenario.Baseline
+    let ofCampaign (campaign: Campaign) : SweepRecord =
+        { Name = campaign.Name
+          Description = campaign.Description
+          Scenario = campaign.Scenario
+          Baseline = campaign.Baseline
           Version = Some Identity.version
           Code = Some Identity.code
-          Runs = scenario.Runs |> List.map (swept names) |> Array.ofList }
+          Runs = campaign.Runs |> List.map (swept campaign.Names) |> Array.ofList }
 
     // ---- Writing
 
@@ -209,8 +206,8 @@ module SweepFile =
         head.Substring(0, head.LastIndexOf '}').TrimEnd() + $",\n  \"runs\": [\n{lines}\n  ]\n}}\n"
 
     /// Writes what a scenario consists of into its store.
-    let write (store: RunStore) (scenario: Scenario) =
-        Durable.writeText (file store.Folder) (text (ofScenario scenario))
+    let write (store: RunStore) (campaign: Campaign) =
+        Durable.writeText (file store.Folder) (text (ofCampaign campaign))
 
     // ---- Reading
 
@@ -240,7 +237,7 @@ module SweepFile =
             head.Settings
             |> Option.defaultValue Map.empty
             |> Map.fold (fun settings path value -> Map.add path value settings) (Map.ofArray own)
-            |> Resolved.ofOlder
+            |> OlderSettings.asToday
           Chance = line.Chance
           TestImages = line.TestImages
           TestSize = line.TestSize

@@ -3,7 +3,6 @@ namespace UbarFs.Engine
 open System
 open TorchSharp
 open UbarFs.Core
-open UbarFs.Scenario
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
@@ -49,7 +48,7 @@ module Guard =
         with
         | :? BreachException -> reraise ()
         | error when isOutOfMemory error -> reraise ()
-        | CodeException _ as error -> breach culprit node iteration (error.Message) error
+        | :? UserCodeException as error -> breach culprit node iteration error.Message error
         | error -> breach culprit node iteration $"{error.GetType().Name}: {error.Message}" error
 
     let private shapeOf (tensor: torch.Tensor) =

@@ -1,5 +1,6 @@
 namespace UbarFs.Report
 
+open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
 
@@ -44,7 +45,7 @@ module Columns =
             | Some value -> Some value
             | None -> written path run
 
-    let private printAt path (run: StudyRun) = Resolved.printOf path run.Resolved
+    let private printAt path (run: StudyRun) = Prints.at path run.Resolved
 
     /// What a path's value is called: the names of components, or else as a sweep writes it.
     let private label path (words: Map<string, string>) (run: StudyRun) (value: string) =
@@ -170,7 +171,7 @@ module Columns =
             runs
             |> List.collect (fun run -> run.Resolved |> Map.keys |> List.ofSeq)
             |> List.distinct
-            |> List.filter (Resolved.isPrint >> not)
+            |> List.filter (Prints.isPrint >> not)
 
         // The rule has its own column in every table.
         let more = between sweeps own (paths |> List.except ("rule" :: own))
@@ -188,8 +189,7 @@ module Columns =
 
     // The checksums that are in the way of a comparison stay with the runs: another one may need them.
     let private compared (sweeps: Sweeps) : Sweeps =
-        let settings =
-            sweeps |> List.concat |> List.map _.Resolved |> Resolved.withTellingPrints |> Array.ofList
+        let settings = sweeps |> List.concat |> List.map _.Resolved |> Prints.onlyTelling |> Array.ofList
 
         let firsts = sweeps |> List.scan (fun first sweep -> first + sweep.Length) 0
 

@@ -55,7 +55,7 @@ module ForecastTable =
         let shared = Set.intersectMany texts
 
         Run.canonical forecasts.Head.Run
-        |> List.filter (fun (path, value) -> shared.Contains(path, value) && not (Resolved.isPrint path))
+        |> List.filter (fun (path, value) -> shared.Contains(path, value) && not (Prints.isPrint path))
 
     let private isAbsent (forecast: Forecast) =
         forecast.Run.Attacks |> List.exists (fun attack -> attack.Value.IsAbsent)

@@ -1,5 +1,6 @@
 namespace UbarFs.Report
 
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// Why a group is not compared with anything.

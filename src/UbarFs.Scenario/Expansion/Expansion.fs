@@ -271,7 +271,7 @@ let private baselineErrors header (variants: Variant list) =
         let runs = variants |> List.map _.Draft.Run
         let names = RunNames.among runs
         let rules = runs |> List.map (fun run -> names.Rule run, run.Rule.Name) |> List.distinct
-        BaselineRule.errors rules header.Baseline place
+        BaselineErrors.find rules header.Baseline place
     | _ -> []
 
 /// Repetitions that count beyond the largest seed.

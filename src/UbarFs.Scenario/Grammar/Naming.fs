@@ -127,13 +127,6 @@ module Naming =
         |> List.map (fun (named, name) -> (named.Canonical, named.Print), name)
         |> Map.ofList
 
-/// What the parts of a scenario's runs are called, so that different ones have different names.
-type RunNames =
-    { Dataset: Run -> string
-      Model: Run -> string
-      Rule: Run -> string
-      Attack: Run -> string }
-
 [<RequireQualifiedAccess>]
 module RunNames =
 

@@ -189,7 +189,7 @@ let private ofCode family (load: CodeFile -> Result<Loaded<'value>, Diagnostic l
                 Ok
                     { Component.choose arguments loaded.Component with
                         Code = Some { Keys = CodeFile.keys file; Fingerprint = loaded.Fingerprint } }
-            with CodeException(problem, _) ->
+            with CodeException problem ->
                 Error [ located placeOf problem ]
     }
 

@@ -23,8 +23,18 @@ type Loaded<'value> =
     }
 
 /// What a user's code threw; the diagnostic tells where.
-exception CodeException of diagnostic: Diagnostic * cause: exn with
-    override error.Message = (Rendering.plain error.diagnostic).TrimEnd()
+type CodeException(diagnostic: Diagnostic, cause: exn) =
+    inherit UserCodeException((Rendering.plain diagnostic).TrimEnd(), cause)
+    member _.Diagnostic = diagnostic
+
+[<AutoOpen>]
+module CodeExceptions =
+
+    /// What a user's code threw, by its diagnostic.
+    let (|CodeException|_|) (error: exn) =
+        match error with
+        | :? CodeException as error -> Some error.Diagnostic
+        | _ -> None
 
 /// The way to the code that a scenario names. A diagnostic about a file, or a type, as a whole has its place at the
 /// name of it as the scenario writes it.

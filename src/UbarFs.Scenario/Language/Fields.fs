@@ -1,6 +1,7 @@
 namespace UbarFs.Scenario
 
 open FsToolkit.ErrorHandling
+open UbarFs.Core
 
 /// Some keys of a mapping, and the way to read their values from its entries. Build it with `fields { … }`.
 type Fields<'value> =

@@ -1,5 +1,7 @@
 namespace UbarFs.Scenario
 
+open UbarFs.Core
+
 /// A dotted path to a value of a scenario, key by key.
 type Path = Located<string> list
 

@@ -5,6 +5,7 @@ module UbarFs.Scenario.ScenarioFile
 open System
 open System.IO
 open System.Text
+open UbarFs.Core
 
 let private strict = UTF8Encoding(false, true)
 

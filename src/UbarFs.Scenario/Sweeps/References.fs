@@ -4,6 +4,7 @@ module UbarFs.Scenario.References
 
 open System
 open System.Collections.Generic
+open UbarFs.Core
 
 /// The longest text that references may make.
 let private longest = 10_000

@@ -213,7 +213,7 @@ module internal Part =
     /// The component with everything that its code does wrong told by a diagnostic. `thrown` tells of an exception, given
     /// in what of the code it came up.
     let guarded (part: Part<'value>) (thrown: string -> exn -> Diagnostic) (component': Component<'value>) =
-        let translated what error =
+        let translated what (error: exn) : exn =
             match error with
             | CodeException _ -> error
             | _ -> CodeException(thrown what error, error)

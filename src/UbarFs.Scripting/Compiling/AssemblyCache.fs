@@ -6,6 +6,7 @@ module internal UbarFs.Scripting.AssemblyCache
 open System
 open System.IO
 open System.Security.Cryptography
+open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Scenario
 

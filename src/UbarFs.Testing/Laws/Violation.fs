@@ -1,5 +1,7 @@
 namespace UbarFs.Testing
 
+open UbarFs.Core
+
 /// How a rule broke a law on one neighbourhood.
 type Violation =
     {
@@ -63,14 +65,12 @@ module LawCheck =
         | :? NoResultException as error -> Error(Violation.withoutResult error.Message)
         | error ->
             let message = error.Message.Split('\n')[0]
-            let kind = error.GetType().Name
 
             // What scripts and assemblies throw comes with its own words.
             let told =
-                if kind.StartsWith "CodeException" then
-                    message
-                else
-                    $"{kind}: {message}"
+                match error with
+                | :? UserCodeException -> message
+                | _ -> $"{error.GetType().Name}: {message}"
 
             Error(Violation.withoutResult told)
 

@@ -1,6 +1,6 @@
 /// The folder for what can be had again: downloads, compiled scripts.
 [<RequireQualifiedAccess>]
-module UbarFs.Scenario.UserCache
+module UbarFs.Core.UserCache
 
 open System
 open System.IO

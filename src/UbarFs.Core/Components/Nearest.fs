@@ -1,6 +1,6 @@
 /// Guesses what a misspelt name was meant to be.
 [<RequireQualifiedAccess>]
-module UbarFs.Scenario.Nearest
+module UbarFs.Core.Nearest
 
 open System
 
