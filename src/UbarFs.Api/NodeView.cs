@@ -16,6 +16,12 @@ public sealed class NodeView
     /// <summary>The nodes that sent them.</summary>
     public required IReadOnlyList<int> Senders { get; init; }
 
+    /// <summary>W_ij of the senders, in their order: how a node mixes.</summary>
+    public required IReadOnlyList<double> Weights { get; init; }
+
+    /// <summary>W_ii. With the weights of the senders it makes 1.</summary>
+    public required double OwnWeight { get; init; }
+
     /// <summary>l(x_{k,i}, ξ): the mean loss of the own estimate on the node's batch.</summary>
     public required double OwnLoss { get; init; }
 
@@ -30,6 +36,9 @@ public sealed class NodeView
 
     /// <summary>k, from 0.</summary>
     public required long Iteration { get; init; }
+
+    /// <summary>k/T, the share of the run's iterations that are done.</summary>
+    public required double Progress { get; init; }
 
     /// <summary>ρ_i, the assumed share of benign neighbours.</summary>
     public required double BenignRatio { get; init; }

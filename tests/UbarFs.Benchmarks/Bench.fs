@@ -24,6 +24,7 @@ let private study dataset model batch nodes rule topology arguments : Run =
           Benign = nodes
           ByzantineRatio = 0.0
           Placement = Placement.Random
+          Weights = MixingWeights.Equal
           BenignRatio = 0.4
           EnforceBenignRatio = true }
       Training =
@@ -77,12 +78,18 @@ let crowd benignRatio (estimates: torch.Tensor) (received: int[][]) : NetworkVie
       Own = nodes
       Received = lists
       Senders = received
+      Weights =
+        received
+        |> Array.map (fun received -> Array.create received.Length (1.0 / float (received.Length + 1)))
+      OwnWeights = received |> Array.map (fun received -> 1.0 / float (received.Length + 1))
+      Byzantine = received |> Array.map (fun _ -> 0)
       OwnLosses = torch.ones (nodes.LongLength, torch.float64)
       Losses = fun _ selection -> same selection
       Gradients = torch.zeros_like estimates
       Nodes = nodes
       Rate = 0.05
       Iteration = 0L
+      Progress = 0.0
       BenignRatio = benignRatio
       Memories = nodes |> Array.map (fun _ -> Map.empty) }
 

@@ -104,7 +104,7 @@ let private code =
                     "UbarFs.Core/Tasks/Model.fs"
                     "UbarFs.Pictures/Picture.fs"
                     "UbarFs.Engine/Training/Simulation.fs"
-                    "UbarFs.Kernels/Estimates/PairKernel.cs" ] do
+                    "UbarFs.Kernels/Estimates/Pairs/PairKernel.cs" ] do
                   Expect.isTrue (counts file) file
 
           testCase "everything that is set apart exists"

@@ -209,11 +209,15 @@ let private natural =
                       { Own = own
                         Received = torch.tensor (array2D [ [ 3.0; 4.0 ]; [ 0.0; 0.5 ] ])
                         Senders = [| 0; 1 |]
+                        Weights = ([| 0; 1 |]) |> Array.map (fun _ -> 1.0 / float (([| 0; 1 |]).Length + 1))
+                        OwnWeight = 1.0 / float (([| 0; 1 |]).Length + 1)
+                        Byzantine = 0
                         OwnLoss = 1.0
                         Losses = Array.map (fun _ -> 1.0)
                         Gradient = torch.zeros_like own
                         Rate = 0.0
                         Iteration = 0L
+                        Progress = 0.0
                         BenignRatio = 0.4
                         Memory = Map.empty }
 

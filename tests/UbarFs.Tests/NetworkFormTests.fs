@@ -96,6 +96,35 @@ let private apart =
                       | Some network -> NetworkForm.isSameApart rule.Value network nodes crowd
                       | None -> failtest "no network form") ]
 
+/// A few estimates close together, and one of them very far away.
+let private outlier far : NetworkForm.Crowd =
+    let near = [ for row in 0..6 -> Array.init 12 (fun column -> sin (float (row * 12 + column))) ]
+    let pool = Array.ofList (near @ [ Array.init 12 (fun column -> far * cos (float column)) ])
+    let received node = [| 0..7 |] |> Array.filter ((<>) node)
+
+    { Pool = pool
+      Earlier = Array.rev pool
+      Own = [| 0..6 |]
+      Received = Array.init 7 received
+      OwnLosses = Array.create 7 1.0
+      Losses = Array.create 7 (Array.create 8 0.5)
+      BenignRatio = 0.6 }
+
+let private reach =
+    testList
+        "an estimate that is very far away"
+        [ for far in [ 1e6; 1e12; 1e20; 1e30 ] do
+              testCase $"moves no geometric median far: {far}"
+              <| fun () ->
+                  let rule = (choose "geometric-median" Catalogue.rules).Value
+                  let form = rule.Network |> Option.defaultWith (fun () -> failtest "no network form")
+                  let expected = NetworkForm.estimatesApart rule (outlier far)
+                  let made = NetworkForm.estimates form (outlier far)
+
+                  for expected, made in Array.zip expected made do
+                      for expected, made in Array.zip expected made do
+                          Expect.floatClose { absolute = 1e-5; relative = 1e-5 } made expected "as from the reference" ]
+
 let private curve run =
     use _ = torch.NewDisposeScope()
     let experiment = experiment run
@@ -127,4 +156,4 @@ let private learning =
                               $"parameter {index} of x_12" ]
 
 [<Tests>]
-let tests = testList "network forms" [ properties; apart; learning ]
+let tests = testList "network forms" [ properties; apart; reach; learning ]

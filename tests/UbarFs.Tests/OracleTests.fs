@@ -8,12 +8,15 @@ open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
 
-let private cases =
+let private casesOf file =
     lazy
-        let text =
-            File.ReadAllText(Path.Combine(System.AppContext.BaseDirectory, "oracle", "cases-public.json"))
-
+        let text = File.ReadAllText(Path.Combine(System.AppContext.BaseDirectory, "oracle", file))
         JsonNode.Parse text |> nonNull |> _.AsArray() |> List.ofSeq |> List.map nonNull
+
+let private cases = casesOf "cases-public.json"
+
+/// Rules of today, with how many liars they assume and how they weigh.
+let private modern = casesOf "cases-modern.json"
 
 let private number (node: JsonNode) =
     match node.ToString() with
@@ -53,7 +56,7 @@ let private covered = [ "average"; "dkrum"; "dmedian"; "dbulyan"; "bridge"; "uba
 let tests =
     testList
         "oracle"
-        [ for name in covered ->
+        [ for name in covered do
               testCase $"{name} agrees with every reference case"
               <| fun () ->
                   let cases =
@@ -62,4 +65,9 @@ let tests =
                       |> List.filter (fun (_, node) -> (node["rule"] |> nonNull).ToString() = name)
 
                   Expect.isNonEmpty cases "there are cases for the rule"
-                  cases |> List.iter (fun (index, node) -> check index node) ]
+                  cases |> List.iter (fun (index, node) -> check index node)
+
+          testCase "the rules of today agree with every reference case"
+          <| fun () ->
+              Expect.hasLength modern.Value 80 "ten rules, eight cases of each"
+              modern.Value |> List.iteri check ]

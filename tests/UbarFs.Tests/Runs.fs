@@ -47,6 +47,7 @@ let settings (run: Run) : (string * string) list =
       "network.benign-ratio", real network.BenignRatio
       "network.enforce-benign-ratio", string (Value.Truth network.EnforceBenignRatio)
       "network.placement", string network.Placement
+      "network.weights", MixingWeights.all |> List.find (fun (_, weights) -> weights = network.Weights) |> fst
       "training.batch", string training.Batch
       match training.Length with
       | Duration.Epochs count -> "training.epochs", string count
@@ -87,6 +88,7 @@ let digits: Run =
           Benign = 6
           ByzantineRatio = 0.25
           Placement = Placement.Random
+          Weights = MixingWeights.Equal
           BenignRatio = 0.4
           EnforceBenignRatio = true }
       Training =

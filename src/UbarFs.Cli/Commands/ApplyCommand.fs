@@ -74,6 +74,8 @@ let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<C
             let case =
                 { Rule = rule
                   BenignRatio = rho
+                  Weights = Case.equal m
+                  Byzantine = 0
                   Own = own.Values
                   Neighbours = Array.init m (fun row -> received.Values[row * d .. (row + 1) * d - 1])
                   OwnLoss = arguments.GetResult(ApplyArguments.OwnLoss, nan)

@@ -32,6 +32,12 @@ type NetworkView =
         Received: PaddedLists
         /// The nodes that sent them.
         Senders: int[][]
+        /// W_ij of each node's senders, in their order: how it mixes.
+        Weights: float[][]
+        /// W_ii of each node. With the weights of its senders it makes 1.
+        OwnWeights: float[]
+        /// How many of each node's senders are Byzantine: only for a rule that is told, with `assumed: known`.
+        Byzantine: int[]
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         OwnLosses: torch.Tensor
         /// For each node, the losses on its batch of what a selection `[n, m]` contains, at most so many in each line: `[n, m]` in
@@ -45,6 +51,8 @@ type NetworkView =
         Rate: float
         /// k, from 0.
         Iteration: int64
+        /// k/T, the share of the run's iterations that are done.
+        Progress: float
         /// ρ_i, the assumed share of benign neighbours.
         BenignRatio: float
         /// What the rule put away in each node's last iteration; empty in the first.

@@ -12,6 +12,12 @@ type View =
         Received: torch.Tensor
         /// The nodes that sent them.
         Senders: int[]
+        /// W_ij of the senders, in their order: how a node mixes.
+        Weights: float[]
+        /// W_ii. With the weights of the senders it makes 1.
+        OwnWeight: float
+        /// How many of the senders are Byzantine: only for a rule that is told, with `assumed: known`.
+        Byzantine: int
         /// l(x_{k,i}, ξ_{k,i}): the mean loss of the own estimate on the node's batch.
         OwnLoss: float
         /// The losses of some received estimates (by row) on the same batch.
@@ -22,6 +28,8 @@ type View =
         Rate: float
         /// k, from 0.
         Iteration: int64
+        /// k/T, the share of the run's iterations that are done.
+        Progress: float
         /// ρ_i, the assumed share of benign neighbours.
         BenignRatio: float
         /// What the rule put away in the node's last iteration; empty in the first.
@@ -44,6 +52,8 @@ type Aggregate =
 type Update =
     /// It is R of equation 2, with α for a node with m neighbours.
     | Guf of alpha: (int -> float)
+    /// It is R of equation 2, with the node's own weight W_ii for α.
+    | Mixed
     /// It is x_{k+1}: the rule takes its own gradient step.
     | Replaced
 
@@ -128,7 +138,8 @@ module Rule =
     // replaces the update.
     let private alone (rule: Rule) rate (own: torch.Tensor) gradient : torch.Tensor =
         match rule.Update with
-        | Update.Guf _ -> own.clone ()
+        | Update.Guf _
+        | Update.Mixed -> own.clone ()
         | Update.Replaced -> Guf.step 1.0 rate own own gradient
 
     /// What the rule makes of a view. A node that received nothing keeps its own estimate as R, and so does one whose
@@ -170,19 +181,22 @@ module Rule =
 
     /// x_{k+1} of a node, from what its rule made of the view.
     let stepped (rule: Rule) (view: View) (aggregate: Aggregate) : torch.Tensor =
+        let step alpha = Guf.step alpha view.Rate view.Own aggregate.Estimate view.Gradient
+
         match rule.Update with
-        | Update.Guf alpha ->
-            let alpha = alpha (int view.Received.shape[0])
-            Guf.step alpha view.Rate view.Own aggregate.Estimate view.Gradient
+        | Update.Guf alpha -> step (alpha (int view.Received.shape[0]))
+        | Update.Mixed -> step view.OwnWeight
         | Update.Replaced -> aggregate.Estimate
 
     /// x_{k+1} of all nodes at once, from x_k of the whole network, `[N, d]`: a new tensor, in which the rows of other nodes
     /// stay as they are.
     let steppedTogether (rule: Rule) (view: NetworkView) (estimates: torch.Tensor) (made: torch.Tensor) : torch.Tensor =
-        match rule.Update with
-        | Update.Guf alpha ->
-            let alphas = NetworkView.counts view |> Array.map alpha
+        let step alphas =
             view.Rows.Update(estimates, made, view.Gradients, view.Nodes, alphas, view.Rate)
+
+        match rule.Update with
+        | Update.Guf alpha -> step (NetworkView.counts view |> Array.map alpha)
+        | Update.Mixed -> step view.OwnWeights
         | Update.Replaced ->
             use nodes = Transfers.Send(view.Nodes, estimates.device)
             estimates.index_copy (0L, nodes, made)

@@ -18,7 +18,20 @@ let rules: Component<Rule> list =
       Zeno.zeno
       Zeno.zenoPlusPlus
       FlTrust.rule
-      Afa.rule ]
+      Afa.rule
+      Trimmed.trimmedMean
+      Meamed.rule
+      Mda.rule
+      Cge.rule
+      Nna.rule
+      Rfa.rule
+      CenteredClipping.rule
+      ClippedGossip.clippedGossip
+      ClippedGossip.csPlus
+      ClippedGossip.rtc
+      Gts.rule
+      Ios.ios
+      Ios.faba ]
 
 let attacks: Component<Attack> list =
     SimpleAttacks.absent

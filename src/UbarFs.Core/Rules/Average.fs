@@ -2,17 +2,42 @@
 [<RequireQualifiedAccess>]
 module UbarFs.Core.Average
 
-/// R = (1/|N_i|) Σ_{j ∈ N_i} x_j, equation 3.
-let private reference (view: View) = Aggregate.ofEstimate (Estimate.mean view.Received)
+open TorchSharp
+
+// The shares of what was received; none where all are equal, which is a plain mean.
+let private shares (weights: float[]) =
+    if weights |> Array.forall ((=) weights[0]) then
+        None
+    else
+        let total = Array.sum weights
+        Some(weights |> Array.map (fun weight -> weight / total))
+
+/// R = Σ_j W_ij x_j / Σ_j W_ij: equation 3, where W gives all neighbours the same.
+let private reference (view: View) =
+    match shares view.Weights with
+    | None -> Aggregate.ofEstimate (Estimate.mean view.Received)
+    | Some shares ->
+        use scope = torch.NewDisposeScope()
+        let rows = view.Received.to_type torch.float64
+        let sum = rows.t().mv(torch.tensor (shares, device = rows.device))
+        Aggregate.ofEstimate (sum.to_type(view.Own.dtype).MoveToOuterDisposeScope())
 
 let private network (view: NetworkView) =
-    view
-    |> NetworkView.combined (fun lists -> view.Rows.Means(view.Pool, lists)) view.Received.Lists
-    |> NetworkView.withoutStages view
+    let heard =
+        view.Weights |> Array.map (fun weights -> if Array.isEmpty weights then [| 1.0 |] else weights)
+
+    let mean (lists: int[][]) =
+        if heard |> Array.forall (shares >> Option.isNone) then
+            view.Rows.Means(view.Pool, lists)
+        else
+            let even (weights: float[]) = weights |> Array.map (fun _ -> 1.0 / float weights.Length)
+            let weights = heard |> Array.map (fun weights -> shares weights |> Option.defaultValue (even weights))
+            view.Rows.WeightedSums(view.Pool, lists, weights)
+
+    view |> NetworkView.combined mean view.Received.Lists |> NetworkView.withoutStages view
 
 let rule: Component<Rule> =
-    { Rule.aggregating 0.0 reference with
-        Update = Update.Guf(fun neighbours -> 1.0 / float (neighbours + 1)) }
+    { Rule.aggregating 0.0 reference with Update = Update.Mixed }
     |> Rule.allAtOnce network
     |> Rule.claiming
         [ Law.NeighbourOrder
@@ -29,7 +54,8 @@ let rule: Component<Rule> =
     |> Define.Named "average"
     |> Component.describedBy
         "the mean of the received estimates; resists no attack"
-        "> R = (1/|N_i|) Σ_{j ∈ N_i} x_j,   α = 1/(|N_i| + 1)\n\n\
-         With this α the own estimate has the weight of each received one. It is the rule of attack-free training: \
+        "> x' = Σ_{j ∈ N_i} W_ij x_j + W_ii x_i − λ∇l(x_i, ξ_i)\n\
+         > R = Σ_j W_ij x_j / Σ_j W_ij,   α = W_ii\n\n\
+         W is network.weights: by default W_ij = W_ii = 1/(|N_i| + 1), as in equation 3. It is the rule of attack-free training: \
          a single neighbour can move the result anywhere (theorem 1), and one that sends NaN makes it NaN."
         "UBAR paper, equation 3; Lian et al., NeurIPS 2017"

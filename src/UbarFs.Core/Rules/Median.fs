@@ -211,6 +211,33 @@ let private mixed iterations tolerance (between: float[][]) : float[] =
         else
             point
 
+/// How many times farther than half of the others an estimate may be before its number alone would spoil the products of the
+/// rest: float64 has twice as many digits.
+let private farthest = 1e8
+
+/// For each received row that is farther than that from its node's start, the row that stands for it: as far as that in the same
+/// direction, which is all that its pull depends on. Rows of the pool, the starts behind them, as `[more, d]`, and which replaces
+/// which, by node and row.
+let private proxies (pool: torch.Tensor) (starts: int[]) (received: int[][]) (view: NetworkView) =
+    let squares = view.Rows.Squares(pool, RowPairs.Between(int pool.shape[0], starts, received))
+
+    let ofNode node =
+        let distances = received[node] |> Array.map (fun row -> sqrt squares[starts[node], row])
+
+        let bound =
+            if Array.isEmpty distances then
+                infinity
+            else
+                farthest * (Array.sort distances)[distances.Length / 2]
+
+        [ for row, distance in Array.zip received[node] distances do
+              if bound > 0.0 && distance > bound then
+                  let start = pool[int64 starts[node]].to_type torch.float64
+                  let way = pool[int64 row].to_type torch.float64 - start
+                  (node, row), (Native.sum start (Native.scaled (bound / distance) way)).to_type pool.dtype ]
+
+    List.collect ofNode [ 0 .. starts.Length - 1 ]
+
 /// The network form: the medians are rows behind those of the pool, and every pair of rows has its distance once.
 let private geometricNetwork iterations tolerance (view: NetworkView) =
     use scope = torch.NewDisposeScope()
@@ -220,7 +247,23 @@ let private geometricNetwork iterations tolerance (view: NetworkView) =
     let medians = view |> NetworkView.combined (fun lists -> view.Rows.Medians(view.Pool, lists)) received
 
     let pool = torch.cat ([| view.Pool; medians |], 0L)
-    let points = received |> Array.mapi (fun node received -> Array.append received [| rows + node |])
+    let starts = Array.init received.Length (fun node -> rows + node)
+    let proxies = proxies pool starts received view
+
+    let place = proxies |> List.mapi (fun index (key, _) -> key, int pool.shape[0] + index) |> Map.ofList
+
+    let pool =
+        if List.isEmpty proxies then
+            pool
+        else
+            torch.cat ([| pool; torch.stack (proxies |> List.map snd) |], 0L)
+
+    let points =
+        received
+        |> Array.mapi (fun node received ->
+            let ofRow row = Map.tryFind (node, row) place |> Option.defaultValue row
+            Array.append (Array.map ofRow received) [| starts[node] |])
+
     let squares = view.Rows.Squares(pool, RowPairs.Among(int pool.shape[0], points))
 
     let weights =

@@ -19,9 +19,9 @@ let private kappa neighbours byzantine =
 
 /// Per coordinate, the mean of the n̂-trimmed received values, and of the own value if it takes part. An own estimate
 /// that is not finite does not.
-let private reference rho rhoCentral withOwn (view: View) =
+let private reference (byzantine: float -> int -> int) withOwn (view: View) =
     use scope = torch.NewDisposeScope()
-    let byzantine = byzantine rho rhoCentral view.BenignRatio (int view.Received.shape[0])
+    let byzantine = byzantine view.BenignRatio (int view.Received.shape[0])
     let kept = OrderStatistics.trimmed byzantine (OrderStatistics.sorted view.Received)
 
     let values =
@@ -32,9 +32,7 @@ let private reference rho rhoCentral withOwn (view: View) =
 
     Aggregate.ofEstimate ((Estimate.mean values).to_type(view.Received.dtype).MoveToOuterDisposeScope())
 
-let private network rho rhoCentral withOwn (view: NetworkView) =
-    let trims = NetworkView.counts view |> Array.map (byzantine rho rhoCentral view.BenignRatio)
-
+let private network trims withOwn (view: NetworkView) =
     let own =
         if withOwn then
             view.Own
@@ -45,20 +43,27 @@ let private network rho rhoCentral withOwn (view: NetworkView) =
     |> NetworkView.combined (fun lists -> view.Rows.TrimmedMeans(view.Pool, lists, trims, own)) view.Received.Lists
     |> NetworkView.withoutStages view
 
+let private claims =
+    [ Law.NeighbourOrder
+      Law.Translation
+      Law.Scaling
+      Law.CoordinateRange
+      Law.Containment
+      Law.Fixpoint
+      Law.Mirroring
+      Law.Precision ]
+
 let private rule rho rhoCentral alpha withOwn =
+    let byzantine = byzantine rho rhoCentral
+
+    let ofNetwork (view: NetworkView) =
+        network (NetworkView.counts view |> Array.map (byzantine view.BenignRatio)) withOwn view
+
     let rule =
-        Rule.aggregating alpha (reference rho rhoCentral withOwn)
-        |> Rule.allAtOnce (network rho rhoCentral withOwn)
-        |> Rule.tolerating (byzantine rho rhoCentral)
-        |> Rule.claiming
-            [ Law.NeighbourOrder
-              Law.Translation
-              Law.Scaling
-              Law.CoordinateRange
-              Law.Containment
-              Law.Fixpoint
-              Law.Mirroring
-              Law.Precision ]
+        Rule.aggregating alpha (reference byzantine withOwn)
+        |> Rule.allAtOnce ofNetwork
+        |> Rule.tolerating byzantine
+        |> Rule.claiming claims
 
     if withOwn then
         rule
@@ -113,3 +118,34 @@ let slsgd: Component<Rule> =
          Adapted: SLSGD's server averages its global model over time; a node has no server, so its own estimate is \
          the moving average, and a does not fade."
         "Xie, Koyejo and Gupta, SLSGD, ECML PKDD 2019"
+
+/// The plain trimmed mean of what came in, with the number of liars as papers of today give it.
+let trimmedMean: Component<Rule> =
+    settings {
+        let! assumed = Assumed.setting
+        and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
+        let cap neighbours = (neighbours - 1) / 2
+
+        let ofNode (view: View) = reference (fun _ _ -> Assumed.inForce assumed cap view) false view
+
+        let ofNetwork (view: NetworkView) =
+            let trims =
+                Array.map2 (Assumed.count assumed cap view.BenignRatio) view.Byzantine (NetworkView.counts view)
+
+            network trims false view
+
+        return
+            Rule.aggregating alpha ofNode
+            |> Rule.allAtOnce ofNetwork
+            |> Rule.tolerating (Assumed.tolerance assumed cap)
+            |> Rule.boundedBy kappa
+            |> Rule.claiming (Law.OwnApart :: claims)
+    }
+    |> Define.Named "trimmed-mean"
+    |> Component.describedBy
+        "per coordinate, the mean without the extreme values"
+        "> R[c] = mean{x_j[c], j ∈ N_i} without the n̂ smallest and the n̂ largest
+         > n̂ ≤ ⌊(|N_i| − 1)/2⌋
+
+         NaN counts as +∞. bridge with `own: false` is the same with n̂ from ρ."
+        "Yin et al., ICML 2018"

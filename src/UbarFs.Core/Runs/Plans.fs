@@ -41,6 +41,8 @@ type NetworkPlan =
         EnforceBenignRatio: bool
         /// Which nodes are Byzantine.
         Placement: Placement
+        /// How much each message counts for rules that mix.
+        Weights: MixingWeights
     }
 
     member plan.Byzantine = Network.byzantineCount plan.Benign plan.ByzantineRatio

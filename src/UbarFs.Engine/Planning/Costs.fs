@@ -112,7 +112,8 @@ module Costs =
                   ByzantineRatio = float byzantine / float (benign + byzantine)
                   BenignRatio = run.Network.BenignRatio
                   EnforceBenignRatio = false
-                  Placement = Placement.Random } }
+                  Placement = Placement.Random
+                  Weights = MixingWeights.Equal } }
 
     // Linux counts the processor's time of a process in steps of this.
     let private processorTick = 0.01

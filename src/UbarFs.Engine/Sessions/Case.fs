@@ -14,6 +14,10 @@ type Case =
     {
         Rule: Chosen<Rule>
         BenignRatio: float
+        /// W_ij of the neighbours, and W_ii.
+        Weights: float[] * float
+        /// How many of the neighbours are Byzantine.
+        Byzantine: int
         Own: float[]
         Neighbours: float[][]
         OwnLoss: float
@@ -37,7 +41,7 @@ type Verdict =
         AskedForLosses: bool
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "ownLoss", "losses" }`, the rule as a scenario names it and
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "weights", "byzantine", "ownLoss", "losses" }`, the rule as a scenario names it and
 /// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
@@ -72,6 +76,34 @@ module Case =
 
     let private vector place = list place number
 
+    /// The weights of a node that mixes evenly.
+    let equal neighbours : float[] * float =
+        let share = 1.0 / float (neighbours + 1)
+        Array.create neighbours share, share
+
+    // [own, …]: not negative, and 1 together.
+    let private mixing neighbours place node =
+        vector place node
+        |> Result.bind (fun weights ->
+            if weights.Length <> neighbours + 1 then
+                Error
+                    $"{place}: {weights.Length} weights; the own one and one for each of {neighbours} neighbours are \
+                        {neighbours + 1}"
+            elif weights |> Array.exists (fun weight -> not (weight >= 0.0)) then
+                Error $"{place}: a weight is a number that is not negative"
+            elif not (abs (Array.sum weights - 1.0) <= 1e-9) then
+                Error $"{place}: the weights must add up to 1; they come to {Value.Real(Array.sum weights)}"
+            else
+                Ok(Array.tail weights, Array.head weights))
+
+    let private count most place node =
+        number place node
+        |> Result.bind (fun count ->
+            if count >= 0.0 && count <= float most && count = floor count then
+                Ok(int count)
+            else
+                Error $"{place}: expected a whole number from 0 to {most}, the neighbours")
+
     let private field (case: JsonObject) place name read =
         if case.ContainsKey name then
             read $"{place}.{name}" case[name]
@@ -94,7 +126,8 @@ module Case =
         let text =
             match node with
             | :? JsonValue as value when value.GetValueKind() = JsonValueKind.String -> Some(value.GetValue<string>())
-            | :? JsonObject as choice -> Some(choice.ToJsonString relaxed)
+            | :? JsonObject
+            | :? JsonArray -> Some(node.ToJsonString relaxed)
             | _ -> None
 
         match text with
@@ -110,6 +143,8 @@ module Case =
                 let! neighbours = field case place "neighbours" (fun place -> list place vector)
                 let! rho = optional case place "rho" number 0.4
                 let! ownLoss = optional case place "ownLoss" number nan
+                let! weights = optional case place "weights" (mixing neighbours.Length) (equal neighbours.Length)
+                let! byzantine = optional case place "byzantine" (count neighbours.Length) 0
                 let! losses = optional case place "losses" vector (Array.create neighbours.Length nan)
 
                 if neighbours |> Array.exists (fun neighbour -> neighbour.Length <> own.Length) then
@@ -123,6 +158,8 @@ module Case =
                     return
                         { Rule = rule
                           BenignRatio = rho
+                          Weights = weights
+                          Byzantine = byzantine
                           Own = own
                           Neighbours = neighbours
                           OwnLoss = ownLoss
@@ -164,11 +201,15 @@ module Case =
                 { Own = own
                   Received = received
                   Senders = [| 0 .. case.Neighbours.Length - 1 |]
+                  Weights = fst case.Weights
+                  OwnWeight = snd case.Weights
+                  Byzantine = case.Byzantine
                   OwnLoss = case.OwnLoss
                   Losses = losses
                   Gradient = torch.zeros_like own
                   Rate = 0.0
                   Iteration = 0L
+                  Progress = 0.0
                   BenignRatio = case.BenignRatio
                   Memory = Map.empty }
 

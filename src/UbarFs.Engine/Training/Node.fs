@@ -74,6 +74,12 @@ module Node =
     // What is settled before some nodes aggregate.
     type private Settled = { Trained: Trained; Knowledge: Omniscience; Messages: Messages }
 
+    let private byzantineAmong (experiment: Experiment) senders =
+        senders |> Seq.filter (fun sender -> experiment.Network.Byzantine[sender]) |> Seq.length
+
+    let private progress (experiment: Experiment) (iteration: int64) =
+        float iteration / float (max 1 experiment.Schedule.Iterations)
+
     let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
 
     // A rule that takes its own step can overflow with the gradient.
@@ -123,16 +129,21 @@ module Node =
             use inner = torch.NewDisposeScope()
             let node = nodes[index]
             let received, senders = Messages.receivedBy experiment settled.Messages node
+            let weights = MixingWeights.heard run.Network.Weights experiment.Network.Neighbours node senders
 
             let view =
                 { Own = knowledge.Estimates[int64 node]
                   Received = received
                   Senders = senders
+                  Weights = fst weights
+                  OwnWeight = snd weights
+                  Byzantine = byzantineAmong experiment senders
                   OwnLoss = ownLosses[index]
                   Losses = Passes.lossesOn experiment trained.Batches index received |> timedBy lossTicks
                   Gradient = knowledge.Gradients[int64 node]
                   Rate = knowledge.Rate
                   Iteration = knowledge.Iteration
+                  Progress = progress experiment knowledge.Iteration
                   BenignRatio = knowledge.BenignRatio
                   Memory = memories[node] }
 
@@ -176,6 +187,9 @@ module Node =
         let nodes, iteration = trained.Nodes, settled.Knowledge.Iteration
         let culprit, senders = culprit experiment.Run, Messages.senders experiment settled.Messages
         let pool = Messages.pool experiment settled.Messages nodes
+        let heard = Array.map senders nodes
+        let ofNode = MixingWeights.heard experiment.Run.Network.Weights experiment.Network.Neighbours
+        let weights = Array.map2 ofNode nodes heard
         let received = PaddedLists(pool.Received, pool.Rows.device)
         let lossClock, updateClock = Stopwatch(), Stopwatch()
 
@@ -187,13 +201,17 @@ module Node =
               Rows = experiment.Rows
               Own = pool.Own
               Received = received
-              Senders = Array.map senders nodes
+              Senders = heard
+              Weights = Array.map fst weights
+              OwnWeights = Array.map snd weights
+              Byzantine = heard |> Array.map (byzantineAmong experiment)
               OwnLosses = trained.Losses
               Losses = losses
               Gradients = knowledge.Gradients
               Nodes = nodes
               Rate = knowledge.Rate
               Iteration = iteration
+              Progress = progress experiment iteration
               BenignRatio = knowledge.BenignRatio
               Memories = nodes |> Array.map (fun node -> memories[node]) }
 

@@ -192,6 +192,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "enforceBenignRatio">]
     member _.EnforceBenignRatio(saying, enforce: bool) = say [ "network"; "enforce-benign-ratio" ] enforce saying
 
+    /// How much each message counts for rules that mix: "equal", "metropolis", "max-degree" or "lazy-metropolis".
+    [<CustomOperation "weights">]
+    member _.Weights(saying, weights: string) = say [ "network"; "weights" ] weights saying
+
     /// Which nodes are Byzantine: "random", "degree", or a list of them.
     [<CustomOperation "placement">]
     member _.Placement(saying, placement: obj) = say [ "network"; "placement" ] placement saying

@@ -76,13 +76,22 @@ module Grammar =
                     "which nodes are Byzantine: any, those with the most neighbours, or the ones listed"
                     "random"
 
+            and! weights =
+                Decode.choice MixingWeights.all
+                |> Field.withDefault
+                    "weights"
+                    "W, how much each message counts for rules that mix: equal: 1/(|N_i|+1); metropolis: \
+                     1/(1+max(|N_i|, |N_j|)); max-degree: 1/(1+max_v |N_v|); lazy-metropolis: half of metropolis"
+                    "equal"
+
             let plan =
                 { Topology = fst topology
                   Benign = benign.Value
                   ByzantineRatio = fst byzantine
                   BenignRatio = fst benignRatio
                   EnforceBenignRatio = enforce
-                  Placement = fst placement }
+                  Placement = fst placement
+                  Weights = weights }
 
             return
                 {| Plan = plan

@@ -60,6 +60,7 @@ module internal GuardedRule =
 
             match rule.Update with
             | Update.Guf alpha -> alpha neighbours |> ignore
+            | Update.Mixed
             | Update.Replaced -> ()
 
             rule.Kappa |> Option.iter (fun kappa -> kappa neighbours tolerated |> ignore)
@@ -81,6 +82,7 @@ module internal GuardedRule =
                         asked "" network (fun () -> network view) (Contract.networkAggregate rule view))
                 Update =
                     match rule.Update with
+                    | Update.Mixed -> Update.Mixed
                     | Update.Replaced -> Update.Replaced
                     | Update.Guf alpha ->
                         Update.Guf(fun neighbours ->

@@ -45,11 +45,14 @@ let private nodeView (view: View) =
         Own = view.Own,
         Received = view.Received,
         Senders = view.Senders,
+        Weights = view.Weights,
+        OwnWeight = view.OwnWeight,
         OwnLoss = view.OwnLoss,
         LossesOf = (fun rows -> view.Losses(Array.ofSeq rows) :> IReadOnlyList<float>),
         Gradient = view.Gradient,
         Rate = view.Rate,
         Iteration = view.Iteration,
+        Progress = view.Progress,
         BenignRatio = view.BenignRatio,
         Memory = view.Memory
     )

@@ -17,11 +17,15 @@ let private view neighbours parameters : View =
     { Own = own
       Received = (own * spread.unsqueeze 1L).expand(shape).contiguous()
       Senders = [| 0 .. neighbours - 1 |]
+      Weights = Array.create neighbours (1.0 / float (neighbours + 1))
+      OwnWeight = 1.0 / float (neighbours + 1)
+      Byzantine = 0
       OwnLoss = 1.0
       Losses = Array.map (fun row -> 0.5 + float row / float neighbours)
       Gradient = torch.zeros_like own
       Rate = 0.1
       Iteration = 0L
+      Progress = 0.0
       BenignRatio = 0.4
       Memory = Map.empty }
 

@@ -67,6 +67,7 @@ let private viewOf (crowd: Crowd) iteration memory node : View =
 /// What all nodes know in iteration k.
 let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories : NetworkView =
     let n = crowd.Own.Length
+    let share (received: int[]) = 1.0 / float (received.Length + 1)
     let pool = float32Pool crowd.Pool
     let received = PaddedLists(crowd.Received, pool.device)
 
@@ -84,12 +85,16 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
       Own = crowd.Own
       Received = received
       Senders = crowd.Received |> Array.map (fun received -> [| 0 .. received.Length - 1 |])
+      Weights = crowd.Received |> Array.map (fun received -> Array.create received.Length (share received))
+      OwnWeights = Array.map share crowd.Received
+      Byzantine = Array.init n (fun node -> Neighbourhood.byzantine (neighbourhood crowd node))
       OwnLosses = torch.tensor crowd.OwnLosses
       Losses = losses
       Gradients = Native.scaled 0.5 (Estimate.rows crowd.Own pool)
       Nodes = [| 0 .. n - 1 |]
       Rate = 0.125
       Iteration = iteration
+      Progress = 0.25
       BenignRatio = crowd.BenignRatio
       Memories = memories }
 
@@ -146,8 +151,14 @@ let agreeBy (rows: RowOperations) (rule: Rule) (form: NetworkView -> NetworkAggr
                 { Estimate = values together.Estimates[int64 node]
                   Stages = List.map2 (fun name (kept: int[][]) -> name, kept[node]) rule.Stages kept }
 
+            // What is remembered goes into the result as well.
+            let remembered =
+                memories[node].Values |> Seq.collect values |> Seq.filter Double.IsFinite |> Seq.map abs
+
+            let margin = 1e-5 * Seq.fold max (largest asked) remembered
+
             let agreement =
-                if alone'.Stages = ours.Stages && close (1e-5 * largest asked) alone'.Estimate ours.Estimate then
+                if alone'.Stages = ours.Stages && close margin alone'.Estimate ours.Estimate then
                     Ok()
                 else
                     Violation.create $"{described alone'} as from the reference" (described ours)
@@ -172,6 +183,18 @@ let agreeBy (rows: RowOperations) (rule: Rule) (form: NetworkView -> NetworkAggr
         let _, other = iteration crowd memories second
         LawCheck.all [ one; other ]
     | _ -> invalidOp "there are two iterations"
+
+/// What a form makes of all nodes of a crowd in their first iteration, on the CPU.
+let estimates (form: NetworkView -> NetworkAggregate) (crowd: Crowd) : float[][] =
+    use _ = torch.NewDisposeScope()
+    let made = form (networkView RowOperations.Host crowd 0L (nothing crowd))
+    Array.init crowd.Own.Length (fun node -> values made.Estimates[int64 node])
+
+/// The same from the rule's reference, node by node.
+let estimatesApart (rule: Rule) (crowd: Crowd) : float[][] =
+    use _ = torch.NewDisposeScope()
+
+    Array.init crowd.Own.Length (fun node -> values (aggregate rule (viewOf crowd 0L Map.empty node)).Estimate)
 
 /// Whether both forms agree on the CPU.
 let agree rule form crowd = agreeBy RowOperations.Host rule form crowd

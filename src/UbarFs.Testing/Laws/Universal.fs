@@ -199,6 +199,13 @@ let private follows: LawCheck =
                     )
                 else
                     Error(Violation.create "0 ≤ α ≤ 1" $"α = {number alpha}")
+            | Update.Mixed ->
+                Ok(
+                    combined
+                        [ given.OwnWeight, given.Own
+                          1.0 - given.OwnWeight, aggregate.Estimate
+                          -given.Rate, given.Gradient ]
+                )
             | Update.Replaced when view.Received.Length = 0 ->
                 Ok(combined [ 1.0, given.Own; -given.Rate, given.Gradient ])
             | Update.Replaced -> Ok(values aggregate.Estimate)

@@ -53,6 +53,11 @@ module Neighbourhood =
         else
             infinity
 
+    /// How many of the neighbours a rule is told to be Byzantine: those whose estimates are not finite, or a quarter.
+    let byzantine (view: Neighbourhood) =
+        let isHostile (estimate: float[]) = not (Array.forall Double.IsFinite estimate)
+        max (count view / 4) (view.Received |> Seq.filter isHostile |> Seq.length)
+
     /// The view in some floating-point type. Its gradient is half the own estimate, and λ is an eighth.
     let toViewOf (dtype: torch.ScalarType) (view: Neighbourhood) : View =
         let own = torch.tensor(view.Own).to_type dtype
@@ -61,11 +66,15 @@ module Neighbourhood =
         { Own = own
           Received = torch.tensor(Array.concat view.Received, dtype = torch.float64).view(shape).to_type dtype
           Senders = [| 0 .. count view - 1 |]
+          Weights = Array.create (count view) (1.0 / float (count view + 1))
+          OwnWeight = 1.0 / float (count view + 1)
+          Byzantine = byzantine view
           OwnLoss = view.OwnLoss
           Losses = Array.map (fun row -> view.Losses[row])
           Gradient = Native.scaled 0.5 own
           Rate = 0.125
           Iteration = 0L
+          Progress = 0.25
           BenignRatio = view.BenignRatio
           Memory = Map.empty }
 

@@ -66,7 +66,7 @@ public sealed class Projections
                 for (var start = 0; start < pool.Width; start += BlockColumns)
                 {
                     var columns = Math.Min(BlockColumns, pool.Width - start);
-                    Lay(rays[list], start, columns, origin, direction);
+                    Lay<TLanes, TFloat, TDouble>(rays[list], start, columns, origin, direction);
                     for (var place = 0; place < lists[list].Length; place++)
                     {
                         var (product, square) = Sums<TLanes, TFloat, TDouble>(
@@ -112,13 +112,59 @@ public sealed class Projections
             return (product, square);
         }
 
-        private void Lay(Ray ray, int start, int columns, double* origin, double* direction)
+        private void Lay<TLanes, TFloat, TDouble>(Ray ray, int start, int columns, double* origin, double* direction)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
         {
-            for (var column = 0; column < columns; column++)
+            Widen<TLanes, TFloat, TDouble>(ray.Origin, start, columns, origin);
+            Widen<TLanes, TFloat, TDouble>(ray.Tip, start, columns, direction);
+            if (ray.Tail != TrimmedMeans.Nobody)
             {
-                origin[column] = ray.Origin == TrimmedMeans.Nobody ? 0.0 : pool[ray.Origin][start + column];
-                var tail = ray.Tail == TrimmedMeans.Nobody ? 0.0 : pool[ray.Tail][start + column];
-                direction[column] = pool[ray.Tip][start + column] - tail;
+                Subtract<TLanes, TFloat, TDouble>(pool[ray.Tail] + start, direction, columns);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Widen<TLanes, TFloat, TDouble>(int row, int start, int columns, double* to)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            if (row == TrimmedMeans.Nobody)
+            {
+                new Span<double>(to, columns).Clear();
+                return;
+            }
+
+            var (lanes, column) = (TLanes.Floats / 2, 0);
+            var values = pool[row] + start;
+            for (; column + lanes <= columns; column += lanes)
+            {
+                TLanes.Store(to + column, TLanes.Widen(values + column));
+            }
+
+            for (; column < columns; column++)
+            {
+                to[column] = values[column];
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Subtract<TLanes, TFloat, TDouble>(float* values, double* from, int columns)
+            where TLanes : struct, ILanes<TFloat, TDouble>
+            where TFloat : struct
+            where TDouble : struct
+        {
+            var (lanes, column) = (TLanes.Floats / 2, 0);
+            for (; column + lanes <= columns; column += lanes)
+            {
+                TLanes.Store(from + column, TLanes.Subtract(TLanes.Load(from + column), TLanes.Widen(values + column)));
+            }
+
+            for (; column < columns; column++)
+            {
+                from[column] -= values[column];
             }
         }
     }
