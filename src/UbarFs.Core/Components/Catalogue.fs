@@ -31,7 +31,8 @@ let rules: Component<Rule> list =
       ClippedGossip.rtc
       Gts.rule
       Ios.ios
-      Ios.faba ]
+      Ios.faba
+      Balance.rule ]
 
 let attacks: Component<Attack> list =
     SimpleAttacks.absent
