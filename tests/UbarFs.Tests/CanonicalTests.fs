@@ -85,7 +85,7 @@ let private shown =
               let expected =
                   "name: example\nseed: 1\ndata: { dataset: digits, partition: iid }\nmodel: softmax\n"
                   + "network:\n  topology: { random: { ratio: 0.4 } }\n  benign: 8\n  byzantine: 0\n"
-                  + "  benign-ratio: 0.4\n  enforce-benign-ratio: true\n  placement: random\n"
+                  + "  benign-ratio: 0.4\n  enforce-benign-ratio: true\n  placement: random\n  weights: equal\n"
                   + "training:\n  batch: 32\n  epochs: 3\n  rate: 0.05\n  fading: 20\n  last-batch: drop\n"
                   + "  start: shared\n  loss: cross-entropy\n"
                   + "rule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"

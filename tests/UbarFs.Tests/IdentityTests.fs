@@ -189,6 +189,7 @@ let private keys =
                     "network: { benign: 8, benign-ratio: 0.5 }"
                     "network: { benign: 8, enforce-benign-ratio: false }"
                     "network: { benign: 8, byzantine: 0.2, placement: degree }"
+                    "network: { benign: 8, weights: metropolis }"
                     "training: { epochs: 4 }"
                     "training: { iterations: 4 }"
                     "training: { epochs: 3, batch: 16 }"

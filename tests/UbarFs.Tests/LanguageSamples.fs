@@ -21,6 +21,7 @@ network:
   benign-ratio: 0.6
   enforce-benign-ratio: false
   placement: degree
+  weights: metropolis
 training:
   batch: 64
   epochs: 50 epochs

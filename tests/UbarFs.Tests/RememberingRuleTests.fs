@@ -215,12 +215,22 @@ let private afa =
           let two = { divided with Received = [| [| 1.0; 0.0 |]; [| 0.0; 1.0 |] |] }
           let memory = Map.ofList [ "judgements", torch.tensor([| 6.0; 0.0; 0.0; 2.0 |]).view(2L, 2L) ]
           let result = floats (iterate two memory).Estimate
-          // p = 9/12 and 3/8.
-          Expect.isTrue (close result [| 2.0 / 3.0; 1.0 / 3.0 |]) $"{result}"
+          // p = 10/13 and 4/9: both are good this time, too.
+          let first, second = 10.0 / 13.0, 4.0 / 9.0
+          Expect.isTrue (close result [| first / (first + second); second / (first + second) |]) $"{result}"
+
+      testCase "afa: the judgement of an iteration counts in its mean"
+      <| fun () ->
+          use _ = torch.NewDisposeScope()
+          let two = { divided with Received = [| [| 1.0; 0.0 |]; [| 1.0; 1.0 |] |] }
+          let memory = Map.ofList [ "judgements", torch.tensor([| 0.0; 5.0; 0.0; 0.0 |]).view(2L, 2L) ]
+          // p = 4/7 and 9/12.
+          let estimate = floats (iterate two memory).Estimate
+          Expect.floatClose Accuracy.medium estimate[1] (21.0 / 37.0) "second coordinate"
 
       testCase "afa: stays among the kept estimates where their weights' rounding would leave the numbers"
       <| fun () ->
-          let rule = chosen Afa.rule [ "prior-good", Value.Whole 3; "prior-bad", Value.Whole 4 ]
+          let rule = chosen Afa.rule [ "prior-good", Value.Whole 2; "prior-bad", Value.Whole 4 ]
           let largest = [| System.Double.MaxValue; -1.0 |]
 
           let view =

@@ -1,5 +1,5 @@
-/// Rules that give weights: R is a sum of the own estimate and of received ones, each times a weight that follows from how far
-/// they lie apart. A rule says what the weights are; both of its forms are made here.
+/// Rules that give weights: R is a sum of the own estimate and of received ones, each times a weight that follows
+/// from how far they lie apart. A rule says what the weights are; both of its forms are made here.
 [<RequireQualifiedAccess>]
 module UbarFs.Core.Mixing
 
@@ -26,8 +26,8 @@ type Standing =
 /// The weights of the received estimates, by place, and of the own one.
 type Mix = { Received: float[]; Own: float }
 
-/// What a rule goes by: the weights from distances by place, infinite for an estimate that is not finite. What is infinitely far
-/// must have the weight 0.
+/// What a rule goes by: the weights from distances by place, infinite for an estimate that is not finite. What is
+/// infinitely far must have the weight 0.
 type Weighing =
     /// From the distances of the received estimates from the own one.
     | FromOwn of (Standing -> float[] -> Mix)

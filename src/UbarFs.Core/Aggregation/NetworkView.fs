@@ -40,8 +40,8 @@ type NetworkView =
         Byzantine: int[]
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         OwnLosses: torch.Tensor
-        /// For each node, the losses on its batch of what a selection `[n, m]` contains, at most so many in each line: `[n, m]` in
-        /// float64, and +∞ where none was asked for.
+        /// For each node, the losses on its batch of what a selection `[n, m]` contains, at most so many in each
+        /// line: `[n, m]` in float64, and +∞ where none was asked for.
         Losses: int[] -> torch.Tensor -> torch.Tensor
         /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, where node i's is `Nodes[i]`.
         Gradients: torch.Tensor

@@ -9,8 +9,8 @@ open UbarFs.Kernels
 let private places (like: torch.Tensor) : torch.Tensor =
     Transfers.Send([| 0 .. int like.shape[1] - 1 |], like.device).expand_as like
 
-/// Of some choices those with the smallest numbers `[n, m]`, in line i `counts[i]` of them; ties to the lowest place, and NaN
-/// last.
+/// Of some choices those with the smallest numbers `[n, m]`, in line i `counts[i]` of them; ties to the lowest place,
+/// and NaN last.
 let smallest (counts: int[]) (numbers: torch.Tensor) (among: torch.Tensor) : torch.Tensor =
     use scope = torch.NewDisposeScope()
     // By number, and then what may be chosen before the rest: both sorts keep the order of what is equal.

@@ -25,8 +25,8 @@ module MixingWeights =
 
     let private largestDegree (graph: Graph) = graph |> Array.fold (fun largest next -> max largest next.Length) 0
 
-    /// W_ij of a node for those of its neighbours that it hears, in their order, and W_ii. Whoever is silent leaves its weight to
-    /// the node itself.
+    /// W_ij of a node for those of its neighbours that it hears, in their order, and W_ii. Whoever is silent leaves
+    /// its weight to the node itself.
     let heard (weights: MixingWeights) (graph: Graph) (node: int) (senders: int[]) : float[] * float =
         let degree node = graph[node].Length
 

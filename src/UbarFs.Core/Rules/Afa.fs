@@ -131,8 +131,9 @@ let private screened slack growth (opinion: Opinion) (candidates: int[]) (produc
         screen slack growth products weights [| 0 .. candidates.Length - 1 |]
         |> Array.map (fun member' -> candidates[member'])
 
-/// The books after an iteration, in which some of those heard were kept.
-let private judged (opinion: Opinion) (senders: int[]) kept =
+/// The books after an iteration, in which some of those heard were kept, and what each place weighs by them: the judgement
+/// counts in the mean that it is made for.
+let private judged prior (opinion: Opinion) (senders: int[]) kept : Memory * float[] =
     for place in opinion.Heard do
         let counts =
             if Array.contains place kept then
@@ -142,7 +143,8 @@ let private judged (opinion: Opinion) (senders: int[]) kept =
 
         counts[senders[place]] <- counts[senders[place]] + 1
 
-    remember opinion.Good opinion.Bad
+    remember opinion.Good opinion.Bad,
+    senders |> Array.map (fun sender -> reputation prior opinion.Good[sender] opinion.Bad[sender])
 
 let private reference prior slack growth (view: View) =
     use scope = torch.NewDisposeScope()
@@ -156,15 +158,16 @@ let private reference prior slack growth (view: View) =
             scalarProducts (Estimate.rows candidates view.Received)
 
     let kept = screened slack growth opinion candidates products
+    let memory, weights = judged prior opinion view.Senders kept
 
     let estimate =
         if Array.isEmpty kept then
             Finite.own view
         else
-            weightedMean opinion.Weights kept view
+            weightedMean weights kept view
 
     { Aggregate.ofSelection "similarity" kept (estimate.MoveToOuterDisposeScope()) with
-        Memory = judged opinion view.Senders kept }
+        Memory = memory }
 
 let private network prior slack growth (view: NetworkView) =
     use scope = torch.NewDisposeScope()
@@ -190,13 +193,15 @@ let private network prior slack growth (view: NetworkView) =
             candidates
             rows
 
+    let memories, weights = Array.map3 (judged prior) opinions view.Senders kept |> Array.unzip
+
     let shares =
         Array.map2
-            (fun kept opinion ->
-                let weights = kept |> Array.map (fun place -> opinion.Weights[place])
+            (fun kept (weights: float[]) ->
+                let weights = kept |> Array.map (fun place -> weights[place])
                 weights |> Array.map (fun weight -> weight / Array.sum weights))
             kept
-            opinions
+            weights
 
     let orOwn = shares |> Array.map (fun shares -> if Array.isEmpty shares then [| 1.0 |] else shares)
 
@@ -214,7 +219,7 @@ let private network prior slack growth (view: NetworkView) =
 
     { Estimates = estimates.MoveToOuterDisposeScope()
       Kept = [ (NetworkView.selectionOf kept view).MoveToOuterDisposeScope() ]
-      Memories = Array.map3 judged opinions view.Senders kept }
+      Memories = memories }
 
 let rule: Component<Rule> =
     settings {
@@ -264,7 +269,8 @@ let rule: Component<Rule> =
          > R = Σ_j p_j x_j / Σ_j p_j over the good\n\n\
          The screening is repeated among the rest, each time with ξ + Δξ for ξ, until none is bad. p_j is the mean \
          of the sender's reputation Beta(α0 + times good, β0 + times bad), and a sender with I_½(α, β) > δ is not \
-         heard any more. Every node keeps its own books.\n\n\
+         heard any more. Every node keeps its own books. The judgement of an iteration counts in the p_j of its R, as in both \
+         public programs.\n\n\
          Adapted: the source weighs also by the amount of data, which neighbours do not tell: here all have the \
          same. An estimate that is not finite is bad. If nobody is left, R = x_i."
         "Muñoz-González, Co and Lupu, Byzantine-Robust Federated Machine Learning through Adaptive Model Averaging, \

@@ -56,6 +56,7 @@ let rule: Component<Rule> =
         "the mean of the received estimates; resists no attack"
         "> x' = Σ_{j ∈ N_i} W_ij x_j + W_ii x_i − λ∇l(x_i, ξ_i)\n\
          > R = Σ_j W_ij x_j / Σ_j W_ij,   α = W_ii\n\n\
-         W is network.weights: by default W_ij = W_ii = 1/(|N_i| + 1), as in equation 3. It is the rule of attack-free training: \
+         W is network.weights: by default W_ij = W_ii = 1/(|N_i| + 1), as in equation 3. It is the rule of attack-free \
+         training: \
          a single neighbour can move the result anywhere (theorem 1), and one that sends NaN makes it NaN."
         "UBAR paper, equation 3; Lian et al., NeurIPS 2017"

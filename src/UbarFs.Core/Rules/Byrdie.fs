@@ -10,7 +10,7 @@ let block blocks dimension index =
     let first index = int (int64 dimension * int64 index / int64 blocks)
     first index, first (index + 1) - first index
 
-let private screenedBy rho = BenignRatio.byzantine rho 0.5 (fun neighbours -> (neighbours - 1) / 2)
+let private cap neighbours = (neighbours - 1) / 2
 
 /// What is left of the values of each coordinate without the `screened` smallest and largest, in float64.
 let private screen screened received = OrderStatistics.trimmed screened (OrderStatistics.sorted received)
@@ -29,9 +29,9 @@ let private descend screened blocks (view: View) =
     part(next).copy_(agreed - Native.scaled view.Rate (part view.Gradient)) |> ignore
     next
 
-let private reference rho blocks (view: View) =
+let private reference liars blocks (view: View) =
     use scope = torch.NewDisposeScope()
-    let screened = screenedBy rho view.BenignRatio (int view.Received.shape[0])
+    let screened = Liars.ofView liars view
 
     let next =
         if Estimate.isFinite view.Own then
@@ -42,10 +42,10 @@ let private reference rho blocks (view: View) =
 
     Aggregate.ofEstimate (next.MoveToOuterDisposeScope())
 
-let private network rho blocks (view: NetworkView) =
+let private network liars blocks (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let finite, lists = NetworkView.finiteRows view, view.Received.Lists
-    let screened = NetworkView.counts view |> Array.map (screenedBy rho view.BenignRatio)
+    let screened = Liars.ofNetwork liars view
     let isLost = view.Own |> Array.map (fun own -> not finite[own])
     let dimension = int view.Pool.shape[1]
     let blocks = min blocks dimension
@@ -68,21 +68,21 @@ let private network rho blocks (view: NetworkView) =
 
 let rule: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
+        let! liars = Liars.setting cap 0.5
 
         and! blocks =
             Setting.whole
                 "blocks"
                 1
                 System.Int32.MaxValue
-                4
+                1
                 "how many blocks the coordinates are split into; each iteration updates one of them. At least as many \
                  as the model has parameters is the source's one coordinate at a time"
 
         return
-            Rule.replacing (reference rho blocks)
-            |> Rule.allAtOnce (network rho blocks)
-            |> Rule.tolerating (screenedBy rho)
+            Rule.replacing (reference liars blocks)
+            |> Rule.allAtOnce (network liars blocks)
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
     |> Define.Named "byrdie"
@@ -95,6 +95,7 @@ let rule: Component<Rule> =
          Adapted: the source walks through single coordinates, with an inner loop of T updates for each; with the \
          10⁵ coordinates of a neural network that never comes round, so here whole blocks take turns, once a visit, \
          and the gradient is that of the mini-batch. Every coordinate gets a share of 1/blocks of the iterations, \
-         hence few blocks by default; with one block it is a trimmed mean and a gradient step. A node whose own \
+         hence one block by default, a trimmed mean and a gradient step: with more, no comparison with rules that move \
+         every coordinate is fair unless it trains as much longer. A node whose own \
          estimate is not finite takes the screened mean in every coordinate."
         "Yang and Bajwa, ByRDiE, IEEE Transactions on Signal and Information Processing over Networks 5(4), 2019"

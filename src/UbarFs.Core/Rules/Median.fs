@@ -215,9 +215,9 @@ let private mixed iterations tolerance (between: float[][]) : float[] =
 /// rest: float64 has twice as many digits.
 let private farthest = 1e8
 
-/// For each received row that is farther than that from its node's start, the row that stands for it: as far as that in the same
-/// direction, which is all that its pull depends on. Rows of the pool, the starts behind them, as `[more, d]`, and which replaces
-/// which, by node and row.
+/// For each received row that is farther than that from its node's start, the row that stands for it: as far as that
+/// in the same direction, which is all that its pull depends on. Rows of the pool, the starts behind them, as `[more,
+/// d]`, and which replaces which, by node and row.
 let private proxies (pool: torch.Tensor) (starts: int[]) (received: int[][]) (view: NetworkView) =
     let squares = view.Rows.Squares(pool, RowPairs.Between(int pool.shape[0], starts, received))
 
@@ -298,7 +298,7 @@ let geometricMedian: Component<Rule> =
     }
     |> Define.Named "geometric-median"
     |> Component.describedBy
-        "the point with the smallest sum of distances to what came in"
+        "the point with the least sum of distances to what came in"
         "> R = argmin_z Σ_j ‖z − x_j‖\n\
          > z ← Σ_j w_j x_j / Σ_j w_j,   w_j = 1/‖x_j − z‖\n\n\
          Over the finite received estimates, by Weiszfeld's algorithm (the second line) from the coordinate-wise \

@@ -3,21 +3,20 @@
 module UbarFs.Core.RdSvm
 
 // Losses are judged on the node's own data, so all but one neighbour may be liars.
-let private screenedBy rho = BenignRatio.byzantine rho 1.0 (fun neighbours -> neighbours - 1)
+let private cap neighbours = neighbours - 1
 
 /// R = the mean of the |N_i| − n̂ received estimates with the smallest losses l(x_j, ξ_i).
-let private reference rho (view: View) =
+let private reference liars (view: View) =
     let neighbours = int view.Received.shape[0]
     let finite = Finite.rows view.Received
     let scores = view.Losses finite |> Array.map (~-)
-    let kept = Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) finite scores
+    let kept = Finite.best (neighbours - Liars.ofView liars view) finite scores
     Aggregate.ofSelection "loss" kept (Finite.meanOrOwn kept view)
 
-let private network rho (view: NetworkView) =
+let private network liars (view: NetworkView) =
     let counts = NetworkView.counts view
 
-    let sizes =
-        counts |> Array.map (fun neighbours -> neighbours - screenedBy rho view.BenignRatio neighbours)
+    let sizes = Array.map2 (-) counts (Liars.ofNetwork liars view)
 
     let losses = view.Losses counts (NetworkView.finite view)
     let kept = Selection.largest sizes (losses.neg ()) (NetworkView.all view)
@@ -25,15 +24,15 @@ let private network rho (view: NetworkView) =
 
 let rule: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
+        let! liars = Liars.setting cap 1.0
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Rule.aggregating alpha (reference rho)
-            |> Rule.allAtOnce (network rho)
+            Rule.aggregating alpha (reference liars)
+            |> Rule.allAtOnce (network liars)
             |> Rule.selecting [ "loss" ]
             |> Rule.costing Cost.LinearWithLosses
-            |> Rule.tolerating (screenedBy rho)
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

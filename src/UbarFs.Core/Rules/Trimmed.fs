@@ -6,7 +6,7 @@ open TorchSharp
 open UbarFs.Kernels.Estimates
 
 /// A value has to be left of m after trimming n̂ at both ends.
-let private byzantine rho rhoCentral = BenignRatio.byzantine rho rhoCentral (fun neighbours -> (neighbours - 1) / 2)
+let private cap neighbours = (neighbours - 1) / 2
 
 /// 6f/(m − 2f)·(1 + f/(m − 2f)) for the coordinate-wise mean of the f-trimmed received values: Allouah et al., "Fixing
 /// by Mixing", AISTATS 2023. The own value in the mean is not covered: it can be far from all that was received.
@@ -19,9 +19,9 @@ let private kappa neighbours byzantine =
 
 /// Per coordinate, the mean of the n̂-trimmed received values, and of the own value if it takes part. An own estimate
 /// that is not finite does not.
-let private reference (byzantine: float -> int -> int) withOwn (view: View) =
+let private reference byzantine withOwn (view: View) =
     use scope = torch.NewDisposeScope()
-    let byzantine = byzantine view.BenignRatio (int view.Received.shape[0])
+    let byzantine: int = byzantine view
     let kept = OrderStatistics.trimmed byzantine (OrderStatistics.sorted view.Received)
 
     let values =
@@ -53,16 +53,13 @@ let private claims =
       Law.Mirroring
       Law.Precision ]
 
-let private rule rho rhoCentral alpha withOwn =
-    let byzantine = byzantine rho rhoCentral
-
-    let ofNetwork (view: NetworkView) =
-        network (NetworkView.counts view |> Array.map (byzantine view.BenignRatio)) withOwn view
+let private rule liars alpha withOwn =
+    let ofNetwork (view: NetworkView) = network (Liars.ofNetwork liars view) withOwn view
 
     let rule =
-        Rule.aggregating alpha (reference byzantine withOwn)
+        Rule.aggregating alpha (reference (Liars.ofView liars) withOwn)
         |> Rule.allAtOnce ofNetwork
-        |> Rule.tolerating byzantine
+        |> Rule.tolerating (Liars.tolerance liars)
         |> Rule.claiming claims
 
     if withOwn then
@@ -72,8 +69,7 @@ let private rule rho rhoCentral alpha withOwn =
 
 let bridge: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
-        and! rhoCentral = BenignRatio.centralSetting 0.5
+        let! liars = Liars.settingWithCentral cap 0.5
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         and! own =
@@ -82,11 +78,11 @@ let bridge: Component<Rule> =
                 true
                 "whether the own value takes part in the mean, untrimmed, as in BRIDGE's definition"
 
-        return rule rho rhoCentral alpha own
+        return rule liars alpha own
     }
     |> Define.Named "bridge"
     |> Component.describedBy
-        "per coordinate, the own value averaged with the trimmed rest"
+        "per coordinate, averages the own value and the trimmed rest"
         "> R[c] = (x_i[c] + Σ_{j ∈ N*_i(c)} x_j[c]) / (|N_i| − 2n̂ + 1)\n\
          > n̂ = min(⌈|N_i|·min(1−ρ, ρ_central)⌉, ⌊(|N_i|−1)/2⌋)\n\n\
          N*_i(c) is N_i without the n̂ smallest and the n̂ largest values of coordinate c. The own value takes part \
@@ -98,8 +94,7 @@ let bridge: Component<Rule> =
 /// has no server: its own estimate is the moving average, and the weights are those of equation 2 with α = 1−a.
 let slsgd: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
-        and! rhoCentral = BenignRatio.centralSetting 0.5
+        let! liars = Liars.settingWithCentral cap 0.5
 
         and! average =
             Setting.ratio
@@ -107,7 +102,7 @@ let slsgd: Component<Rule> =
                 0.5
                 "the weight a of the trimmed mean in the moving average (SLSGD calls it α); the own estimate has 1−a"
 
-        return rule rho rhoCentral (1.0 - average) false
+        return rule liars (1.0 - average) false
     }
     |> Define.Named "slsgd"
     |> Component.describedBy
@@ -124,9 +119,7 @@ let trimmedMean: Component<Rule> =
     settings {
         let! assumed = Assumed.setting
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
-        let cap neighbours = (neighbours - 1) / 2
-
-        let ofNode (view: View) = reference (fun _ _ -> Assumed.inForce assumed cap view) false view
+        let ofNode (view: View) = reference (Assumed.inForce assumed cap) false view
 
         let ofNetwork (view: NetworkView) =
             let trims =
@@ -144,8 +137,7 @@ let trimmedMean: Component<Rule> =
     |> Define.Named "trimmed-mean"
     |> Component.describedBy
         "per coordinate, the mean without the extreme values"
-        "> R[c] = mean{x_j[c], j ∈ N_i} without the n̂ smallest and the n̂ largest
-         > n̂ ≤ ⌊(|N_i| − 1)/2⌋
-
+        "> R[c] = mean{x_j[c], j ∈ N_i} without the n̂ smallest and the n̂ largest\n\
+         > n̂ ≤ ⌊(|N_i| − 1)/2⌋\n\n\
          NaN counts as +∞. bridge with `own: false` is the same with n̂ from ρ."
         "Yin et al., ICML 2018"

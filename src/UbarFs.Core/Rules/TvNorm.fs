@@ -39,7 +39,7 @@ let rule: Component<Rule> =
             Setting.real
                 "penalty"
                 Interval.nonNegative
-                0.001
+                0.01
                 "the weight of the TV norm: no neighbour moves a coordinate by more than λ·penalty in an iteration. \
                  Larger values agree sooner and give liars more room; the source tunes it"
 
@@ -52,7 +52,7 @@ let rule: Component<Rule> =
     }
     |> Define.Named "tv-norm"
     |> Component.describedBy
-        "the sign of each disagreement: nobody moves a coordinate far"
+        "the sign of disagreement: nobody moves a coordinate far"
         "> x' = x_i − λ(∇l(x_i, ξ) + penalty·Σ_{j ∈ N_i} sign(x_i − x_j))\n\n\
          A stochastic subgradient step for the loss plus penalty times the total variation norm of the network's \
          estimates. What a neighbour can do is bounded, not screened.\n\n\

@@ -7,12 +7,20 @@ open TorchSharp
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
-let private screenedBy rho = BenignRatio.byzantine rho 1.0 (fun neighbours -> neighbours - 1)
+let private cap neighbours = neighbours - 1
 
 /// The source's stochastic descendant score: l(x_i) − l(x_j) − penalty·‖x_j − x_i‖².
 let score penalty ownLoss loss distance = ownLoss - loss - penalty * distance * distance
 
-let private reference rho penalty (view: View) =
+// The authors' program divides the squared length by d.
+let private perCoordinate normalise (penalty: float) (dimension: int64) =
+    if normalise then
+        penalty / float (max 1L dimension)
+    else
+        penalty
+
+let private reference liars normalise penalty (view: View) =
+    let penalty = perCoordinate normalise penalty view.Own.shape[0]
     let neighbours = int view.Received.shape[0]
     let finite = Finite.rows view.Received
     let losses = view.Losses finite
@@ -27,14 +35,14 @@ let private reference rho penalty (view: View) =
             // A lost node is equally far from everyone, so the loss alone ranks.
             Array.map (~-) losses
 
-    let kept = Finite.best (neighbours - screenedBy rho view.BenignRatio neighbours) finite scores
+    let kept = Finite.best (neighbours - Liars.ofView liars view) finite scores
     Aggregate.ofSelection "score" kept (Finite.meanOrOwn kept view)
 
-let private network rho (penalty: float) (view: NetworkView) =
+let private network liars normalise (penalty: float) (view: NetworkView) =
+    let penalty = perCoordinate normalise penalty view.Pool.shape[1]
     let counts = NetworkView.counts view
 
-    let sizes =
-        counts |> Array.map (fun neighbours -> neighbours - screenedBy rho view.BenignRatio neighbours)
+    let sizes = Array.map2 (-) counts (Liars.ofNetwork liars view)
 
     let losses = view.Losses counts (NetworkView.finite view)
     let hasLoss = Numbers.IsFinite view.OwnLosses
@@ -51,7 +59,7 @@ let private network rho (penalty: float) (view: NetworkView) =
 
 let zeno: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
+        let! liars = Liars.setting cap 1.0
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         and! penalty =
@@ -62,12 +70,18 @@ let zeno: Component<Rule> =
                 "the weight of the squared distance. The source's 0.0005 for gradients is this for estimates, which a \
                  step of its rate 0.1 moves by a tenth: 0.0005/0.1²"
 
+        and! normalise =
+            Setting.truth
+                "normalise"
+                false
+                "whether ‖x_j − x_i‖² is divided by d, as in the authors' program but not in the paper"
+
         return
-            Rule.aggregating alpha (reference rho penalty)
-            |> Rule.allAtOnce (network rho penalty)
+            Rule.aggregating alpha (reference liars normalise penalty)
+            |> Rule.allAtOnce (network liars normalise penalty)
             |> Rule.selecting [ "score" ]
             |> Rule.costing Cost.LinearWithLosses
-            |> Rule.tolerating (screenedBy rho)
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation
@@ -81,7 +95,7 @@ let zeno: Component<Rule> =
     }
     |> Define.Named "zeno"
     |> Component.describedBy
-        "keeps those that promise the most descent for their distance"
+        "keeps those that promise most descent for their distance"
         "> score(j) = l(x_i, ξ_i) − l(x_j, ξ_i) − penalty·‖x_j − x_i‖²\n\
          > R = the mean of the |N_i| − n̂ estimates with the highest scores\n\
          > n̂ = min(⌈|N_i|(1−ρ)⌉, |N_i| − 1)\n\n\

@@ -116,8 +116,8 @@ module DevicePasses =
 
         none.index_copy_(0L, places, losses).view_as table
 
-    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in each line:
-    /// `[n, m]`, infinite where none was asked for.
+    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in
+    /// each line: `[n, m]`, infinite where none was asked for.
     let lossesOfSelection
         (experiment: Experiment)
         stacks

@@ -104,8 +104,8 @@ module Passes =
         let starts = rows |> Array.scan (fun start rows -> start + rows.Length) 0
         rows |> Array.mapi (fun index rows -> Array.sub losses starts[index] rows.Length)
 
-    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in each line:
-    /// `[n, m]` in float64, infinite where none was asked for.
+    /// For each node, the losses on its batch of what a selection of the received rows contains, at most so many in
+    /// each line: `[n, m]` in float64, infinite where none was asked for.
     let lossesOfSelection (experiment: Experiment) batches pool (received: PaddedLists) most (selection: torch.Tensor) =
         match batches with
         | Batches.Stacked stacks -> DevicePasses.lossesOfSelection experiment stacks pool received most selection

@@ -41,8 +41,8 @@ type Verdict =
         AskedForLosses: bool
     }
 
-/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "weights", "byzantine", "ownLoss", "losses" }`, the rule as a scenario names it and
-/// numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
+/// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "weights", "byzantine", "ownLoss", "losses" }`, the rule as
+/// a scenario names it and numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
 module Case =
 

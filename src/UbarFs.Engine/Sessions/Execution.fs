@@ -255,7 +255,8 @@ module Execution =
         held.Finish()
 
     /// Does a run that is not complete yet. Whatever fails in it is its own failure, not the sweep's, unless its results
-    /// cannot be written: then no other's can. `json` makes the values of its settings (`Campaign.Json`). Fails with a LostException if another process has taken it over.
+    /// cannot be written: then no other's can. `json` makes the values of its settings (`Campaign.Json`). Fails with
+    /// a LostException if another process has taken it over.
     let execute (session: Session) json store (held: HeldLock) (run: Run) : RunResult =
         let folder = RunStore.folderOf store run
         Directory.CreateDirectory folder |> ignore

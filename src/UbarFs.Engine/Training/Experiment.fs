@@ -23,7 +23,8 @@ type Experiment =
         Participants: int[]
         /// The Byzantine nodes that take part, by what they do.
         Factions: Faction list
-        /// Whether all nodes are computed at once in operations of libtorch, as a GPU wants them, or one by one on the workers.
+        /// Whether all nodes are computed at once in operations of libtorch, as a GPU wants them, or one by one on
+        /// the workers.
         AllAtOnce: bool
     }
 

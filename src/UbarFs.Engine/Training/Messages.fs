@@ -39,8 +39,8 @@ module Messages =
           Random = Random.stream experiment.Run.Seed Purpose.Attack node knowledge.Iteration
           Memory = memories[node] }
 
-    /// What some nodes send, and what the Byzantine ones among them remember of it. A node whose attack is not active in this
-    /// epoch sends its estimate, and so do all others.
+    /// What some nodes send, and what the Byzantine ones among them remember of it. A node whose attack is not active
+    /// in this epoch sends its estimate, and so do all others.
     let send (experiment: Experiment) (knowledge: Omniscience) epoch (memories: Memory[]) nodes : Messages * Memory[] =
         let remembered = Array.copy memories
 

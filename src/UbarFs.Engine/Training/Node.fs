@@ -35,8 +35,8 @@ type Aggregated =
         UpdateSeconds: float
     }
 
-/// The three parts of an iteration, for some nodes of a network: all of them, as the simulation has it, or one alone. Nobody's
-/// numbers depend on who else is computed: apart or together, they are the same bits on the CPU.
+/// The three parts of an iteration, for some nodes of a network: all of them, as the simulation has it, or one alone.
+/// Nobody's numbers depend on who else is computed: apart or together, they are the same bits on the CPU.
 [<RequireQualifiedAccess>]
 module Node =
 

@@ -172,40 +172,34 @@ let private hasItsStages: LawCheck =
             Error(Violation.create $"{name} keeps each received row at most once" $"{Application.rows kept}")
         | None -> Ok()
 
+let private combined (weights: (float * torch.Tensor) list) =
+    weights
+    |> List.map (fun (weight, tensor) -> values tensor |> Array.map ((*) weight))
+    |> List.reduce (Array.map2 (+))
+
 /// x_{k+1} is what equation 2 says, with 0 ≤ α ≤ 1; without neighbours a gradient step.
 let private follows: LawCheck =
     fun rule view ->
         let given = Neighbourhood.toView view
-
-        let combined (weights: (float * torch.Tensor) list) =
-            weights
-            |> List.map (fun (weight, tensor) -> values tensor |> Array.map ((*) weight))
-            |> List.reduce (Array.map2 (+))
-
         let aggregate = Application.aggregate rule given
         let updated = Rule.stepped rule given aggregate
 
         let expected =
+            let mixed alpha =
+                combined
+                    [ alpha, given.Own
+                      1.0 - alpha, aggregate.Estimate
+                      -given.Rate, given.Gradient ]
+
             match rule.Update with
             | Update.Guf alpha ->
                 let alpha = alpha (Neighbourhood.count view)
 
                 if 0.0 <= alpha && alpha <= 1.0 then
-                    Ok(
-                        combined
-                            [ alpha, given.Own
-                              1.0 - alpha, aggregate.Estimate
-                              -given.Rate, given.Gradient ]
-                    )
+                    Ok(mixed alpha)
                 else
                     Error(Violation.create "0 ≤ α ≤ 1" $"α = {number alpha}")
-            | Update.Mixed ->
-                Ok(
-                    combined
-                        [ given.OwnWeight, given.Own
-                          1.0 - given.OwnWeight, aggregate.Estimate
-                          -given.Rate, given.Gradient ]
-                )
+            | Update.Mixed -> Ok(mixed given.OwnWeight)
             | Update.Replaced when view.Received.Length = 0 ->
                 Ok(combined [ 1.0, given.Own; -given.Rate, given.Gradient ])
             | Update.Replaced -> Ok(values aggregate.Estimate)

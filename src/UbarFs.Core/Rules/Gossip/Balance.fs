@@ -64,9 +64,9 @@ let rule: Component<Rule> =
     }
     |> Define.Named "balance"
     |> Component.describedBy
-        "averages those near the own estimate, relative to its length"
-        "> kept: ‖x_i − x_j‖ ≤ γ·e^(−κ·t/T)·‖x_i‖,   t/T the share of the run that is done\n\
+        "averages those near the own estimate, for its length"
+        "> kept: ‖x_i − x_j‖ ≤ γ·e^(−κ·t/T)·‖x_i‖\n\
          > R = the mean of the kept; x_i if there are none\n\n\
-         An estimate that is not finite is never kept. A node whose own estimate is not finite restarts from the \
-         coordinate-wise median of the finite ones it received."
+         t/T is the share of the run that is done. An estimate that is not finite is never kept. A node whose own \
+         estimate is not finite restarts from the coordinate-wise median of the finite ones it received."
         "Fang et al., Byzantine-Robust Decentralized Federated Learning (BALANCE), CCS 2024"

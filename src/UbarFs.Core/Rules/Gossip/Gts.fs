@@ -43,7 +43,7 @@ let rule: Component<Rule> =
     }
     |> Define.Named "gts"
     |> Component.describedBy
-        "mixes without the weight that liars could have, farthest first"
+        "mixes without the farthest weight that liars could have"
         "> R = x_i + Σ_j w_j (x_j − x_i)\n\n\
          w is W without the weight b of the farthest neighbours; from the one on the border it is taken in part. b is the \
          largest weight that n̂ of the neighbours can have together. With equal weights the n̂ farthest are out, and the \

@@ -78,12 +78,12 @@ let ios: Component<Rule> =
     }
     |> Define.Named "ios"
     |> Component.describedBy
-        "drops what is farthest from the weighted mean, again and again"
-        $"> n̂ times: drop the received x_j farthest from Σ W_ij x_j / Σ W_ij over what is left\n\
+        "drops the farthest from the weighted mean, again and again"
+        $"> n̂ times: drop the x_j farthest from Σ W_ij x_j / Σ W_ij of what is left\n\
           > R = the weighted mean of the rest\n\n\
           {common} W is network.weights."
-        "Wu, Chen and Ling, Byzantine-Resilient Decentralized Stochastic Optimization With Robust Aggregation Rules, IEEE TSP \
-         2023"
+        "Wu, Chen and Ling, Byzantine-Resilient Decentralized Stochastic Optimization With Robust Aggregation Rules, \
+         IEEE TSP 2023"
 
 let faba: Component<Rule> =
     settings {
@@ -93,7 +93,7 @@ let faba: Component<Rule> =
     |> Define.Named "faba"
     |> Component.describedBy
         "drops what is farthest from the mean, again and again"
-        $"> n̂ times: drop the received x_j farthest from the mean of what is left\n\
+        $"> n̂ times: drop the x_j farthest from the mean of what is left\n\
           > R = the mean of the rest\n\n\
           {common} It is ios with equal weights.\n\n\
           Adapted: the source's server has no estimate of its own among what it averages."

@@ -5,7 +5,7 @@ module UbarFs.Core.Bulyan
 open TorchSharp
 
 /// Bulyan needs 4n̂ + 3 ≤ m.
-let private byzantine rho rhoCentral = BenignRatio.byzantine rho rhoCentral (fun neighbours -> (neighbours - 3) / 4)
+let private cap neighbours = (neighbours - 3) / 4
 
 /// N_i^DKrum: `count` picks, each the best Krum score among the rows that remain; fewer if the finite ones run out.
 let rec private picks squares byzantine count (remaining: int[]) (candidates: int[]) =
@@ -26,10 +26,10 @@ let private meanAroundMedian (beta: int) (picked: torch.Tensor) =
     let kept = ascending.gather (0L, nearest.narrow (0L, 0L, min (int64 beta) ascending.shape[0]))
     (Estimate.mean kept).to_type(picked.dtype).MoveToOuterDisposeScope()
 
-let private reference rho rhoCentral (view: View) =
+let private reference liars (view: View) =
     use scope = torch.NewDisposeScope()
     let neighbours = int view.Received.shape[0]
-    let byzantine = byzantine rho rhoCentral view.BenignRatio neighbours
+    let byzantine = Liars.ofView liars view
     let theta, beta = neighbours - 2 * byzantine, neighbours - 4 * byzantine
     let candidates = KrumScores.candidates view.Received
     let squares = KrumScores.squares (max 1 (neighbours - byzantine - 2)) candidates view.Received
@@ -41,22 +41,23 @@ let private reference rho rhoCentral (view: View) =
         let mean = meanAroundMedian beta (Estimate.rows kept view.Received)
         Aggregate.ofSelection "krum" kept (mean.MoveToOuterDisposeScope())
 
-let private network rho rhoCentral (view: NetworkView) =
-    let byzantine = byzantine rho rhoCentral view.BenignRatio
+let private network liars (view: NetworkView) =
+    let byzantine = Liars.ofNetwork liars view
 
     let kept =
         KrumScores.ofNetwork view
-        |> Array.map (fun (candidates, squares) ->
-            let neighbours = squares.Length
-            let byzantine = byzantine neighbours
+        |> Array.map2
+            (fun byzantine (candidates, squares) ->
+                let neighbours = squares.Length
 
-            picks squares byzantine (neighbours - 2 * byzantine) [| 0 .. neighbours - 1 |] candidates
-            |> Array.ofList
-            |> Array.sort)
+                picks squares byzantine (neighbours - 2 * byzantine) [| 0 .. neighbours - 1 |] candidates
+                |> Array.ofList
+                |> Array.sort)
+            byzantine
 
     let beta =
         NetworkView.counts view
-        |> Array.map (fun neighbours -> max 1 (neighbours - 4 * byzantine neighbours))
+        |> Array.map2 (fun byzantine neighbours -> max 1 (neighbours - 4 * byzantine)) byzantine
 
     view
     |> NetworkView.combined
@@ -66,16 +67,15 @@ let private network rho rhoCentral (view: NetworkView) =
 
 let dbulyan: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
-        and! rhoCentral = BenignRatio.centralSetting 0.25
+        let! liars = Liars.settingWithCentral cap 0.25
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Rule.aggregating alpha (reference rho rhoCentral)
-            |> Rule.allAtOnce (network rho rhoCentral)
+            Rule.aggregating alpha (reference liars)
+            |> Rule.allAtOnce (network liars)
             |> Rule.selecting [ "krum" ]
             |> Rule.costing Cost.Quadratic
-            |> Rule.tolerating (byzantine rho rhoCentral)
+            |> Rule.tolerating (Liars.tolerance liars)
             // The order of the neighbours does matter: with n̂ ≤ 2 the last scores are over one closest other, and then
             // the two closest estimates always tie.
             |> Rule.claiming

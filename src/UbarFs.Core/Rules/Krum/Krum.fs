@@ -5,7 +5,7 @@ module UbarFs.Core.Krum
 open System
 
 /// Krum needs 2n̂ + 2 < m.
-let private byzantine rho rhoCentral = BenignRatio.byzantine rho rhoCentral (fun neighbours -> (neighbours - 3) / 2)
+let private cap neighbours = (neighbours - 3) / 2
 
 /// How many others a score sums over, besides what exists: Krum's m − n̂ − 2, or m − n̂ + 2 as the paper prints it.
 [<RequireQualifiedAccess>]
@@ -37,9 +37,9 @@ let private kappa neighbours byzantine =
         spread * spread * float honest / float honestNear
 
 /// R = the mean of the rows with the best scores, as many as `keep` says for n̂ and m.
-let private reference stage rho rhoCentral closest (keep: int -> int -> int) (view: View) =
+let private reference stage liars closest (keep: int -> int -> int) (view: View) =
     let neighbours = int view.Received.shape[0]
-    let byzantine = byzantine rho rhoCentral view.BenignRatio neighbours
+    let byzantine = Liars.ofView liars view
     let closest = closestOthers closest byzantine neighbours
     let candidates = KrumScores.candidates view.Received
     let squares = KrumScores.squares closest candidates view.Received
@@ -53,17 +53,18 @@ let private reference stage rho rhoCentral closest (keep: int -> int -> int) (vi
         let kept = Array.sort best
         Aggregate.ofSelection stage kept (Estimate.meanOf kept view.Received)
 
-let private network rho rhoCentral closest (keep: int -> int -> int) (view: NetworkView) =
-    let best (candidates, squares: float[][]) =
+let private network liars closest (keep: int -> int -> int) (view: NetworkView) =
+    let best byzantine (candidates, squares: float[][]) =
         let neighbours = squares.Length
-        let byzantine = byzantine rho rhoCentral view.BenignRatio neighbours
         let closest = closestOthers closest byzantine neighbours
 
         KrumScores.ranked squares closest [| 0 .. neighbours - 1 |] candidates
         |> Array.truncate (keep byzantine neighbours)
         |> Array.sort
 
-    let kept = NetworkView.selectionOf (Array.map best (KrumScores.ofNetwork view)) view
+    let kept =
+        NetworkView.selectionOf (Array.map2 best (Liars.ofNetwork liars view) (KrumScores.ofNetwork view)) view
+
     view |> NetworkView.meansOf kept |> NetworkView.withStages [ kept ] view
 
 let private claims =
@@ -87,15 +88,15 @@ let private closestSetting =
         "how many closest others a score sums over: |N|−n̂−2 (Krum's definition) or |N|−n̂+2 (as the UBAR paper prints \
          it), or all others if there are fewer; at least 1"
 
-let private rule stage rho rhoCentral alpha closest keep =
+let private rule stage liars alpha closest keep =
     let closest = if closest = "paper" then Closest.Paper else Closest.Krum
 
     let rule =
-        Rule.aggregating alpha (reference stage rho rhoCentral closest keep)
-        |> Rule.allAtOnce (network rho rhoCentral closest keep)
+        Rule.aggregating alpha (reference stage liars closest keep)
+        |> Rule.allAtOnce (network liars closest keep)
         |> Rule.selecting [ stage ]
         |> Rule.costing Cost.Quadratic
-        |> Rule.tolerating (byzantine rho rhoCentral)
+        |> Rule.tolerating (Liars.tolerance liars)
         |> Rule.claiming claims
 
     match closest with
@@ -104,11 +105,10 @@ let private rule stage rho rhoCentral alpha closest keep =
 
 let dkrum: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
-        and! rhoCentral = BenignRatio.centralSetting 0.5
+        let! liars = Liars.settingWithCentral cap 0.5
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
         and! closest = closestSetting
-        return rule "krum" rho rhoCentral alpha closest (fun _ _ -> 1)
+        return rule "krum" liars alpha closest (fun _ _ -> 1)
     }
     |> Define.Named "dkrum"
     |> Component.describedBy
@@ -124,8 +124,7 @@ let dkrum: Component<Rule> =
 
 let multiKrum: Component<Rule> =
     settings {
-        let! rho = BenignRatio.setting
-        and! rhoCentral = BenignRatio.centralSetting 0.5
+        let! liars = Liars.settingWithCentral cap 0.5
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
         and! closest = closestSetting
 
@@ -143,7 +142,7 @@ let multiKrum: Component<Rule> =
             | Ok count when count < float (neighbours - byzantine) -> int count
             | _ -> neighbours - byzantine
 
-        return rule "multi-krum" rho rhoCentral alpha closest keep
+        return rule "multi-krum" liars alpha closest keep
     }
     |> Define.Named "multi-krum"
     |> Component.describedBy

@@ -9,8 +9,8 @@ let private cap neighbours = (neighbours - 1) / 2
 /// Steps of the search before it is given up: some seconds.
 let private mostSteps = 50_000_000L
 
-/// The first set of so many places, in the order of their numbers, whose two farthest members are nearest together. Sets that
-/// are no better than the best so far are not completed.
+/// The first set of so many places, in the order of their numbers, whose two farthest members are nearest together.
+/// Sets that are no better than the best so far are not completed.
 let private smallest (squares: float[][]) (size: int) (candidates: int[]) : int[] =
     let mutable best, bestDiameter, steps = [||], infinity, 0L
     let chosen = Array.zeroCreate size
@@ -88,7 +88,7 @@ let rule: Component<Rule> =
     |> Define.Named "mda"
     |> Component.describedBy
         "the mean of the closest-knit set of received estimates"
-        "> S* = argmin over sets S of |N_i| − n̂ received estimates of max_{j, j' ∈ S} ‖x_j − x_j'‖\n\
+        "> S* = argmin_S max_{j, j' ∈ S} ‖x_j − x_j'‖,   |S| = |N_i| − n̂\n\
          > R = (1/|S*|) Σ_{j ∈ S*} x_j,   n̂ ≤ ⌊(|N_i| − 1)/2⌋\n\n\
          The search is exact and takes the first of several sets that are equally close. It leaves out what cannot be \
          better than the best so far; a node with so many neighbours that this takes more than some seconds ends the run \

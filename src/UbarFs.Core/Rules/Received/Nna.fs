@@ -33,7 +33,7 @@ let rule: Component<Rule> =
     }
     |> Define.Named "nna"
     |> Component.describedBy
-        "the mean of those nearest to the own estimate, and of the own"
+        "the mean of the own estimate and of those nearest to it"
         "> R = the mean of the |N_i| + 1 − n̂ estimates nearest to x_i, x_i included\n\n\
          Ties go to the lowest index. The own estimate has its part in R already, so α is 0. An estimate that is not \
          finite is never kept. A node whose own estimate is not finite restarts from the coordinate-wise median of the \
