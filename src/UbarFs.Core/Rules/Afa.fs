@@ -269,8 +269,8 @@ let rule: Component<Rule> =
          > R = Σ_j p_j x_j / Σ_j p_j over the good\n\n\
          The screening is repeated among the rest, each time with ξ + Δξ for ξ, until none is bad. p_j is the mean \
          of the sender's reputation Beta(α0 + times good, β0 + times bad), and a sender with I_½(α, β) > δ is not \
-         heard any more. Every node keeps its own books. The judgement of an iteration counts in the p_j of its R, as in both \
-         public programs.\n\n\
+         heard any more. Every node keeps its own books. The judgement of an iteration counts in the p_j of its R, as \
+         in both public programs.\n\n\
          Adapted: the source weighs also by the amount of data, which neighbours do not tell: here all have the \
          same. An estimate that is not finite is bad. If nobody is left, R = x_i."
         "Muñoz-González, Co and Lupu, Byzantine-Robust Federated Machine Learning through Adaptive Model Averaging, \
