@@ -82,15 +82,17 @@ let crowd benignRatio (estimates: torch.Tensor) (received: int[][]) : NetworkVie
         received
         |> Array.map (fun received -> Array.create received.Length (1.0 / float (received.Length + 1)))
       OwnWeights = received |> Array.map (fun received -> 1.0 / float (received.Length + 1))
+      Neighbours = received |> Array.map Array.length
       Byzantine = received |> Array.map (fun _ -> 0)
       OwnLosses = torch.ones (nodes.LongLength, torch.float64)
-      Losses = fun _ selection -> same selection
+      Losses = fun _ _ _ selection -> same selection
       Gradients = torch.zeros_like estimates
       Nodes = nodes
       Rate = 0.05
       Iteration = 0L
       Progress = 0.0
       BenignRatio = benignRatio
+      Random = fun node word -> Random.stream 0L (Purpose.Aggregation word) node 0L
       Memories = nodes |> Array.map (fun _ -> Map.empty) }
 
 /// The estimates of the nodes, all different, as one pool, and what each node receives.

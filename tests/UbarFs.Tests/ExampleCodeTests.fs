@@ -46,22 +46,10 @@ let private keeps (rule: Rule) iteration memory (received: (int * float) list) =
     let aggregate =
         Rule.aggregate
             rule
-            { Own = own
-              Received = torch.tensor(received |> List.map snd |> Array.ofList).view(-1L, 1L)
-              Senders = received |> List.map fst |> Array.ofList
-              Weights =
-                (received |> List.map fst |> Array.ofList)
-                |> Array.map (fun _ -> 1.0 / float ((received |> List.map fst |> Array.ofList).Length + 1))
-              OwnWeight = 1.0 / float ((received |> List.map fst |> Array.ofList).Length + 1)
-              Byzantine = 0
-              OwnLoss = 1.0
-              Losses = Array.map (fun _ -> 1.0)
-              Gradient = torch.zeros_like own
-              Rate = 0.0
-              Iteration = iteration
-              Progress = 0.0
-              BenignRatio = 0.4
-              Memory = memory }
+            { View.evenly own (torch.tensor(received |> List.map snd |> Array.ofList).view(-1L, 1L)) with
+                Senders = received |> List.map fst |> Array.ofList
+                Iteration = iteration
+                Memory = memory }
 
     (List.exactlyOne aggregate.Stages).Kept |> Array.map (fun row -> fst received[row]) |> List.ofArray,
     aggregate.Memory

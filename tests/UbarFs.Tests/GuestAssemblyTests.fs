@@ -94,20 +94,7 @@ type Doubled() =
 let private view () : View =
     let own = torch.tensor [| 3.0 |]
 
-    { Own = own
-      Received = torch.tensor (array2D [ [ 1.0 ] ])
-      Senders = [| 0 |]
-      Weights = Array.create 1 (1.0 / float (1 + 1))
-      OwnWeight = 1.0 / float (1 + 1)
-      Byzantine = 0
-      OwnLoss = 1.0
-      Losses = Array.map (fun _ -> 1.0)
-      Gradient = torch.zeros_like own
-      Rate = 0.0
-      Iteration = 0L
-      Progress = 0.0
-      BenignRatio = 0.4
-      Memory = Map.empty }
+    View.evenly own (torch.tensor (array2D [ [ 1.0 ] ]))
 
 let private loaded path =
     match RuleAssembly.loadRule path "Doubled" with

@@ -63,15 +63,17 @@ let private network: unit -> NetworkView =
           Senders = [| [| 1; 2 |]; [| 0 |] |]
           Weights = [| [| 1.0 / 3.0; 1.0 / 3.0 |]; [| 0.5 |] |]
           OwnWeights = [| 1.0 / 3.0; 0.5 |]
+          Neighbours = [| 2; 1 |]
           Byzantine = [| 0; 0 |]
           OwnLosses = torch.ones (2L, torch.float64)
-          Losses = fun _ selection -> torch.ones_like (selection, torch.float64)
+          Losses = fun _ _ _ selection -> torch.ones_like (selection, torch.float64)
           Gradients = torch.zeros_like pool
           Nodes = [| 0; 1 |]
           Rate = 0.125
           Iteration = 0L
           Progress = 0.0
           BenignRatio = 0.4
+          Random = fun node word -> Random.stream 0L (Purpose.Aggregation word) node 0L
           Memories = [| Map.empty; Map.empty |] }
 
 /// Everything that anybody asks a rule.

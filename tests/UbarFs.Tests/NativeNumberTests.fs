@@ -205,21 +205,7 @@ let private natural =
                   let rule = (Component.choose Map.empty loaded.Component).Value
                   let own = torch.zeros (2, dtype = torch.float64)
 
-                  let view: View =
-                      { Own = own
-                        Received = torch.tensor (array2D [ [ 3.0; 4.0 ]; [ 0.0; 0.5 ] ])
-                        Senders = [| 0; 1 |]
-                        Weights = ([| 0; 1 |]) |> Array.map (fun _ -> 1.0 / float (([| 0; 1 |]).Length + 1))
-                        OwnWeight = 1.0 / float (([| 0; 1 |]).Length + 1)
-                        Byzantine = 0
-                        OwnLoss = 1.0
-                        Losses = Array.map (fun _ -> 1.0)
-                        Gradient = torch.zeros_like own
-                        Rate = 0.0
-                        Iteration = 0L
-                        Progress = 0.0
-                        BenignRatio = 0.4
-                        Memory = Map.empty }
+                  let view: View = View.evenly own (torch.tensor (array2D [ [ 3.0; 4.0 ]; [ 0.0; 0.5 ] ]))
 
                   besideCollections 4000 (fun () ->
                       let clipped = (Rule.aggregate rule view).Estimate.data<float>().ToArray()

@@ -82,21 +82,12 @@ let private refreshes =
 
             (Rule.aggregate
                 rule
-                { Own = view
-                  Received = view.unsqueeze 0L
-                  Senders = [| 0 |]
-                  Weights = ([| 0 |]) |> Array.map (fun _ -> 1.0 / float (([| 0 |]).Length + 1))
-                  OwnWeight = 1.0 / float (([| 0 |]).Length + 1)
-                  Byzantine = 0
-                  OwnLoss = 1.0
-                  Losses = Array.map (fun _ -> 1.0)
-                  Gradient =
-                    Native.number (float iteration) (fun value -> torch.full (2L, value, dtype = torch.float64))
-                  Rate = 0.1
-                  Iteration = int64 iteration
-                  Progress = 0.0
-                  BenignRatio = 0.4
-                  Memory = memory })
+                { View.evenly view (view.unsqueeze 0L) with
+                    Gradient =
+                        Native.number (float iteration) (fun value -> torch.full (2L, value, dtype = torch.float64))
+                    Rate = 0.1
+                    Iteration = int64 iteration
+                    Memory = memory })
                 .Memory
 
         let remembered =

@@ -54,22 +54,7 @@ let private refused path name =
 let private view (own: float list) (received: float list list) : View =
     let own = torch.tensor (Array.ofList own)
 
-    { Own = own
-      Received = torch.tensor (array2D received)
-      Senders = [| 0 .. received.Length - 1 |]
-      Weights =
-        ([| 0 .. received.Length - 1 |])
-        |> Array.map (fun _ -> 1.0 / float (([| 0 .. received.Length - 1 |]).Length + 1))
-      OwnWeight = 1.0 / float (([| 0 .. received.Length - 1 |]).Length + 1)
-      Byzantine = 0
-      OwnLoss = 1.0
-      Losses = Array.map (fun _ -> 1.0)
-      Gradient = torch.zeros_like own
-      Rate = 0.0
-      Iteration = 0L
-      Progress = 0.0
-      BenignRatio = 0.4
-      Memory = Map.empty }
+    View.evenly own (torch.tensor (array2D received))
 
 let private result (rule: Component<Rule>) arguments view =
     use scope = torch.NewDisposeScope()

@@ -48,20 +48,7 @@ let rule =
 let private view () =
     let own = torch.tensor [| 2.0; 2.0 |]
 
-    { Own = own
-      Received = torch.tensor (array2D [ [ 4.0; 4.0 ]; [ 8.0; 8.0 ] ])
-      Senders = [| 0; 1 |]
-      Weights = ([| 0; 1 |]) |> Array.map (fun _ -> 1.0 / float (([| 0; 1 |]).Length + 1))
-      OwnWeight = 1.0 / float (([| 0; 1 |]).Length + 1)
-      Byzantine = 0
-      OwnLoss = 1.0
-      Losses = Array.map (fun _ -> 1.0)
-      Gradient = torch.zeros_like own
-      Rate = 0.0
-      Iteration = 0L
-      Progress = 0.0
-      BenignRatio = 0.4
-      Memory = Map.empty }
+    View.evenly own (torch.tensor (array2D [ [ 4.0; 4.0 ]; [ 8.0; 8.0 ] ]))
 
 let private result (rule: Component<Rule>) arguments =
     use scope = torch.NewDisposeScope()

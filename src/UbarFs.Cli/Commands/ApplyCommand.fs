@@ -88,8 +88,9 @@ let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<C
 let private verdict (case: Case) : Result<Verdict, string> =
     try
         Ok(Case.apply case)
-    with CodeException _ as error ->
-        Error error.Message
+    with
+    | CodeException _ as error -> Error error.Message
+    | :? UnknownLossException as error -> Error error.Message
 
 /// Says once if a rule asked for losses that nobody gave.
 let private warn (applied: (Case * Verdict) list) =

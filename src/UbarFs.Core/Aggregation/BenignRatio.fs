@@ -27,10 +27,10 @@ let ofNode rho networkRatio neighbours =
     | Error _ -> networkRatio
 
 /// ρ_i of one node.
-let inForce rho (view: View) = ofNode rho view.BenignRatio (int view.Received.shape[0])
+let inForce rho (view: View) = ofNode rho view.BenignRatio view.Neighbours
 
-/// n̂_i = min(⌈|N_i|·min(1−ρ_i, ρ_central)⌉, cap), equation 13, and never below 0. Equation 13 alone can ask for more
-/// than a rule is defined for; binary fractions must not lift the ceiling.
-let byzantine rho rhoCentral (cap: int -> int) (networkRatio: float) (neighbours: int) =
+/// n̂_i = ⌈|N_i|·min(1−ρ_i, ρ_central)⌉, equation 13, and never below 0. It can be more than a rule is defined for; binary
+/// fractions must not lift the ceiling.
+let byzantine rho rhoCentral (networkRatio: float) (neighbours: int) =
     let share = min (1.0 - ofNode rho networkRatio neighbours) rhoCentral
-    max 0 (min (int (ceil (float neighbours * share - 1e-9))) (cap neighbours))
+    max 0 (int (ceil (float neighbours * share - 1e-9)))

@@ -14,10 +14,8 @@ type Standing =
         /// W_ij of what it received, by place, and W_ii.
         Weights: float[]
         OwnWeight: float
-        /// ρ_i.
-        BenignRatio: float
-        /// How many of the senders are Byzantine, for a rule that is told.
-        Byzantine: int
+        /// What n̂ follows from.
+        Headcount: Headcount
     }
 
     /// m, the received estimates.
@@ -64,8 +62,7 @@ let private keptOf (mix: Mix) =
 let private standingOf (view: View) : Standing =
     { Weights = view.Weights
       OwnWeight = view.OwnWeight
-      BenignRatio = view.BenignRatio
-      Byzantine = view.Byzantine }
+      Headcount = Headcount.ofView view }
 
 // Squares up to a common factor, where the plain ones overflow: weights do not depend on the scale.
 let private squaresAmong (view: View) : float[][] =
@@ -162,8 +159,7 @@ let network (stages: string list) needsOwn weighing (view: NetworkView) : Networ
     let standing node : Standing =
         { Weights = view.Weights[node]
           OwnWeight = view.OwnWeights[node]
-          BenignRatio = view.BenignRatio
-          Byzantine = view.Byzantine[node] }
+          Headcount = Headcount.ofNode view node }
 
     let weighed weigh numbers = numbers |> Array.mapi (fun node numbers -> weigh (standing node) numbers)
 

@@ -36,13 +36,15 @@ type NetworkView =
         Weights: float[][]
         /// W_ii of each node. With the weights of its senders it makes 1.
         OwnWeights: float[]
+        /// |N_i|: how many messages came in at each node, before any stage of a pipeline.
+        Neighbours: int[]
         /// How many of each node's senders are Byzantine: only for a rule that is told, with `assumed: known`.
         Byzantine: int[]
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         OwnLosses: torch.Tensor
-        /// For each node, the losses on its batch of what a selection `[n, m]` contains, at most so many in each
-        /// line: `[n, m]` in float64, and +∞ where none was asked for.
-        Losses: int[] -> torch.Tensor -> torch.Tensor
+        /// Of rows of a pool that each node may ask for: the losses on its batch of what a selection `[n, m]` of them contains, at
+        /// most so many in each line: `[n, m]` in float64, and +∞ where none was asked for. See `NetworkView.losses`.
+        Losses: torch.Tensor -> PaddedLists -> int[] -> torch.Tensor -> torch.Tensor
         /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, where node i's is `Nodes[i]`.
         Gradients: torch.Tensor
         /// The nodes.
@@ -55,6 +57,8 @@ type NetworkView =
         Progress: float
         /// ρ_i, the assumed share of benign neighbours.
         BenignRatio: float
+        /// The random numbers of the i-th node for this iteration: a stream for each word.
+        Random: int -> string -> KeyedRandom
         /// What the rule put away in each node's last iteration; empty in the first.
         Memories: Memory[]
     }
@@ -102,6 +106,11 @@ module NetworkView =
     let finiteRows (network: NetworkView) : bool[] =
         use finite = network.Rows.FiniteRows network.Pool
         Transfers.Read<bool> finite
+
+    /// For each node, the losses on its batch of what a selection of the received estimates contains, at most so many in
+    /// each line: `[n, m]` in float64, and +∞ where none was asked for.
+    let losses (most: int[]) (selection: torch.Tensor) (network: NetworkView) : torch.Tensor =
+        network.Losses network.Pool network.Received most selection
 
     /// ‖x_j − x_i‖ for everything that was received, `[n, m]`: +∞ where one of them is not finite.
     let distances (network: NetworkView) : torch.Tensor =

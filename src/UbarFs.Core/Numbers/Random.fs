@@ -10,6 +10,8 @@ type Purpose =
     | Batches
     | Start
     | Attack
+    /// What a rule or a stage draws, each for a word of its own.
+    | Aggregation of word: string
 
 [<RequireQualifiedAccess>]
 module Random =
@@ -21,6 +23,7 @@ module Random =
         | Purpose.Batches -> "batches"
         | Purpose.Start -> "start"
         | Purpose.Attack -> "attack"
+        | Purpose.Aggregation word -> $"aggregation {word}"
 
     /// The stream of one purpose for one node and iteration. It is a function of its four arguments alone.
     let stream (seed: int64) purpose (node: int) (iteration: int64) = KeyedRandom(seed, word purpose, node, iteration)

@@ -18,7 +18,7 @@ let private network liars (view: NetworkView) =
 
     let sizes = Array.map2 (-) counts (Liars.ofNetwork liars view)
 
-    let losses = view.Losses counts (NetworkView.finite view)
+    let losses = NetworkView.losses counts (NetworkView.finite view) view
     let kept = Selection.largest sizes (losses.neg ()) (NetworkView.all view)
     view |> Finite.meansOrOwn kept |> NetworkView.withStages [ kept ] view
 

@@ -117,20 +117,13 @@ let slsgd: Component<Rule> =
 /// The plain trimmed mean of what came in, with the number of liars as papers of today give it.
 let trimmedMean: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming cap
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
-        let ofNode (view: View) = reference (Assumed.inForce assumed cap) false view
-
-        let ofNetwork (view: NetworkView) =
-            let trims =
-                Array.map2 (Assumed.count assumed cap view.BenignRatio) view.Byzantine (NetworkView.counts view)
-
-            network trims false view
 
         return
-            Rule.aggregating alpha ofNode
-            |> Rule.allAtOnce ofNetwork
-            |> Rule.tolerating (Assumed.tolerance assumed cap)
+            Rule.aggregating alpha (reference (Liars.ofView liars) false)
+            |> Rule.allAtOnce (fun view -> network (Liars.ofNetwork liars view) false view)
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.boundedBy kappa
             |> Rule.claiming (Law.OwnApart :: claims)
     }

@@ -71,7 +71,7 @@ let private reference rho stages (view: View) =
 /// Stage 2 of all nodes, for candidates that are finite and at most so many of each node: a selection.
 let private lossSelected (most: int[]) candidates (view: NetworkView) : torch.Tensor =
     use scope = torch.NewDisposeScope()
-    let losses = view.Losses most candidates
+    let losses = NetworkView.losses most candidates view
     let isCandidate = candidates &&& Numbers.IsFinite losses
     let isJudge = NetworkView.ownFinite view &&& Numbers.IsFinite view.OwnLosses
 

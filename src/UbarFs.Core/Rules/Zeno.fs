@@ -44,7 +44,7 @@ let private network liars normalise (penalty: float) (view: NetworkView) =
 
     let sizes = Array.map2 (-) counts (Liars.ofNetwork liars view)
 
-    let losses = view.Losses counts (NetworkView.finite view)
+    let losses = NetworkView.losses counts (NetworkView.finite view) view
     let hasLoss = Numbers.IsFinite view.OwnLosses
 
     let ownLosses =

@@ -41,6 +41,13 @@ type Verdict =
         AskedForLosses: bool
     }
 
+/// What a rule wants to know that its case does not tell.
+type UnknownLossException() =
+    inherit
+        System.Exception(
+            "the rule asks for the loss of an estimate that the stages before it made; a case gives those of the received ones"
+        )
+
 /// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "weights", "byzantine", "ownLoss", "losses" }`, the rule as
 /// a scenario names it and numbers that JSON lacks as the strings "NaN", "Infinity" and "-Infinity".
 [<RequireQualifiedAccess>]
@@ -195,23 +202,29 @@ module Case =
         let received =
             torch.tensor(Array.concat case.Neighbours, dtype = torch.float64).view(int64 case.Neighbours.Length, width)
 
-        let aggregate =
-            Rule.aggregate
-                case.Rule.Value
-                { Own = own
-                  Received = received
-                  Senders = [| 0 .. case.Neighbours.Length - 1 |]
-                  Weights = fst case.Weights
-                  OwnWeight = snd case.Weights
-                  Byzantine = case.Byzantine
-                  OwnLoss = case.OwnLoss
-                  Losses = losses
-                  Gradient = torch.zeros_like own
-                  Rate = 0.0
-                  Iteration = 0L
-                  Progress = 0.0
-                  BenignRatio = case.BenignRatio
-                  Memory = Map.empty }
+        // What a stage of a pipeline makes of estimates has no loss that the case gives.
+        let lossesOf (estimates: torch.Tensor) =
+            asked.Value <- true
+
+            estimates.contiguous().data<float>().ToArray()
+            |> Array.chunkBySize case.Own.Length
+            |> Array.map (fun estimate ->
+                match Array.tryFindIndex ((=) estimate) case.Neighbours with
+                | Some row -> case.Losses[row]
+                | None when estimate = case.Own -> case.OwnLoss
+                | None -> raise (UnknownLossException()))
+
+        let view =
+            { View.evenly own received with
+                Weights = fst case.Weights
+                OwnWeight = snd case.Weights
+                Byzantine = case.Byzantine
+                OwnLoss = case.OwnLoss
+                Losses = losses
+                LossesOf = lossesOf
+                BenignRatio = case.BenignRatio }
+
+        let aggregate = Rule.aggregate case.Rule.Value view
 
         { Result = aggregate.Estimate.data<float>().ToArray()
           Stages = aggregate.Stages

@@ -80,6 +80,8 @@ module Node =
     let private progress (experiment: Experiment) (iteration: int64) =
         float iteration / float (max 1 experiment.Schedule.Iterations)
 
+    let private random (run: Run) node iteration word = Random.stream run.Seed (Purpose.Aggregation word) node iteration
+
     let private culprit (run: Run) = $"rule '{run.Rule.Name}'"
 
     // A rule that takes its own step can overflow with the gradient.
@@ -132,19 +134,30 @@ module Node =
             let weights = MixingWeights.heard run.Network.Weights experiment.Network.Neighbours node senders
 
             let view =
-                { Own = knowledge.Estimates[int64 node]
+                { Node = node
+                  Own = knowledge.Estimates[int64 node]
                   Received = received
                   Senders = senders
                   Weights = fst weights
                   OwnWeight = snd weights
+                  Neighbours = senders.Length
                   Byzantine = byzantineAmong experiment senders
                   OwnLoss = ownLosses[index]
                   Losses = Passes.lossesOn experiment trained.Batches index received |> timedBy lossTicks
+                  LossesOf =
+                    timedBy lossTicks (fun estimates ->
+                        Passes.lossesOn
+                            experiment
+                            trained.Batches
+                            index
+                            estimates
+                            [| 0 .. int estimates.shape[0] - 1 |])
                   Gradient = knowledge.Gradients[int64 node]
                   Rate = knowledge.Rate
                   Iteration = knowledge.Iteration
                   Progress = progress experiment knowledge.Iteration
                   BenignRatio = knowledge.BenignRatio
+                  Random = random run node knowledge.Iteration
                   Memory = memories[node] }
 
             let aggregate = ofRule run node view
@@ -193,8 +206,8 @@ module Node =
         let received = PaddedLists(pool.Received, pool.Rows.device)
         let lossClock, updateClock = Stopwatch(), Stopwatch()
 
-        let losses most selection =
-            timed lossClock (Passes.lossesOfSelection experiment trained.Batches pool.Rows received most) selection
+        let losses rows received most selection =
+            timed lossClock (Passes.lossesOfSelection experiment trained.Batches rows received most) selection
 
         let view: NetworkView =
             { Pool = pool.Rows
@@ -204,6 +217,7 @@ module Node =
               Senders = heard
               Weights = Array.map fst weights
               OwnWeights = Array.map snd weights
+              Neighbours = heard |> Array.map Array.length
               Byzantine = heard |> Array.map (byzantineAmong experiment)
               OwnLosses = trained.Losses
               Losses = losses
@@ -213,6 +227,7 @@ module Node =
               Iteration = iteration
               Progress = progress experiment iteration
               BenignRatio = knowledge.BenignRatio
+              Random = fun node -> random experiment.Run nodes[node] iteration
               Memories = nodes |> Array.map (fun node -> memories[node]) }
 
         let made, sound =

@@ -14,20 +14,12 @@ let private view neighbours parameters : View =
     let shape = [| int64 neighbours; int64 parameters |]
     let spread = torch.linspace (0.5, 1.5, int64 neighbours, dtype = torch.float32)
 
-    { Own = own
-      Received = (own * spread.unsqueeze 1L).expand(shape).contiguous()
-      Senders = [| 0 .. neighbours - 1 |]
-      Weights = Array.create neighbours (1.0 / float (neighbours + 1))
-      OwnWeight = 1.0 / float (neighbours + 1)
-      Byzantine = 0
-      OwnLoss = 1.0
-      Losses = Array.map (fun row -> 0.5 + float row / float neighbours)
-      Gradient = torch.zeros_like own
-      Rate = 0.1
-      Iteration = 0L
-      Progress = 0.0
-      BenignRatio = 0.4
-      Memory = Map.empty }
+    let loss row = 0.5 + float row / float neighbours
+
+    { View.evenly own ((own * spread.unsqueeze 1L).expand(shape).contiguous()) with
+        Losses = Array.map loss
+        LossesOf = fun estimates -> Array.init (int estimates.shape[0]) loss
+        Rate = 0.1 }
 
 /// The shortest of three times, in seconds of the processor: what else the machine does hardly counts.
 let private seconds rule neighbours parameters =

@@ -62,6 +62,7 @@ let private earlier (crowd: Crowd) = { crowd with Pool = crowd.Earlier }
 let private viewOf (crowd: Crowd) iteration memory node : View =
     { Neighbourhood.toViewOf torch.float32 (neighbourhood crowd node) with
         Iteration = iteration
+        Random = fun word -> Random.stream 0L (Purpose.Aggregation word) crowd.Received[node].Length iteration
         Memory = memory }
 
 /// What all nodes know in iteration k.
@@ -71,12 +72,18 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
     let pool = float32Pool crowd.Pool
     let received = PaddedLists(crowd.Received, pool.device)
 
-    let losses _ selection =
-        let table = Array2D.create n received.Longest infinity
+    let losses (asked: torch.Tensor) (lists: PaddedLists) _ selection =
+        let table = Array2D.create n lists.Longest infinity
+
+        let loss node row =
+            if obj.ReferenceEquals(asked, pool) then
+                crowd.Losses[node][row]
+            else
+                Neighbourhood.lossOf (neighbourhood crowd node) (values asked[int64 row])
 
         Selection.read selection
         |> Array.iteri (fun node ->
-            Array.iter (fun place -> table[node, place] <- crowd.Losses[node][crowd.Received[node][place]]))
+            Array.iter (fun place -> table[node, place] <- loss node (lists.Lists[node][place])))
 
         torch.tensor table
 
@@ -87,6 +94,7 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
       Senders = crowd.Received |> Array.map (fun received -> [| 0 .. received.Length - 1 |])
       Weights = crowd.Received |> Array.map (fun received -> Array.create received.Length (share received))
       OwnWeights = Array.map share crowd.Received
+      Neighbours = Array.map Array.length crowd.Received
       Byzantine = Array.init n (fun node -> Neighbourhood.byzantine (neighbourhood crowd node))
       OwnLosses = torch.tensor crowd.OwnLosses
       Losses = losses
@@ -96,6 +104,7 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
       Iteration = iteration
       Progress = 0.25
       BenignRatio = crowd.BenignRatio
+      Random = fun node word -> Random.stream 0L (Purpose.Aggregation word) crowd.Received[node].Length iteration
       Memories = memories }
 
 let private nothing (crowd: Crowd) : Memory[] = crowd.Own |> Array.map (fun _ -> Map.empty)

@@ -58,25 +58,43 @@ module Neighbourhood =
         let isHostile (estimate: float[]) = not (Array.forall Double.IsFinite estimate)
         max (count view / 4) (view.Received |> Seq.filter isHostile |> Seq.length)
 
+    /// The loss of any estimate, which goes over continuously into those of the own and the received ones that are known.
+    let lossOf (view: Neighbourhood) (estimate: float[]) : float =
+        let known =
+            Array.zip (estimates view) (Array.append [| view.OwnLoss |] view.Losses)
+            |> Array.filter (fun (known, loss) -> Array.forall Double.IsFinite known && Double.IsFinite loss)
+            |> Array.map (fun (known, loss) -> distance known estimate, loss)
+
+        if Array.isEmpty known || not (Array.forall Double.IsFinite estimate) then
+            nan
+        else
+            match known |> Array.tryFind (fun (distance, _) -> distance = 0.0) with
+            | Some(_, loss) -> loss
+            | None ->
+                // By the nearest, lest their weights overflow.
+                let nearest = known |> Array.map fst |> Array.min
+                let weights = known |> Array.map (fun (distance, _) -> (nearest / distance) ** 2.0)
+                Array.sum (Array.map2 (fun weight (_, loss) -> weight * loss) weights known) / Array.sum weights
+
     /// The view in some floating-point type. Its gradient is half the own estimate, and λ is an eighth.
     let toViewOf (dtype: torch.ScalarType) (view: Neighbourhood) : View =
         let own = torch.tensor(view.Own).to_type dtype
         let shape = [| int64 (count view); int64 (dimension view) |]
+        let received = torch.tensor(Array.concat view.Received, dtype = torch.float64).view(shape).to_type dtype
 
-        { Own = own
-          Received = torch.tensor(Array.concat view.Received, dtype = torch.float64).view(shape).to_type dtype
-          Senders = [| 0 .. count view - 1 |]
-          Weights = Array.create (count view) (1.0 / float (count view + 1))
-          OwnWeight = 1.0 / float (count view + 1)
-          Byzantine = byzantine view
-          OwnLoss = view.OwnLoss
-          Losses = Array.map (fun row -> view.Losses[row])
-          Gradient = Native.scaled 0.5 own
-          Rate = 0.125
-          Iteration = 0L
-          Progress = 0.25
-          BenignRatio = view.BenignRatio
-          Memory = Map.empty }
+        let lossesOf (estimates: torch.Tensor) =
+            let numbers = estimates.to_type(torch.float64).contiguous().data<float>().ToArray()
+            numbers |> Array.chunkBySize (dimension view) |> Array.map (lossOf view)
+
+        { View.evenly own received with
+            Byzantine = byzantine view
+            OwnLoss = view.OwnLoss
+            Losses = Array.map (fun row -> view.Losses[row])
+            LossesOf = lossesOf
+            Gradient = Native.scaled 0.5 own
+            Rate = 0.125
+            Progress = 0.25
+            BenignRatio = view.BenignRatio }
 
     /// The view in float64.
     let toView view = toViewOf torch.float64 view

@@ -37,9 +37,9 @@ let private claims =
       Law.Fixpoint
       Law.Precision ]
 
-let private made assumed weigh laws =
+let private made liars weigh laws =
     Mixing.rule 0.0 [] true (Mixing.FromOwn weigh)
-    |> Rule.tolerating (Assumed.tolerance assumed Heaviest.cap)
+    |> Rule.tolerating (Liars.tolerance liars)
     |> Rule.claiming laws
 
 let private common =
@@ -57,13 +57,13 @@ let clippedGossip: Component<Rule> =
                 "adaptive"
                 "τ: a number, or 'adaptive' as below"
 
-        and! assumed = Assumed.setting
+        and! liars = Liars.assuming Heaviest.cap
 
         let weigh (standing: Mixing.Standing) (distances: float[]) =
             match radius with
             | Ok radius -> clipped standing distances (fun _ -> radius)
             | Error _ ->
-                let b = Heaviest.together assumed standing
+                let b = Heaviest.together liars standing
                 let _, rest = Heaviest.split standing b distances
 
                 let radius =
@@ -76,7 +76,7 @@ let clippedGossip: Component<Rule> =
 
         return
             made
-                assumed
+                liars
                 weigh
                 (match radius with
                  | Ok _ -> claims |> List.except [ Law.Scaling ]
@@ -93,10 +93,10 @@ let clippedGossip: Component<Rule> =
 
 let csPlus: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming Heaviest.cap
 
         let weigh (standing: Mixing.Standing) (distances: float[]) =
-            let b = Heaviest.together assumed standing
+            let b = Heaviest.together liars standing
 
             if b <= 0.0 then
                 clipped standing distances (fun _ -> infinity)
@@ -117,7 +117,7 @@ let csPlus: Component<Rule> =
 
                 clipped standing distances (fun _ -> radius)
 
-        return made assumed weigh claims
+        return made liars weigh claims
     }
     |> Define.Named "cs-plus"
     |> Component.describedBy
@@ -129,10 +129,10 @@ let csPlus: Component<Rule> =
 
 let rtc: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming Heaviest.cap
 
         let weigh (standing: Mixing.Standing) (distances: float[]) =
-            let b = Heaviest.together assumed standing
+            let b = Heaviest.together liars standing
             let removed, kept = Heaviest.split standing b distances
 
             let radius =
@@ -144,7 +144,7 @@ let rtc: Component<Rule> =
             let removed = Set.ofArray removed
             clipped standing distances (fun place -> if removed.Contains place && b > 0.0 then 0.0 else radius)
 
-        return made assumed weigh claims
+        return made liars weigh claims
     }
     |> Define.Named "rtc"
     |> Component.describedBy

@@ -3,14 +3,14 @@
 module UbarFs.Core.Gts
 
 /// The weights without b of those of the farthest; from the one on the border in part.
-let private weigh assumed (standing: Mixing.Standing) (distances: float[]) : Mixing.Mix =
+let private weigh liars (standing: Mixing.Standing) (distances: float[]) : Mixing.Mix =
     let take (left: float, weights) place =
         let taken = min left standing.Weights[place]
         let weight = standing.Weights[place] - taken
         left - taken, (place, (if weight > Heaviest.tolerance then weight else 0.0)) :: weights
 
     let _, weights =
-        Heaviest.farthestFirst distances |> Array.fold take (Heaviest.together assumed standing, [])
+        Heaviest.farthestFirst distances |> Array.fold take (Heaviest.together liars standing, [])
 
     let weights =
         weights
@@ -25,11 +25,11 @@ let private weigh assumed (standing: Mixing.Standing) (distances: float[]) : Mix
 
 let rule: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming Heaviest.cap
 
         return
-            Mixing.rule 0.0 [ "near" ] true (Mixing.FromOwn(weigh assumed))
-            |> Rule.tolerating (Assumed.tolerance assumed Heaviest.cap)
+            Mixing.rule 0.0 [ "near" ] true (Mixing.FromOwn(weigh liars))
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -9,8 +9,8 @@ let tolerance = 1e-9
 let cap (neighbours: int) = neighbours
 
 /// b, the largest weight that so many of the neighbours can have together.
-let together (assumed: Assumed) (standing: Mixing.Standing) : float =
-    let byzantine = Assumed.count assumed cap standing.BenignRatio standing.Byzantine standing.Neighbours
+let together (liars: Liars) (standing: Mixing.Standing) : float =
+    let byzantine = Liars.count liars standing.Headcount
     standing.Weights |> Array.sortDescending |> Array.truncate byzantine |> Array.sum
 
 /// All places, farthest first; ties to the lowest place.

@@ -28,9 +28,8 @@ let rec private scissor squares weights count (members: int list) =
 
         scissor squares weights (count - 1) (members |> List.except [ farthest ])
 
-let private weigh equal assumed (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
-    let byzantine =
-        Assumed.count assumed Heaviest.cap standing.BenignRatio standing.Byzantine standing.Neighbours
+let private weigh equal liars (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
+    let byzantine = Liars.count liars standing.Headcount
 
     let weights =
         if equal then
@@ -51,10 +50,10 @@ let private weigh equal assumed (standing: Mixing.Standing) (squares: float[][])
     |> List.map (fun point -> point - 1, weights[point] / total)
     |> Mixing.ofPlaces standing (weights[0] / total)
 
-let private made equal assumed =
-    Mixing.rule 0.0 [ "left" ] true (Mixing.Among(weigh equal assumed))
+let private made equal liars =
+    Mixing.rule 0.0 [ "left" ] true (Mixing.Among(weigh equal liars))
     |> Rule.costing Cost.Quadratic
-    |> Rule.tolerating (Assumed.tolerance assumed Heaviest.cap)
+    |> Rule.tolerating (Liars.tolerance liars)
     |> Rule.claiming
         [ Law.NeighbourOrder
           Law.Translation
@@ -73,8 +72,8 @@ let private common =
 
 let ios: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
-        return made false assumed
+        let! liars = Liars.assuming Heaviest.cap
+        return made false liars
     }
     |> Define.Named "ios"
     |> Component.describedBy
@@ -87,8 +86,8 @@ let ios: Component<Rule> =
 
 let faba: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
-        return made true assumed
+        let! liars = Liars.assuming Heaviest.cap
+        return made true liars
     }
     |> Define.Named "faba"
     |> Component.describedBy

@@ -4,8 +4,8 @@ module UbarFs.Core.Cge
 
 let private cap neighbours = (neighbours - 1) / 2
 
-let private weigh assumed (standing: Mixing.Standing) (lengths: float[]) : Mixing.Mix =
-    let byzantine = Assumed.count assumed cap standing.BenignRatio standing.Byzantine standing.Neighbours
+let private weigh liars (standing: Mixing.Standing) (lengths: float[]) : Mixing.Mix =
+    let byzantine = Liars.count liars standing.Headcount
 
     Mixing.nearestFirst lengths
     |> Array.truncate (standing.Neighbours - byzantine)
@@ -13,12 +13,12 @@ let private weigh assumed (standing: Mixing.Standing) (lengths: float[]) : Mixin
 
 let rule: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming cap
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Mixing.rule alpha [ "shortest" ] false (Mixing.FromZero(weigh assumed))
-            |> Rule.tolerating (Assumed.tolerance assumed cap)
+            Mixing.rule alpha [ "shortest" ] false (Mixing.FromZero(weigh liars))
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Scaling

@@ -47,9 +47,9 @@ let private smallest (squares: float[][]) (size: int) (candidates: int[]) : int[
     else
         best
 
-let private weigh assumed (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
+let private weigh liars (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
     let neighbours = standing.Neighbours
-    let byzantine = Assumed.count assumed cap standing.BenignRatio standing.Byzantine neighbours
+    let byzantine = Liars.count liars standing.Headcount
 
     // A row that is not finite is infinitely far from all others, and a single one is finite if it is 0 from itself.
     let isFinite place =
@@ -65,12 +65,12 @@ let private weigh assumed (standing: Mixing.Standing) (squares: float[][]) : Mix
 
 let rule: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming cap
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Mixing.rule alpha [ "closest" ] false (Mixing.Among(weigh assumed))
-            |> Rule.tolerating (Assumed.tolerance assumed cap)
+            Mixing.rule alpha [ "closest" ] false (Mixing.Among(weigh liars))
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.costing Cost.Quadratic
             // The order of the neighbours does matter: several sets are often equally close.
             |> Rule.claiming

@@ -14,7 +14,7 @@ let private around count (estimates: torch.Tensor) : torch.Tensor =
     let struct (_, nearest) = distances.sort (0L, stable = true)
     Estimate.mean (ascending.gather (0L, nearest.narrow (0L, 0L, min (int64 count) ascending.shape[0])))
 
-let private reference assumed (view: View) =
+let private reference liars (view: View) =
     use scope = torch.NewDisposeScope()
     let neighbours = int view.Received.shape[0]
 
@@ -22,21 +22,16 @@ let private reference assumed (view: View) =
         match Finite.rows view.Received with
         | [||] -> view.Own.clone ()
         | finite ->
-            let count = neighbours - Assumed.inForce assumed cap view
+            let count = neighbours - Liars.ofView liars view
             (around count (Estimate.rows finite view.Received)).to_type view.Own.dtype
 
     Aggregate.ofEstimate (estimate.MoveToOuterDisposeScope())
 
-let private network assumed (view: NetworkView) =
+let private network liars (view: NetworkView) =
     let finite = NetworkView.finiteRows view
     let received = view.Received.Lists |> Array.map (Array.filter (fun row -> finite[row]))
 
-    let counts =
-        Array.map2
-            (fun neighbours byzantine ->
-                neighbours - Assumed.count assumed cap view.BenignRatio byzantine neighbours |> max 1)
-            (NetworkView.counts view)
-            view.Byzantine
+    let counts = Array.map2 (-) (NetworkView.counts view) (Liars.ofNetwork liars view) |> Array.map (max 1)
 
     view
     |> NetworkView.combined (fun lists -> view.Rows.MeansAroundMedian(view.Pool, lists, counts)) received
@@ -44,13 +39,13 @@ let private network assumed (view: NetworkView) =
 
 let rule: Component<Rule> =
     settings {
-        let! assumed = Assumed.setting
+        let! liars = Liars.assuming cap
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Rule.aggregating alpha (reference assumed)
-            |> Rule.allAtOnce (network assumed)
-            |> Rule.tolerating (Assumed.tolerance assumed cap)
+            Rule.aggregating alpha (reference liars)
+            |> Rule.allAtOnce (network liars)
+            |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation
