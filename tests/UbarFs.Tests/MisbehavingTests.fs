@@ -40,6 +40,7 @@ let private case rule : Case =
         { Name = "rules.fsx"
           Label = None
           Code = None
+          Parts = []
           Arguments = []
           Files = []
           Value = rule }

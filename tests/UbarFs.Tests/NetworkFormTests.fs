@@ -16,7 +16,8 @@ open UbarFs.Tests.Runs
 /// Repeats the coordinates, so that kernels see full vectors and a remainder.
 let private widened times (row: float[]) = Array.concat (Array.replicate times row)
 
-let private crowdOf views =
+/// Nodes that received some of the estimates of a view.
+let crowdOf views =
     gen {
         let! (view: Neighbourhood) = views
         let! times = Gen.elements [ 1; 1; 13; 40 ]

@@ -1,4 +1,4 @@
-/// `ubarfs new`: scenarios, rules and attacks to start from.
+/// `ubarfs new`: scenarios, rules, stages and attacks to start from.
 module UbarFs.Cli.NewCommand
 
 open System
@@ -8,7 +8,10 @@ open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Cli.Arguments
 
-let private purposes = [ "rule", CodeTemplate.Purpose.Rule; "attack", CodeTemplate.Purpose.Attack ]
+let private purposes =
+    [ "rule", CodeTemplate.Purpose.Rule
+      "stage", CodeTemplate.Purpose.Stage
+      "attack", CodeTemplate.Purpose.Attack ]
 
 let private templates = List.map fst purposes @ (Starter.all |> List.map _.Template)
 
@@ -22,7 +25,10 @@ let private listed () =
         line name $"your own {name}, as an F# script; with --csharp, as a C# project"
 
     printfn ""
-    Say.linef "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, an attack to attacks."
+
+    Say.linef
+        "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, a stage to stages, an attack to attacks."
+
     Exit.done'
 
 /// Writes files that are not there yet, or none, and prints their paths.
@@ -55,7 +61,7 @@ let private create csharp template name =
     | _ when not (ScenarioName.isSafe name) ->
         Exit.refuse $"'{name}' cannot be a name: use letters, digits, '-', '_' and '.'"
     | Some starter, _ when csharp ->
-        Exit.refuse $"--csharp is for rules and attacks; '{starter.Template}' is a scenario"
+        Exit.refuse $"--csharp is for rules, stages and attacks; '{starter.Template}' is a scenario"
     | Some starter, _ -> write [ { Path = $"{name}.yaml"; Text = Starter.text name starter } ]
     | None, Some purpose when csharp -> write (CodeTemplate.csharp purpose name library)
     | None, Some purpose -> write (CodeTemplate.script purpose name library)

@@ -41,9 +41,16 @@ let private ofCode (loaded: Result<Loaded<Rule>, Diagnostic list>) =
         Scenarios.print diagnostics
         Error Exit.badUsage
 
+let private isStage name = Catalogue.stages |> List.exists (fun stage -> stage.Name = name)
+
 let private ofCatalogue (name: string) =
     match Catalogue.rules |> List.tryFind (fun rule -> rule.Name = name) with
     | Some rule -> Ok { Component = rule; Fresh = fun () -> Ok rule }
+    | None when isStage name ->
+        Error(
+            Exit.refuse
+                $"'{name}' is a stage: it is tested in front of a rule, as in 'ubarfs test-rule \"[{name}, dmedian]\"'"
+        )
     | None ->
         let names = Catalogue.rules |> List.map _.Name
         Error(Exit.refuse $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}")
@@ -61,10 +68,29 @@ let private unnamed file =
             let known = String.concat ", " rules
             Error(Exit.refuse $"{file}: name the class that is the rule with --type: {known}")
 
+/// A list of stages with a rule at its end, as a scenario writes it.
+let private pipelineOf (word: string) =
+    match Yaml.parse (Source.create Origin.CommandLine word) 0 with
+    | Some node, [] ->
+        Json.ofNode node
+        |> Option.ofObj
+        |> Option.either (fun json -> Ok(RuleOrigin.Pipeline(word, json))) (fun () ->
+            Error(Exit.refuse "a rule is missing"))
+    | _, problems ->
+        Scenarios.print problems
+        Error Exit.badUsage
+
+/// It has no parameters of its own: what it is written with are those of its parts.
+let private ofPipeline (word: string) : Result<Component<Rule>, string> =
+    RuleText.read ((UserCode.create ()).Access "") word
+    |> Result.map (fun chosen ->
+        Define.Named chosen.Name (Setting.none chosen.Value) |> Component.describedBy "a pipeline" "" "")
+
 let private originOf (word: string) (typeName: string option) : Result<RuleOrigin, int> =
     match typeName with
     | Some name when isAssembly word -> Ok(RuleOrigin.Assembly(word, name))
     | Some _ -> Error(Exit.refuse $"--type belongs to an assembly (.dll), and '{word}' is none")
+    | None when word.TrimStart().StartsWith '[' -> pipelineOf word
     | None when isAssembly word -> unnamed word
     | None when Script.isScript word -> Ok(RuleOrigin.Script word)
     | None when isFile word ->
@@ -74,6 +100,12 @@ let private originOf (word: string) (typeName: string option) : Result<RuleOrigi
 let private find origin : Result<Found, int> =
     match origin with
     | RuleOrigin.Catalogue name -> ofCatalogue name
+    | RuleOrigin.Pipeline(text, _) ->
+        let fresh () = ofPipeline text |> Result.mapError (Diagnostic.fileError "rule")
+
+        ofPipeline text
+        |> Result.map (fun found -> { Component = found; Fresh = fresh })
+        |> Result.mapError Exit.refuse
     | RuleOrigin.Script path -> ofCode (RuleScript.loadRule path)
     | RuleOrigin.Assembly(path, typeName) -> ofCode (RuleAssembly.loadRule path typeName)
 
@@ -93,6 +125,19 @@ let private argument (parameters: Parameter list) (name: string, text: string) =
         match Kind.read parameter.Kind text with
         | Some value -> Ok(name, value)
         | None -> Error $"--set {name}={text}: expected {Kind.describe parameter.Kind}"
+
+// As a shell takes it for one word.
+let private quoted (word: string) =
+    if word |> Seq.forall (fun letter -> Char.IsLetterOrDigit letter || "-_./+".Contains letter) then
+        word
+    else
+        "'" + word.Replace("'", @"'\''") + "'"
+
+// A pipeline's name is cut at no point.
+let private nameOf origin (name: string) =
+    match origin with
+    | RuleOrigin.Pipeline _ -> name.Replace(" + ", "+")
+    | _ -> Path.GetFileNameWithoutExtension name |> string
 
 /// Finds the rule, with `name=value` settings of its parameters; or prints why not, and gives the exit code. libtorch is
 /// loaded beside it, for both take their time.
@@ -129,8 +174,8 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
             | Error problem -> raise (CodeException(problem, exn problem.Message))
 
         return
-            { Name = Path.GetFileNameWithoutExtension component'.Name |> string
-              Words = word + String.concat "" options
+            { Name = nameOf origin component'.Name
+              Words = quoted word + String.concat "" options
               Source = { Origin = origin; Arguments = arguments }
               Rule = rule
               Anew = anew }

@@ -122,6 +122,65 @@ let networkAggregate (rule: Rule) (view: NetworkView) (result: NetworkAggregate)
                   else
                       Array.tryPick memory result.Memories ]
 
+// What is wrong with where an estimate behind a stage comes from.
+let private origin m (origin: Provenance) =
+    if isMissing origin || isMissing origin.StandsFor || isMissing origin.MadeOf then
+        Some "an origin is null"
+    else
+        Seq.append origin.StandsFor origin.MadeOf
+        |> Seq.tryFind (fun row -> row < 0 || row >= m)
+        |> Option.map (fun row ->
+            let rows = if m = 1 then "row 0" else $"rows 0 to {m - 1}"
+            $"an origin names row {row}; there are {m} received estimates, {rows}")
+
+/// What is wrong with what a stage of a pipeline made of a view of at least one received estimate.
+let prepared (stage: PipelineStage) (view: View) (result: Prepared) : string option =
+    let isOwn (origin: Provenance) = Array.isEmpty origin.StandsFor
+
+    if isMissing result then
+        Some "the stage returns null in place of a result"
+    elif isMissing result.Origins then
+        Some "the origins are null"
+    else
+        let rows = result.Origins.LongLength
+
+        first
+            [ fun () ->
+                  like
+                      "what the stage hands on, with a row for each origin,"
+                      "the received estimates"
+                      [| rows; view.Received.shape[1] |]
+                      view.Received
+                      result.Estimates
+              fun () -> result.Origins |> Array.tryPick (origin (int view.Received.shape[0]))
+              fun () ->
+                  if not stage.JoinsOwn && Array.exists isOwn result.Origins then
+                      Some "an origin stands for no received estimate, and the stage is not one that the own one joins"
+                  else
+                      None ]
+
+/// What is wrong with a stage of a pipeline before it is asked anything.
+let pipelineStage (stage: PipelineStage) : string option =
+    if isMissing stage then
+        Some "the stage is null"
+    else
+        [ "Reference", isMissing stage.Reference
+          "Count", isMissing stage.Count
+          "Tolerance", isMissing stage.Tolerance
+          "Cost", isMissing stage.Cost
+          "Claims", isMissing stage.Claims ]
+        |> List.tryFind snd
+        |> Option.map (fun (name, _) -> $"{name} is null")
+        |> Option.orElseWith (fun () ->
+            stage.Claims
+            |> List.tryFind (fun law -> isMissing law || not (List.contains law PipelineStage.laws))
+            |> Option.map (fun law ->
+                if isMissing law then
+                    "a claim is null"
+                else
+                    let known = PipelineStage.laws |> List.map Law.name |> listed
+                    $"a stage cannot claim {Law.name law}; the laws that it can keep are {known}"))
+
 /// What is wrong with α for a node with so many neighbours.
 let alpha (neighbours: int) (alpha: float) : string option =
     if alpha >= 0.0 && alpha <= 1.0 then

@@ -1,5 +1,15 @@
 namespace UbarFs.Core
 
+/// How the time of a rule grows with the neighbours m and the parameters d.
+[<RequireQualifiedAccess>]
+type Cost =
+    /// O(md)
+    | Linear
+    /// O(md) and the losses of O(m) estimates
+    | LinearWithLosses
+    /// O(m²d)
+    | Quadratic
+
 /// A promise about every view, checked for each rule that makes it.
 [<RequireQualifiedAccess>]
 type Law =

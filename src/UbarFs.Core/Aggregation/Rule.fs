@@ -3,47 +3,6 @@ namespace UbarFs.Core
 open TorchSharp
 open UbarFs.Kernels
 
-/// What node i knows when it aggregates in iteration k.
-type View =
-    {
-        /// i, the node.
-        Node: int
-        /// x_{k,i}, `[d]`.
-        Own: torch.Tensor
-        /// The received estimates, `[m, d]`, in ascending order of the sender.
-        Received: torch.Tensor
-        /// The nodes that sent them.
-        Senders: int[]
-        /// W_ij of the senders, in their order: how a node mixes.
-        Weights: float[]
-        /// W_ii. With the weights of the senders it makes 1.
-        OwnWeight: float
-        /// |N_i|: how many messages came in, before any stage of a pipeline.
-        Neighbours: int
-        /// How many of the senders are Byzantine: only for a rule that is told, with `assumed: known`.
-        Byzantine: int
-        /// l(x_{k,i}, ξ_{k,i}): the mean loss of the own estimate on the node's batch.
-        OwnLoss: float
-        /// The losses of some received estimates (by row) on the same batch.
-        Losses: int[] -> float[]
-        /// The losses of any estimates `[k, d]` on the same batch.
-        LossesOf: torch.Tensor -> float[]
-        /// ∇l(x_{k,i}, ξ_{k,i}), `[d]`.
-        Gradient: torch.Tensor
-        /// λ(k).
-        Rate: float
-        /// k, from 0.
-        Iteration: int64
-        /// k/T, the share of the run's iterations that are done.
-        Progress: float
-        /// ρ_i, the assumed share of benign neighbours.
-        BenignRatio: float
-        /// The node's own random numbers for this iteration: a stream for each word.
-        Random: string -> KeyedRandom
-        /// What the rule put away in the node's last iteration; empty in the first.
-        Memory: Memory
-    }
-
 /// What a rule made of a view.
 type Aggregate =
     {
@@ -65,16 +24,6 @@ type Update =
     /// It is x_{k+1}: the rule takes its own gradient step.
     | Replaced
 
-/// How the time of a rule grows with the neighbours m and the parameters d.
-[<RequireQualifiedAccess>]
-type Cost =
-    /// O(md)
-    | Linear
-    /// O(md) and the losses of O(m) estimates
-    | LinearWithLosses
-    /// O(m²d)
-    | Quadratic
-
 /// An aggregation rule: how one node makes one estimate of its own and the received ones. `Reference` must not
 /// change the tensors of the view; the tensors it returns belong to the caller's dispose scope.
 type Rule =
@@ -87,6 +36,10 @@ type Rule =
         Network: (NetworkView -> NetworkAggregate) option
         /// The names of its selecting stages, in order; empty for a rule that selects nothing.
         Stages: string list
+        /// The stages of a pipeline at whose end it stands; none for a rule by itself.
+        Before: PipelineStage list
+        /// Whether it keeps records of senders from iteration to iteration.
+        JudgesSenders: bool
         /// How its time grows.
         Cost: Cost
         /// n̂: how many Byzantine estimates among m received ones the rule is defined for, given ρ.
@@ -97,34 +50,6 @@ type Rule =
         /// from the mean of any m − f of them is at most κ times their mean squared distance from it.
         Kappa: (int -> int -> float) option
     }
-
-[<RequireQualifiedAccess>]
-module View =
-
-    /// A node that mixes evenly, in the first of its iterations: all losses are 1, and gradient, rate and seed are 0.
-    /// Received estimates are `[m, d]`, from senders 0 … m − 1, of which none is Byzantine.
-    let evenly (own: torch.Tensor) (received: torch.Tensor) : View =
-        let neighbours = int received.shape[0]
-        let share = 1.0 / float (neighbours + 1)
-
-        { Node = neighbours
-          Own = own
-          Received = received
-          Senders = [| 0 .. neighbours - 1 |]
-          Weights = Array.create neighbours share
-          OwnWeight = share
-          Neighbours = neighbours
-          Byzantine = 0
-          OwnLoss = 1.0
-          Losses = Array.map (fun _ -> 1.0)
-          LossesOf = fun estimates -> Array.create (int estimates.shape[0]) 1.0
-          Gradient = torch.zeros_like own
-          Rate = 0.0
-          Iteration = 0L
-          Progress = 0.0
-          BenignRatio = 0.4
-          Random = fun word -> Random.stream 0L (Purpose.Aggregation word) neighbours 0L
-          Memory = Map.empty }
 
 [<RequireQualifiedAccess>]
 module Aggregate =
@@ -144,6 +69,8 @@ module Rule =
           Reference = reference
           Network = None
           Stages = []
+          Before = []
+          JudgesSenders = false
           Cost = Cost.Linear
           Tolerance = fun _ _ -> 0
           Claims = []
@@ -153,22 +80,25 @@ module Rule =
     let replacing reference = { aggregating 0.0 reference with Update = Update.Replaced }
 
     /// The rule with a form for all nodes at once.
-    let allAtOnce network rule = { rule with Network = Some network }
+    let allAtOnce network (rule: Rule) = { rule with Network = Some network }
 
     /// The rule with the names of its selecting stages, in order: each result tells what each of them kept.
     let selecting stages (rule: Rule) = { rule with Stages = stages }
 
+    /// The rule as one that keeps records of senders.
+    let judgingSenders (rule: Rule) = { rule with JudgesSenders = true }
+
     /// The rule with a statement of how its time grows, which `ubarfs test-rule` measures.
-    let costing cost rule = { rule with Cost = cost }
+    let costing cost (rule: Rule) = { rule with Cost = cost }
 
     /// The rule with n̂: how many Byzantine estimates it is defined for, given ρ and the number of received ones.
-    let tolerating tolerance rule = { rule with Tolerance = tolerance }
+    let tolerating tolerance (rule: Rule) = { rule with Tolerance = tolerance }
 
     /// The rule with laws that it promises to keep, which `ubarfs test-rule` tries to break.
-    let claiming laws rule = { rule with Claims = laws }
+    let claiming laws (rule: Rule) = { rule with Claims = laws }
 
     /// The rule with its κ for m received estimates, f of them Byzantine, where it is known.
-    let boundedBy kappa rule = { rule with Kappa = Some kappa }
+    let boundedBy kappa (rule: Rule) = { rule with Kappa = Some kappa }
 
     // What a node without received estimates comes to: it keeps its own as R, or takes a plain gradient step if its rule
     // replaces the update.

@@ -34,6 +34,9 @@ let rules: Component<Rule> list =
       Ios.faba
       Balance.rule ]
 
+let stages: Component<PipelineStage> list =
+    [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]
+
 let attacks: Component<Attack> list =
     SimpleAttacks.absent
     :: List.map

@@ -37,6 +37,8 @@ type Chosen<'value> =
         Label: string option
         /// None for a component of the catalogue.
         Code: Code option
+        /// What it is put together from, in order: a list of the language. None for a component by itself.
+        Parts: Chosen<unit> list
         /// Every parameter in its declared order, with the value in force.
         Arguments: (Parameter * Value) list
         /// The recorded files that define it and its parts.
@@ -77,6 +79,7 @@ module Component =
         { Name = component'.Name
           Label = None
           Code = None
+          Parts = []
           Arguments = List.map inForce component'.Settings.Parameters
           Files = Option.toList component'.File
           Value = component'.Settings.Read arguments }
@@ -113,28 +116,67 @@ module Chosen =
 
         keys @ more |> String.concat ", " |> sprintf "{ %s }"
 
-    /// The form of the language with every parameter written out. It identifies the choice; where code is chosen,
-    /// `fingerprint` says which.
-    let canonical (chosen: Chosen<'value>) =
+    /// The choice without what it makes.
+    let untyped (chosen: Chosen<'value>) : Chosen<unit> =
+        { Name = chosen.Name
+          Label = chosen.Label
+          Code = chosen.Code
+          Parts = chosen.Parts
+          Arguments = chosen.Arguments
+          Files = chosen.Files
+          Value = () }
+
+    /// What several parts, in order, make together. A label of the last one is that of the whole.
+    let together (parts: Chosen<unit> list) (value: 'value) : Chosen<'value> =
+        { Name = parts |> List.map _.Name |> String.concat " + "
+          Label = (List.last parts).Label
+          Code = None
+          Parts = parts
+          Arguments = []
+          Files = parts |> List.collect _.Files |> List.distinct
+          Value = value }
+
+    let private listed (show: Chosen<unit> -> string) parts =
+        parts |> List.map show |> String.concat ", " |> sprintf "[%s]"
+
+    let private ofOne (chosen: Chosen<'value>) =
         match chosen.Code, chosen.Arguments with
         | Some code, arguments -> ofCode code arguments
         | None, [] -> chosen.Name
         | None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }} }}"
 
-    /// The form of the language with everything written out, its label too.
-    let written (chosen: Chosen<'value>) =
+    /// The form of the language with every parameter written out. It identifies the choice; where code is chosen,
+    /// `fingerprint` says which.
+    let canonical (chosen: Chosen<'value>) =
+        match chosen.Parts with
+        | [] -> ofOne chosen
+        | parts -> listed ofOne parts
+
+    let private writtenOne (chosen: Chosen<'value>) =
         match chosen.Label, chosen.Code, chosen.Arguments with
-        | None, _, _ -> canonical chosen
+        | None, _, _ -> ofOne chosen
         | Some label, Some _, _ ->
-            let text = canonical chosen
+            let text = ofOne chosen
             $"{text.Substring(0, text.Length - 2)}, label: {always label} }}"
         | Some label, None, arguments -> $"{{ {chosen.Name}: {{ {text arguments} }}, label: {always label} }}"
 
+    /// The form of the language with everything written out, its label too.
+    let written (chosen: Chosen<'value>) =
+        match chosen.Parts with
+        | [] -> writtenOne chosen
+        | parts -> listed writtenOne parts
+
     /// The checksums of the code behind the choice: of what defines a component of the catalogue, or of the user's.
     let fingerprints (chosen: Chosen<'value>) : string list =
-        match chosen.Code with
-        | Some code -> [ code.Fingerprint ]
-        | None -> chosen.Files |> List.map _.Checksum |> List.distinct
+        let ofOne (files: Sources.Source list) (code: Code option) =
+            match code with
+            | Some code -> [ code.Fingerprint ]
+            | None -> files |> List.map _.Checksum
+
+        match chosen.Parts with
+        | [] -> ofOne chosen.Files chosen.Code
+        | parts -> parts |> List.collect (fun part -> ofOne part.Files part.Code)
+        |> List.distinct
 
     /// The same as one text; nothing where no code is recorded.
     let fingerprint (chosen: Chosen<'value>) : string option =
@@ -144,7 +186,12 @@ module Chosen =
 
     /// What it is called: its label, or else the shortest form of the language, which leaves out what has its default.
     let label (chosen: Chosen<'value>) =
-        match chosen.Label, chosen.Arguments |> List.filter (fun (parameter, value) -> value <> parameter.Default) with
+        let shortest name arguments =
+            match arguments |> List.filter (fun (parameter: Parameter, value) -> value <> parameter.Default) with
+            | [] -> name
+            | changed -> $"{name} ({text changed})"
+
+        match chosen.Label, chosen.Parts with
         | Some label, _ -> label
-        | None, [] -> chosen.Name
-        | None, changed -> $"{chosen.Name} ({text changed})"
+        | None, [] -> shortest chosen.Name chosen.Arguments
+        | None, parts -> parts |> List.map (fun part -> shortest part.Name part.Arguments) |> String.concat " + "

@@ -248,6 +248,7 @@ let rule: Component<Rule> =
             Rule.aggregating alpha (reference prior slack growth)
             |> Rule.allAtOnce (network prior slack growth)
             |> Rule.selecting [ "similarity" ]
+            |> Rule.judgingSenders
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> (neighbours - 1) / 2)
             |> Rule.claiming

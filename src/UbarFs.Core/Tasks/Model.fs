@@ -167,6 +167,7 @@ module Model =
         { Name = $"[{written}]"
           Label = None
           Code = None
+          Parts = []
           Arguments = []
           Files = layers |> List.collect _.Files |> List.distinct
           Value = { Layers = fun classes -> layers |> List.map (fun layer -> layer.Value classes) } }

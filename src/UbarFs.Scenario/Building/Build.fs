@@ -236,6 +236,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "rule">]
     member _.Rule(saying, rule: Term) = say [ "rule" ] rule saying
 
+    /// A pipeline: stages through which what a node receives goes in turn, and the rule that aggregates at the end.
+    [<CustomOperation "rules">]
+    member _.Rules(saying, pipeline: obj list) = say [ "rule" ] pipeline saying
+
     /// What Byzantine nodes send.
     [<CustomOperation "attack">]
     member _.Attack(saying, attack: Term) = say [ "attack" ] attack saying

@@ -222,8 +222,11 @@ module Grammar =
             and! training = Field.section "training" "how the nodes train" training
 
             and! rule =
-                Choice.orCode "rule" _.Rule Catalogue.rules
-                |> Field.placed "rule" "how a node aggregates what it receives" "ubar"
+                Pipelines.decoder
+                |> Field.placed
+                    "rule"
+                    "how a node aggregates what it receives; a list is a pipeline: stages, and a rule at its end"
+                    "ubar"
 
             and! attacks =
                 attacks |> Field.placed "attack" "what Byzantine nodes send; in a list, they take turns" "none"

@@ -40,6 +40,7 @@ module CodeExceptions =
 /// name of it as the scenario writes it.
 type CodeAccess =
     { Rule: CodeFile -> Result<Loaded<Rule>, Diagnostic list>
+      Stage: CodeFile -> Result<Loaded<PipelineStage>, Diagnostic list>
       Attack: CodeFile -> Result<Loaded<Attack>, Diagnostic list> }
 
 [<RequireQualifiedAccess>]
@@ -98,7 +99,7 @@ module CodeAccess =
         let refuse file =
             Error [ Diagnostic.fileError (CodeFile.path file) reason |> Diagnostic.hinted hint ]
 
-        { Rule = refuse; Attack = refuse }
+        { Rule = refuse; Stage = refuse; Attack = refuse }
 
     /// No code at all.
     let none = refused "code is not loaded here" "name a component of the catalogue"

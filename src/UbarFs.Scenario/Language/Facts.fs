@@ -55,8 +55,8 @@ let private robustness (rule: Rule) =
 
         $"(f, κ)-robust; κ with f = n̂: {each}")
 
-let private cost (rule: Rule) =
-    match rule.Cost with
+let private costOf cost =
+    match cost with
     | Cost.Linear -> "O(md) for m neighbours and d parameters"
     | Cost.LinearWithLosses -> "O(md) and the losses of O(m) estimates on the own batch"
     | Cost.Quadratic -> "O(m²d) for m neighbours and d parameters"
@@ -67,9 +67,22 @@ let ofRule (rule: Rule) =
       match robustness rule with
       | Some robustness -> "Robustness", robustness
       | None -> ()
-      "Cost", cost rule
+      "Cost", costOf rule.Cost
       if not rule.Claims.IsEmpty then
           "Laws", rule.Claims |> List.map Law.text |> String.concat "; " ]
+
+let ofStage (stage: PipelineStage) =
+    let tolerated =
+        neighbourhoods |> List.map (fun neighbours -> neighbours, stage.Tolerance benignRatio neighbours)
+
+    [ if tolerated |> List.forall (fun (neighbours, liars) -> liars >= stage.Count neighbours) then
+          "Tolerance", "defined for any number of Byzantine neighbours"
+      else
+          let each = tolerated |> List.map (fun (neighbours, liars) -> $"{liars} of {neighbours}") |> listed
+          "Tolerance", $"n̂ = {each} neighbours, with ρ = {Value.Real benignRatio}"
+      "Cost", costOf stage.Cost
+      if not stage.Claims.IsEmpty then
+          "Laws of a rule that it keeps", stage.Claims |> List.map Law.text |> String.concat "; " ]
 
 let private knowledge strategy =
     match strategy with

@@ -41,8 +41,11 @@ module Family =
 
     let private none _ = []
 
+    let rules = define "rule" "rules" Facts.ofRule Catalogue.rules
+
     let all: Family list =
-        [ define "rule" "rules" Facts.ofRule Catalogue.rules
+        [ rules
+          define "stage" "stages" Facts.ofStage Catalogue.stages
           define "attack" "attacks" Facts.ofAttack Catalogue.attacks
           define "topology" "topologies" Facts.ofTopology Catalogue.topologies
           define "dataset" "datasets" Facts.ofDataset Catalogue.datasets

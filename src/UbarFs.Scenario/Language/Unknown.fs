@@ -100,6 +100,9 @@ let component' family (initial: string option) (members: Member list) (name: Loc
         | _, _, Some misplaced -> misplaced
         | _, Some("model", _), _ when family = "layer" ->
             [], $"'{name.Value}' is a model: to try several models, list them for 'model' under 'sweep'"
+        | _, Some("stage", _), _ when family = "rule" ->
+            [ Diagnostic.replaced name.Span $"[{name.Value}, dmedian]" ],
+            $"'{name.Value}' is a stage: a pipeline is a list with a rule at its end, as in [{name.Value}, dmedian]"
         | _, Some("layer", _), _ when family = "model" ->
             [ Diagnostic.replaced name.Span $"[{name.Value}, dense]" ],
             $"'{name.Value}' is a layer: a model of layers is a list, as in [{name.Value}, dense]"

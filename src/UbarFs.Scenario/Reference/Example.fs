@@ -79,11 +79,12 @@ let private start (dataset: string) =
       "rule", Text "ubar"
       "attack", Text "bit-flip" ]
 
-/// How a component is written where its family has its place: alone, or as an item, followed by each other member in
-/// case that it cannot be the last.
+/// How a component is written where its family has its place: alone, or as an item, followed by each other member or by a
+/// rule in case that it cannot be the last.
 let private written family place tree =
     if place.IsItem then
-        Items [ tree ] :: [ for other in family.Members -> Items [ tree; Text other.Name ] ]
+        Items [ tree ]
+        :: [ for other in family.Members @ Family.rules.Members -> Items [ tree; Text other.Name ] ]
     else
         [ tree ]
 

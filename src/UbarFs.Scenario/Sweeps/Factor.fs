@@ -50,22 +50,35 @@ module Level =
     // `rule.label` changes no number.
     let private isLabel (assignment: Assignment) = Label.isKey (List.last assignment.Path).Value
 
-    /// A value on one line: a component with a label is called by it.
-    let rec private said (node: Node) =
+    let private labelOf (node: Node) =
         let label (entry: Entry) =
             match entry.Value.Content with
             | Content.Scalar(text, _) when Label.isKey entry.Key.Value -> Label.read text
             | _ -> None
 
         match node.Content with
-        | Content.Mapping entries -> entries |> List.tryPick label |> Option.defaultWith (fun () -> Node.flow node)
-        | Content.Sequence items -> items |> List.map said |> String.concat ", " |> sprintf "[%s]"
-        | Content.Scalar _ -> Node.flow node
+        | Content.Mapping entries -> List.tryPick label entries
+        | _ -> None
+
+    /// A value on one line: a component with a label is called by it.
+    let rec private said (node: Node) =
+        match labelOf node, node.Content with
+        | Some label, _ -> label
+        | None, Content.Sequence items -> items |> List.map said |> String.concat ", " |> sprintf "[%s]"
+        | None, _ -> Node.flow node
+
+    // What stands beside the rule of a pipeline is the label of the whole.
+    let private saidOfRule (node: Node) =
+        match node.Content with
+        | Content.Sequence(_ :: _ as items) -> labelOf (List.last items) |> Option.defaultWith (fun () -> said node)
+        | _ -> said node
 
     // The parameters of code are no component, whatever they are called.
     let private text (assignment: Assignment) =
         if (List.last assignment.Path).Value = CodeFile.arguments then
             Node.flow assignment.Value
+        elif Assignment.text assignment = "rule" then
+            saidOfRule assignment.Value
         else
             said assignment.Value
 

@@ -1,11 +1,12 @@
-/// Rules outside of scenarios, in the words of the language: a name, `{ name: { parameter: value } }`, or code.
+/// Rules outside of scenarios, in the words of the language: a name, `{ name: { parameter: value } }`, code, or a list of
+/// stages that ends with one of them.
 [<RequireQualifiedAccess>]
 module UbarFs.Scenario.RuleText
 
 open System
 open UbarFs.Core
 
-let private decoder = Choice.orCode "rule" _.Rule Catalogue.rules
+let private decoder = Pipelines.decoder
 
 /// Reads a rule. The path of a script alone stands for the script. An error is in the user's words.
 let read (code: CodeAccess) (text: string) : Result<Chosen<Rule>, string> =

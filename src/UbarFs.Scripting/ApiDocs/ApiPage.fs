@@ -33,6 +33,15 @@ let private chapters =
             typeof<Update>
             typeof<Cost>
             typeof<Law> ] }
+      { Title = "What a stage of a pipeline knows and gives"
+        Says = "A stage in F# is a function from a `View` to what it hands on, with what a rule behind it keeps."
+        Types =
+          [ typeof<PipelineStage>
+            moduleOf "PipelineStage"
+            typeof<Prepared>
+            moduleOf "Prepared"
+            typeof<UbarFs.Core.Provenance>
+            moduleOf "Provenance" ] }
       { Title = "Estimates"
         Says =
           "Tensors are TorchSharp's: `0.5 * a + b - 1.0` is computed as it is written. These functions answer what every \
@@ -78,6 +87,9 @@ let private chapters =
             typeof<Selection>
             typeof<Claim>
             typeof<Growth>
+            typeof<IPipelineStage>
+            typeof<Preparation>
+            typeof<UbarFs.Api.Provenance>
             typeof<IAttack>
             typeof<AttackerView>
             typeof<Message>
@@ -196,13 +208,18 @@ let private templates =
         |> Array.skipWhile (fun line -> not (line.StartsWith "open "))
         |> String.concat "\n"
 
+    let purposes =
+        [ CodeTemplate.Purpose.Rule
+          CodeTemplate.Purpose.Stage
+          CodeTemplate.Purpose.Attack ]
+
     [ "## Whole examples"
       ""
-      "What `ubarfs new` writes: a rule and an attack in F#, and both in C#."
+      "What `ubarfs new` writes: a rule, a stage and an attack in F#, and the same in C#."
       ""
-      for purpose in [ CodeTemplate.Purpose.Rule; CodeTemplate.Purpose.Attack ] do
+      for purpose in purposes do
           yield! example "fsharp" (body (text (CodeTemplate.script purpose "mine" "")))
-      for purpose in [ CodeTemplate.Purpose.Rule; CodeTemplate.Purpose.Attack ] do
+      for purpose in purposes do
           yield! example "csharp" (text (CodeTemplate.csharp purpose "mine" "")) ]
 
 /// What is listed without a word about it.

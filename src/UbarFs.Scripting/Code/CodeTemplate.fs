@@ -1,4 +1,4 @@
-/// Rules and attacks to start from, as F# scripts and as C# projects, for `ubarfs new`.
+/// Rules, stages and attacks to start from, as F# scripts and as C# projects, for `ubarfs new`.
 [<RequireQualifiedAccess>]
 module UbarFs.Scripting.CodeTemplate
 
@@ -9,6 +9,7 @@ open System.IO
 [<RequireQualifiedAccess>]
 type Purpose =
     | Rule
+    | Stage
     | Attack
 
 /// A file to write: its path, and its text.
@@ -17,6 +18,7 @@ type File = { Path: string; Text: string }
 let word purpose =
     match purpose with
     | Purpose.Rule -> "rule"
+    | Purpose.Stage -> "stage"
     | Purpose.Attack -> "attack"
 
 let private folder purpose = word purpose + "s"
@@ -58,6 +60,29 @@ let rule =
     }
 """
 
+let private stage =
+    """/// Every received estimate on its way to the own one: x_j ← x_j + s(x_i − x_j).
+let private drawn share (view: View) =
+    Prepared.oneByOne (view.Received + share * (view.Own - view.Received))
+
+let stage =
+    settings {
+        let! share = Setting.ratio "share" 0.5 "s, the part of the way to the own estimate"
+
+        return
+            PipelineStage.preparing (drawn share)
+            |> PipelineStage.claiming
+                [ Law.NeighbourOrder
+                  Law.Translation
+                  Law.Scaling
+                  Law.Rotation
+                  Law.Mirroring
+                  Law.CoordinateRange
+                  Law.Containment
+                  Law.Fixpoint ]
+    }
+"""
+
 let private attack =
     """/// x̂ = x̄ − s(x_k − x̄): the own estimate, mirrored at the mean of the benign ones and stretched.
 let private mirrored stretch (knowledge: Omniscience) =
@@ -76,16 +101,27 @@ let attack =
 
 let private quoted (path: string) = path.Replace("\\", "\\\\").Replace("\"", "\\\"")
 
+// How a scenario names it: a stage stands before a rule.
+let private used purpose code =
+    match purpose with
+    | Purpose.Rule
+    | Purpose.Attack -> $"{word purpose}: {code}"
+    | Purpose.Stage -> $"rule: [{code}, dmedian]"
+
 /// The lines at the head of a script: how it is used, and the references that editors go by.
 let private head purpose path library =
     let parameter =
         match purpose with
-        | Purpose.Rule -> "share: 0.3"
+        | Purpose.Rule
+        | Purpose.Stage -> "share: 0.3"
         | Purpose.Attack -> "stretch: 2"
 
-    [ yield $"// In a scenario:  {word purpose}: {{ script: {path}, with: {{ {parameter} }} }}"
+    let code = $"{{ script: {path}, with: {{ {parameter} }} }}"
+
+    [ yield $"// In a scenario:  {used purpose code}"
       match purpose with
       | Purpose.Rule -> yield $"// Property tests: ubarfs test-rule {path}"
+      | Purpose.Stage -> yield $"// Property tests: ubarfs test-rule '[{{ script: {path} }}, dmedian]'"
       | Purpose.Attack -> ()
       yield ""
       yield "// For editors: ubarfs itself needs no references, and ignores those to its own assemblies."
@@ -98,13 +134,14 @@ let private head purpose path library =
       yield "" ]
     |> String.concat "\n"
 
-/// A script that defines a rule or an attack. `library` is the folder of the library's assemblies.
+/// A script that defines a rule, a stage or an attack. `library` is the folder of the library's assemblies.
 let script purpose (name: string) (library: string) : File list =
     let path = $"{folder purpose}/{name}.fsx"
 
     let body =
         match purpose with
         | Purpose.Rule -> rule
+        | Purpose.Stage -> stage
         | Purpose.Attack -> attack
 
     [ { Path = path; Text = head purpose path library + body } ]
@@ -149,6 +186,25 @@ public sealed class NAME : IAggregationRule
 }
 """
 
+let private classStage =
+    """using System.Collections.Generic;
+using System.ComponentModel;
+using TorchSharp;
+using UbarFs.Api;
+
+/// <summary>Every received estimate on its way to the own one: x_j ← x_j + s(x_i − x_j).</summary>
+[Description("every received estimate, drawn to the own one")]
+public sealed class NAME : IPipelineStage
+{
+    [Parameter("s, the part of the way to the own estimate", Minimum = 0, Maximum = 1)]
+    public double Share { get; set; } = 0.5;
+
+    public IReadOnlyList<Claim> Claims => [Claim.NeighbourOrder, Claim.Translation, Claim.Scaling, Claim.Fixpoint];
+
+    public Preparation Prepare(NodeView view) => new(view.Received + Share * (view.Own - view.Received));
+}
+"""
+
 let private classAttack =
     """using System.Linq;
 using System.ComponentModel;
@@ -172,10 +228,12 @@ public sealed class NAME : IAttack
 """
 
 let private project purpose path typeName library =
+    let code = $"{{ assembly: {path}/bin/{typeName}.dll, type: {typeName} }}"
+
     $"""<Project Sdk="Microsoft.NET.Sdk">
   <!--
     dotnet build {path}
-    In a scenario:  {word purpose}: {{ assembly: {path}/bin/{typeName}.dll, type: {typeName} }}
+    In a scenario:  {used purpose code}
   -->
   <PropertyGroup>
     <TargetFramework>net10.0</TargetFramework>
@@ -198,7 +256,7 @@ let private project purpose path typeName library =
 </Project>
 """
 
-/// A C# project that makes an assembly with a rule or an attack, in a folder of its own.
+/// A C# project that makes an assembly with a rule, a stage or an attack, in a folder of its own.
 let csharp purpose (name: string) (library: string) : File list =
     let path = $"{folder purpose}/{name}"
     let typeName = className name
@@ -206,6 +264,7 @@ let csharp purpose (name: string) (library: string) : File list =
     let text =
         match purpose with
         | Purpose.Rule -> classRule
+        | Purpose.Stage -> classStage
         | Purpose.Attack -> classAttack
 
     [ { Path = $"{path}/{typeName}.csproj"

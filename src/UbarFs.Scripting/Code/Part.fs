@@ -104,6 +104,38 @@ module internal GuardedRule =
                             (Contract.kappa neighbours byzantine)) }
             |> probed
 
+/// Stages whose functions are asked with care.
+module internal GuardedStage =
+
+    let create (telling: Telling) (stage: PipelineStage) : PipelineStage =
+        let asked what (code: obj) question wrong = Telling.asked telling what [ code ] question wrong
+
+        match Contract.pipelineStage stage with
+        | Some problem -> raise (telling.Breach [] problem)
+        | None ->
+            let counted neighbours =
+                asked "its count" stage.Count (fun () -> stage.Count neighbours) (Contract.tolerance neighbours)
+
+            let tolerated ratio neighbours =
+                asked
+                    "its tolerance"
+                    stage.Tolerance
+                    (fun () -> stage.Tolerance ratio neighbours)
+                    (Contract.tolerance neighbours)
+
+            // What fails for every network is told before anything runs.
+            for neighbours in [ 1; 2; 5; 10 ] do
+                counted neighbours |> ignore
+                tolerated 0.4 neighbours |> ignore
+
+            { stage with
+                Reference =
+                    fun view -> asked "" stage.Reference (fun () -> stage.Reference view) (Contract.prepared stage view)
+                // A form for all nodes that a script brings is not needed, and not looked at.
+                Network = None
+                Count = counted
+                Tolerance = tolerated }
+
 /// Attacks whose functions are asked with care.
 module internal GuardedAttack =
 
@@ -184,6 +216,21 @@ module internal Part =
                 | :? Settings<Rule> as settings -> ofSettings name "rule" settings
                 | value -> ofSettings name "rule" (Setting.none (unbox<Rule> value))
           Guarded = GuardedRule.create }
+
+    let stage: Part<PipelineStage> =
+        { Word = "stage"
+          Example = "let stage = PipelineStage.preparing (fun view -> Prepared.oneByOne (0.5 * view.Received))"
+          Types =
+            [ typeof<Component<PipelineStage>>
+              typeof<Settings<PipelineStage>>
+              typeof<PipelineStage> ]
+          Read =
+            fun name value ->
+                match value with
+                | :? Component<PipelineStage> as component' -> component'
+                | :? Settings<PipelineStage> as settings -> ofSettings name "stage" settings
+                | value -> ofSettings name "stage" (Setting.none (unbox<PipelineStage> value))
+          Guarded = GuardedStage.create }
 
     /// Settings that never make an attack out of nothing.
     let private present (settings: Settings<Behaviour>) : Settings<Behaviour> =

@@ -1,4 +1,4 @@
-/// Rules and attacks out of .NET assemblies. Loading one runs its code: there is no sandbox.
+/// Rules, stages and attacks out of .NET assemblies. Loading one runs its code: there is no sandbox.
 [<RequireQualifiedAccess>]
 module UbarFs.Scripting.RuleAssembly
 
@@ -125,7 +125,10 @@ let private types path (assembly: Assembly) : Result<Type list, Diagnostic> =
         Error(Diagnostic.fileError path $"its types cannot be loaded: {Thrown.oneLine error.Message}")
 
 /// The interfaces, with the keys of the language that take them.
-let private contracts = [ typeof<IAggregationRule>, "rule"; typeof<IAttack>, "attack" ]
+let private contracts =
+    [ typeof<IAggregationRule>, "rule"
+      typeof<IPipelineStage>, "stage"
+      typeof<IAttack>, "attack" ]
 
 let private isUsable (contract: Type) (candidate: Type) =
     contract.IsAssignableFrom candidate
@@ -240,7 +243,7 @@ let private thrown (path: string) (found: Type) (what: string) (error: exn) : Di
 
     Thrown.diagnosticOf sourceOf place subject found.Name error
 
-/// A class that is a rule or an attack, with what an object of it becomes.
+/// A class that is a rule, a stage or an attack, with what an object of it becomes.
 type private ClassKind<'made, 'value> =
     { Part: Part<'value>
       Interface: Type
@@ -316,6 +319,16 @@ let loadRule path typeName : Result<Loaded<Rule>, Diagnostic list> =
         path
         typeName
 
+/// The stage of a pipeline that a class of an assembly is.
+let loadStage path typeName : Result<Loaded<PipelineStage>, Diagnostic list> =
+    load
+        { Part = Part.stage
+          Interface = typeof<IPipelineStage>
+          Adapt = unbox<IPipelineStage> >> RuleClass.stage
+          Complete = id }
+        path
+        typeName
+
 /// The attack that a class of an assembly is.
 let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
     load
@@ -326,7 +339,7 @@ let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
         path
         typeName
 
-/// The classes of an assembly that are rules or attacks, each with what the language calls it.
+/// The classes of an assembly that are rules, stages or attacks, each with what the language calls it.
 let classes path : Result<(string * string) list, Diagnostic> =
     opened path
     |> Result.bind (types path)

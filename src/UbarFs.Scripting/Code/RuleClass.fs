@@ -42,18 +42,23 @@ let private cost growth =
 
 let private nodeView (view: View) =
     NodeView(
+        Node = view.Node,
         Own = view.Own,
         Received = view.Received,
         Senders = view.Senders,
         Weights = view.Weights,
         OwnWeight = view.OwnWeight,
+        Neighbours = view.Neighbours,
+        Byzantine = view.Byzantine,
         OwnLoss = view.OwnLoss,
         LossesOf = (fun rows -> view.Losses(Array.ofSeq rows) :> IReadOnlyList<float>),
+        LossesAt = (fun estimates -> view.LossesOf estimates :> IReadOnlyList<float>),
         Gradient = view.Gradient,
         Rate = view.Rate,
         Iteration = view.Iteration,
         Progress = view.Progress,
         BenignRatio = view.BenignRatio,
+        Random = view.Random,
         Memory = view.Memory
     )
 
@@ -82,6 +87,30 @@ let rule (implementation: IAggregationRule) : Rule =
     |> Rule.costing (cost implementation.Growth)
     |> Rule.tolerating (fun benignRatio neighbours -> implementation.Tolerance(benignRatio, neighbours))
     |> Rule.claiming (implementation.Claims |> orNull (Seq.map claim >> List.ofSeq))
+
+let private prepared (stage: IPipelineStage) (view: View) : Prepared =
+    let origin (origin: UbarFs.Api.Provenance) : UbarFs.Core.Provenance =
+        { StandsFor = origin.StandsFor |> orNull Array.ofSeq
+          MadeOf = origin.MadeOf |> orNull Array.ofSeq }
+
+    stage.Prepare(nodeView view)
+    |> orNull (fun preparation ->
+        match preparation.Origins with
+        | null when isNull (box preparation.Estimates) -> { Estimates = preparation.Estimates; Origins = [||] }
+        | null -> Prepared.oneByOne preparation.Estimates
+        | origins ->
+            { Estimates = preparation.Estimates
+              Origins = origins |> Seq.map (orNull origin) |> Array.ofSeq })
+
+/// The stage that an object is.
+let stage (implementation: IPipelineStage) : PipelineStage =
+    { PipelineStage.preparing (prepared implementation) with
+        JoinsOwn = implementation.JoinsOwn
+        MergesSenders = implementation.MergesSenders
+        Count = implementation.Count
+        Tolerance = fun benignRatio neighbours -> implementation.Tolerance(benignRatio, neighbours)
+        Cost = cost implementation.Growth
+        Claims = implementation.Claims |> orNull (Seq.map claim >> List.ofSeq) }
 
 let private attackerView (knowledge: Omniscience) (state: OwnState) =
     AttackerView(

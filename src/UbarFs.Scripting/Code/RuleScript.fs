@@ -7,7 +7,7 @@ open FSharp.Reflection
 open UbarFs.Core
 open UbarFs.Scenario
 
-/// Rules and attacks out of F# scripts. Loading a script runs its code: there is no sandbox.
+/// Rules, stages and attacks out of F# scripts. Loading a script runs its code: there is no sandbox.
 [<RequireQualifiedAccess>]
 module RuleScript =
 
@@ -89,6 +89,9 @@ module RuleScript =
 
     /// The rule that a script defines. A script that was compiled before, by any process, is not compiled again.
     let loadRule (path: string) : Result<Loaded<Rule>, Diagnostic list> = load Part.rule path
+
+    /// The stage of a pipeline that a script defines, likewise.
+    let loadStage (path: string) : Result<Loaded<PipelineStage>, Diagnostic list> = load Part.stage path
 
     /// The attack that a script defines, likewise.
     let loadAttack (path: string) : Result<Loaded<Attack>, Diagnostic list> = load Part.attack path

@@ -49,6 +49,12 @@ let loadRule file : Result<Loaded<Rule>, Diagnostic list> =
     | CodeFile.Script path -> RuleScript.loadRule path
     | CodeFile.Assembly(path, name) -> RuleAssembly.loadRule path name
 
+/// Loads a stage of a pipeline likewise.
+let loadStage file : Result<Loaded<PipelineStage>, Diagnostic list> =
+    match file with
+    | CodeFile.Script path -> RuleScript.loadStage path
+    | CodeFile.Assembly(path, name) -> RuleAssembly.loadStage path name
+
 /// Loads an attack likewise.
 let loadAttack file : Result<Loaded<Attack>, Diagnostic list> =
     match file with
@@ -57,7 +63,13 @@ let loadAttack file : Result<Loaded<Attack>, Diagnostic list> =
 
 let create () : UserCode =
     let rule, ruleWarnings = once loadRule
+    let stage, stageWarnings = once loadStage
     let attack, attackWarnings = once loadAttack
 
-    { Access = fun scenario -> { Rule = from scenario >> rule; Attack = from scenario >> attack }
-      Warnings = fun () -> ruleWarnings () @ attackWarnings () }
+    let access scenario : CodeAccess =
+        { Rule = from scenario >> rule
+          Stage = from scenario >> stage
+          Attack = from scenario >> attack }
+
+    { Access = access
+      Warnings = fun () -> ruleWarnings () @ stageWarnings () @ attackWarnings () }

@@ -139,6 +139,7 @@ module Examination =
 
     let private concerns (rule: Rule) (trial: Trial) =
         match trial.Law, rule.Stages with
+        | None, _ when StageLaws.isOne trial.Name -> not rule.Before.IsEmpty
         | None, _ -> trial.Name <> "network-form" || rule.Network.IsSome
         | Some Law.MeanOfKept, [] -> false
         | Some Law.TwoStages, [ _; _ ] -> true

@@ -94,13 +94,18 @@ module Trial =
             { Name = name
               Says = says
               Law = None
-              Views = orNobody
+              Views =
+                if name = StageLaws.orderName then
+                    Gen.frequency [ 4, Generators.generalPosition; 1, orNobody ]
+                else
+                    orNobody
               Fits = fun _ _ -> true
               Check = check }
 
         List.map
             trial
             (Universal.all
+             @ StageLaws.all
              @ [ "network-form",
                  "the form for all nodes at once selects and gives what the reference does",
                  NetworkForm.check ])

@@ -58,9 +58,14 @@ let private part (nodes: int[]) (crowd: Crowd) : Crowd =
 /// The same in the iteration before.
 let private earlier (crowd: Crowd) = { crowd with Pool = crowd.Earlier }
 
+// Whoever sent what a node received: nobody of the crowd.
+let private senders (crowd: Crowd) node = Array.init crowd.Received[node].Length (fun place -> 64 + place)
+
 /// What one node knows in iteration k, in float32.
 let private viewOf (crowd: Crowd) iteration memory node : View =
     { Neighbourhood.toViewOf torch.float32 (neighbourhood crowd node) with
+        Node = node
+        Senders = senders crowd node
         Iteration = iteration
         Random = fun word -> Random.stream 0L (Purpose.Aggregation word) crowd.Received[node].Length iteration
         Memory = memory }
@@ -91,7 +96,7 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
       Rows = rows
       Own = crowd.Own
       Received = received
-      Senders = crowd.Received |> Array.map (fun received -> [| 0 .. received.Length - 1 |])
+      Senders = Array.init n (senders crowd)
       Weights = crowd.Received |> Array.map (fun received -> Array.create received.Length (share received))
       OwnWeights = Array.map share crowd.Received
       Neighbours = Array.map Array.length crowd.Received

@@ -7,6 +7,8 @@ open UbarFs.Core
 [<RequireQualifiedAccess>]
 type RuleOrigin =
     | Catalogue of name: string
+    /// A list of stages with a rule at its end, as the language writes it and as JSON.
+    | Pipeline of text: string * json: JsonNode
     | Script of path: string
     | Assembly of path: string * typeName: string
 
@@ -45,6 +47,7 @@ module RuleSource =
         match source.Origin with
         | RuleOrigin.Catalogue name when arguments.IsEmpty -> text name
         | RuleOrigin.Catalogue name -> fields [ name, fields arguments ]
+        | RuleOrigin.Pipeline(_, json) -> json.DeepClone()
         | RuleOrigin.Script path -> fields (("script", text path) :: given)
         | RuleOrigin.Assembly(path, typeName) -> fields (("assembly", text path) :: ("type", text typeName) :: given)
 
@@ -85,5 +88,10 @@ module RuleSource =
             $"let rule =
     let found = Catalogue.rules |> List.find (fun rule -> rule.Name = {quoted name})
     {chosen}"
+        | RuleOrigin.Pipeline(written, _) ->
+            $"let rule =
+    match UbarFs.Scenario.RuleText.read ((UbarFs.Scripting.UserCode.create ()).Access \"test.fsx\") {quoted written} with
+    | Error problem -> failwith problem
+    | Ok found -> found.Value"
         | RuleOrigin.Script path -> loaded $"RuleScript.loadRule {quoted path}"
         | RuleOrigin.Assembly(path, typeName) -> loaded $"RuleAssembly.loadRule {quoted path} {quoted typeName}"

@@ -5,7 +5,7 @@ module UbarFs.Core.ClippedGossip
 open System
 
 /// x_i + Σ_j W_ij clip(x_j − x_i, τ_j), with a radius for each place. What is infinitely far counts for nothing.
-let private clipped (standing: Mixing.Standing) (distances: float[]) (radius: int -> float) : Mixing.Mix =
+let private clipped (standing: LocalView) (distances: float[]) (radius: int -> float) : Mixing.Mix =
     let weight place =
         let distance, radius = distances[place], radius place
 
@@ -20,7 +20,7 @@ let private clipped (standing: Mixing.Standing) (distances: float[]) (radius: in
     { Received = weights; Own = 1.0 - Array.sum weights }
 
 /// τ with τ² = (1/b) Σ W_ij ‖x_j − x_i‖² over some places.
-let private adaptive (standing: Mixing.Standing) b (distances: float[]) (places: int[]) =
+let private adaptive (standing: LocalView) b (distances: float[]) (places: int[]) =
     places
     |> Array.filter (fun place -> Double.IsFinite distances[place])
     |> Array.sumBy (fun place -> standing.Weights[place] * distances[place] * distances[place])
@@ -38,7 +38,7 @@ let private claims =
       Law.Precision ]
 
 let private made liars weigh laws =
-    Mixing.rule 0.0 [] true (Mixing.FromOwn weigh)
+    Mixing.rule 0.0 [] true (FromOwn weigh)
     |> Rule.tolerating (Liars.tolerance liars)
     |> Rule.claiming laws
 
@@ -59,7 +59,7 @@ let clippedGossip: Component<Rule> =
 
         and! liars = Liars.assuming Heaviest.cap
 
-        let weigh (standing: Mixing.Standing) (distances: float[]) =
+        let weigh (standing: LocalView) (distances: float[]) =
             match radius with
             | Ok radius -> clipped standing distances (fun _ -> radius)
             | Error _ ->
@@ -95,7 +95,7 @@ let csPlus: Component<Rule> =
     settings {
         let! liars = Liars.assuming Heaviest.cap
 
-        let weigh (standing: Mixing.Standing) (distances: float[]) =
+        let weigh (standing: LocalView) (distances: float[]) =
             let b = Heaviest.together liars standing
 
             if b <= 0.0 then
@@ -131,7 +131,7 @@ let rtc: Component<Rule> =
     settings {
         let! liars = Liars.assuming Heaviest.cap
 
-        let weigh (standing: Mixing.Standing) (distances: float[]) =
+        let weigh (standing: LocalView) (distances: float[]) =
             let b = Heaviest.together liars standing
             let removed, kept = Heaviest.split standing b distances
 

@@ -3,7 +3,7 @@
 module UbarFs.Core.Gts
 
 /// The weights without b of those of the farthest; from the one on the border in part.
-let private weigh liars (standing: Mixing.Standing) (distances: float[]) : Mixing.Mix =
+let private weigh liars (standing: LocalView) (distances: float[]) : Mixing.Mix =
     let take (left: float, weights) place =
         let taken = min left standing.Weights[place]
         let weight = standing.Weights[place] - taken
@@ -28,7 +28,7 @@ let rule: Component<Rule> =
         let! liars = Liars.assuming Heaviest.cap
 
         return
-            Mixing.rule 0.0 [ "near" ] true (Mixing.FromOwn(weigh liars))
+            Mixing.rule 0.0 [ "near" ] true (FromOwn(weigh liars))
             |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder

@@ -9,7 +9,7 @@ let tolerance = 1e-9
 let cap (neighbours: int) = neighbours
 
 /// b, the largest weight that so many of the neighbours can have together.
-let together (liars: Liars) (standing: Mixing.Standing) : float =
+let together (liars: Liars) (standing: LocalView) : float =
     let byzantine = Liars.count liars standing.Headcount
     standing.Weights |> Array.sortDescending |> Array.truncate byzantine |> Array.sum
 
@@ -18,7 +18,7 @@ let farthestFirst (distances: float[]) : int[] =
     [| 0 .. distances.Length - 1 |] |> Array.sortBy (fun place -> struct (-distances[place], place))
 
 /// The farthest places as long as their weights together are at most b, and the rest, farthest first.
-let split (standing: Mixing.Standing) b (distances: float[]) : int[] * int[] =
+let split (standing: LocalView) b (distances: float[]) : int[] * int[] =
     let places = farthestFirst distances
 
     let count =

@@ -28,7 +28,7 @@ let rec private scissor squares weights count (members: int list) =
 
         scissor squares weights (count - 1) (members |> List.except [ farthest ])
 
-let private weigh equal liars (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
+let private weigh equal liars (standing: LocalView) (squares: float[][]) : Mixing.Mix =
     let byzantine = Liars.count liars standing.Headcount
 
     let weights =
@@ -45,13 +45,17 @@ let private weigh equal liars (standing: Mixing.Standing) (squares: float[][]) :
     let kept = scissor squares weights left (0 :: finite)
     let total = kept |> List.sumBy (fun point -> weights[point])
 
-    kept
-    |> List.tail
-    |> List.map (fun point -> point - 1, weights[point] / total)
-    |> Mixing.ofPlaces standing (weights[0] / total)
+    // The own estimate can weigh nothing, where a stage has it among the others.
+    if total > 0.0 then
+        kept
+        |> List.tail
+        |> List.map (fun point -> point - 1, weights[point] / total)
+        |> Mixing.ofPlaces standing (weights[0] / total)
+    else
+        Mixing.meanOf standing [||]
 
 let private made equal liars =
-    Mixing.rule 0.0 [ "left" ] true (Mixing.Among(weigh equal liars))
+    Mixing.rule 0.0 [ "left" ] true (Among(weigh equal liars))
     |> Rule.costing Cost.Quadratic
     |> Rule.tolerating (Liars.tolerance liars)
     |> Rule.claiming

@@ -4,10 +4,10 @@ module UbarFs.Core.Cge
 
 let private cap neighbours = (neighbours - 1) / 2
 
-let private weigh liars (standing: Mixing.Standing) (lengths: float[]) : Mixing.Mix =
+let private weigh liars (standing: LocalView) (lengths: float[]) : Mixing.Mix =
     let byzantine = Liars.count liars standing.Headcount
 
-    Mixing.nearestFirst lengths
+    Weighing.nearestFirst lengths
     |> Array.truncate (standing.Neighbours - byzantine)
     |> Mixing.meanOf standing
 
@@ -17,7 +17,7 @@ let rule: Component<Rule> =
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Mixing.rule alpha [ "shortest" ] false (Mixing.FromZero(weigh liars))
+            Mixing.rule alpha [ "shortest" ] false (FromZero(weigh liars))
             |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder

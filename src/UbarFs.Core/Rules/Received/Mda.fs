@@ -47,7 +47,7 @@ let private smallest (squares: float[][]) (size: int) (candidates: int[]) : int[
     else
         best
 
-let private weigh liars (standing: Mixing.Standing) (squares: float[][]) : Mixing.Mix =
+let private weigh liars (standing: LocalView) (squares: float[][]) : Mixing.Mix =
     let neighbours = standing.Neighbours
     let byzantine = Liars.count liars standing.Headcount
 
@@ -69,7 +69,7 @@ let rule: Component<Rule> =
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Mixing.rule alpha [ "closest" ] false (Mixing.Among(weigh liars))
+            Mixing.rule alpha [ "closest" ] false (Among(weigh liars))
             |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.costing Cost.Quadratic
             // The order of the neighbours does matter: several sets are often equally close.

@@ -6,9 +6,9 @@ module UbarFs.Core.Nna
 let private cap neighbours = neighbours
 
 /// The mean of the own estimate and the m − n̂ received ones that are nearest to it: with the own, m + 1 − n̂ in all.
-let private weigh liars (standing: Mixing.Standing) (distances: float[]) : Mixing.Mix =
+let private weigh liars (standing: LocalView) (distances: float[]) : Mixing.Mix =
     let byzantine = Liars.count liars standing.Headcount
-    let kept = Mixing.nearestFirst distances |> Array.truncate (standing.Neighbours - byzantine)
+    let kept = Weighing.nearestFirst distances |> Array.truncate (standing.Neighbours - byzantine)
     let share = 1.0 / float (kept.Length + 1)
     kept |> Seq.map (fun place -> place, share) |> Mixing.ofPlaces standing share
 
@@ -18,7 +18,7 @@ let rule: Component<Rule> =
         and! alpha = Setting.ratio "alpha" 0.0 "α, the further weight of the own estimate in the update"
 
         return
-            Mixing.rule alpha [ "nearest" ] true (Mixing.FromOwn(weigh liars))
+            Mixing.rule alpha [ "nearest" ] true (FromOwn(weigh liars))
             |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.claiming
                 [ Law.NeighbourOrder
