@@ -125,7 +125,10 @@ let private unclaimed: (string * Law * string) list =
           "fltrust", law, first
 
       "afa", Law.OwnApart, first
-      "afa", Law.MeanOfKept, first ]
+      "afa", Law.MeanOfKept, first
+
+      for law in [ Law.Rotation; Law.OwnApart ] do
+          "dnc", law, "these views have so few coordinates that each round looks at all of them" ]
 
 let private refuted =
     testList

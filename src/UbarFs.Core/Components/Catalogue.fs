@@ -26,6 +26,7 @@ let rules: Component<Rule> list =
       Nna.rule
       Rfa.rule
       CenteredClipping.rule
+      Dnc.rule
       ClippedGossip.clippedGossip
       ClippedGossip.csPlus
       ClippedGossip.rtc
