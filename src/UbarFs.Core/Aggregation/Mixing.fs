@@ -27,6 +27,22 @@ let meanOf (standing: LocalView) (places: int[]) : Mix =
     else
         ofPlaces standing 0.0 (places |> Seq.map (fun place -> place, 1.0 / float places.Length))
 
+/// x_i + the mean over some places of x_j − x_i, cut to a radius; without any, the own estimate.
+let meanWithin radius (standing: LocalView) (distances: float[]) (places: int[]) : Mix =
+    if Array.isEmpty places then
+        ofPlaces standing 1.0 []
+    else
+        let share = 1.0 / float places.Length
+
+        let left place =
+            if distances[place] > radius then
+                radius / distances[place]
+            else
+                1.0
+        // What is cut off is the own estimate's.
+        let own = places |> Array.sumBy (fun place -> share * (1.0 - left place))
+        places |> Seq.map (fun place -> place, share * left place) |> ofPlaces standing own
+
 let private keptOf (mix: Mix) =
     mix.Received |> Array.indexed |> Array.filter (fun (_, weight) -> weight > 0.0) |> Array.map fst
 
@@ -48,10 +64,9 @@ let private summed (mix: Mix) (view: View) : torch.Tensor =
     let sum = points.t().mv(torch.tensor (weights, device = points.device))
     sum.minimum(points.amax [| 0L |]).maximum(points.amin [| 0L |]).to_type view.Own.dtype
 
-/// What the rule means for one node. One whose own estimate is lost restarts, unless it plays no part.
-let reference (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: View) : Aggregate =
+/// What one node makes of its weights. One whose own estimate is lost restarts, unless it plays no part.
+let aggregate (stages: string list) needsOwn (mix: Mix) (view: View) : Aggregate =
     use scope = torch.NewDisposeScope()
-    let mix = Weighing.ofView weighing view
     let isLost = not (Estimate.isFinite view.Own)
     let kept = keptOf mix
 
@@ -64,11 +79,13 @@ let reference (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: Vi
     { Aggregate.ofEstimate (estimate.MoveToOuterDisposeScope()) with
         Stages = stages |> List.map (fun name -> { Name = name; Kept = kept }) }
 
-/// The same for all nodes at once, from distances that those who share a pair share.
-let network (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: NetworkView) : NetworkAggregate =
-    use scope = torch.NewDisposeScope()
+/// What the rule means for one node.
+let reference (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: View) : Aggregate =
+    aggregate stages needsOwn (Weighing.ofView weighing view) view
 
-    let mixes = Weighing.ofNetwork weighing view
+/// What all nodes make of their weights.
+let aggregateTogether (stages: string list) needsOwn (mixes: Mix[]) (view: NetworkView) : NetworkAggregate =
+    use scope = torch.NewDisposeScope()
     let finite = NetworkView.finiteRows view
     let isRestarting node = not finite[view.Own[node]] && (needsOwn || Array.isEmpty (keptOf mixes[node]))
     let lost = [| 0 .. mixes.Length - 1 |] |> Array.filter isRestarting
@@ -96,6 +113,10 @@ let network (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: Netw
     { Estimates = estimates.MoveToOuterDisposeScope()
       Kept = stages |> List.map (fun _ -> selection.clone().MoveToOuterDisposeScope())
       Memories = view.Memories }
+
+/// The same for all nodes at once, from distances that those who share a pair share.
+let network (stages: string list) needsOwn (weighing: Weighing<Mix>) (view: NetworkView) : NetworkAggregate =
+    aggregateTogether stages needsOwn (Weighing.ofNetwork weighing view) view
 
 /// A rule of weights, with α and the name of its selecting stage if it has one.
 let rule alpha (stages: string list) needsOwn (weighing: Weighing<Mix>) : Rule =

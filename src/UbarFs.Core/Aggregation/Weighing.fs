@@ -33,7 +33,8 @@ type Weighing<'made> =
 [<RequireQualifiedAccess>]
 module Weighing =
 
-    let private standingOf (view: View) : LocalView =
+    /// What one node knows.
+    let standingOf (view: View) : LocalView =
         { Weights = view.Weights
           OwnWeight = view.OwnWeight
           Headcount = Headcount.ofView view
@@ -68,8 +69,15 @@ module Weighing =
         | FromZero weigh -> weigh standing (Estimate.distances (torch.zeros_like view.Own) view.Received)
         | Among weigh -> weigh standing (squaresAmong view)
 
-    let private fromOwn (view: NetworkView) : float[][] =
-        let table = NetworkView.distances view
+    /// What the i-th node knows.
+    let standingIn (view: NetworkView) i : LocalView =
+        { Weights = view.Weights[i]
+          OwnWeight = view.OwnWeights[i]
+          Headcount = Headcount.ofNode view i
+          Random = view.Random i }
+
+    /// The numbers of a table `[n, m]` for what each node received.
+    let distancesOf (table: torch.Tensor) (view: NetworkView) : float[][] =
         let numbers = Transfers.Read<float> table |> Array.chunkBySize view.Received.Longest
         Array.map2 Array.truncate (NetworkView.counts view) numbers
 
@@ -101,16 +109,10 @@ module Weighing =
     let ofNetwork (weighing: Weighing<'made>) (view: NetworkView) : 'made[] =
         use scope = torch.NewDisposeScope()
 
-        let standing node : LocalView =
-            { Weights = view.Weights[node]
-              OwnWeight = view.OwnWeights[node]
-              Headcount = Headcount.ofNode view node
-              Random = view.Random node }
-
-        let weighed weigh numbers = numbers |> Array.mapi (fun node numbers -> weigh (standing node) numbers)
+        let weighed weigh numbers = numbers |> Array.mapi (fun node numbers -> weigh (standingIn view node) numbers)
 
         match weighing with
-        | FromOwn weigh -> weighed weigh (fromOwn view)
+        | FromOwn weigh -> weighed weigh (distancesOf (NetworkView.distances view) view)
         | FromZero weigh -> weighed weigh (norms view)
         | Among weigh -> weighed weigh (among view)
 

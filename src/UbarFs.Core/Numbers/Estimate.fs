@@ -43,6 +43,33 @@ module Estimate =
         norms (received.to_type torch.float64 - own.to_type torch.float64)
         |> Array.map (fun distance -> if Double.IsFinite distance then distance else infinity)
 
+    /// The estimates in float64, times a power of two if their squares could overflow or vanish: what does not depend on
+    /// the scale can be made of them. They are finite.
+    let tamed (estimates: torch.Tensor) : torch.Tensor =
+        use scope = torch.NewDisposeScope()
+        let wide = estimates.to_type torch.float64
+        // The squares of other numbers stay within float64.
+        let largest =
+            if estimates.dtype = torch.float64 then
+                Native.read (wide.abs().amax())
+            else
+                1.0
+
+        // A power of two rounds nothing.
+        let scaled =
+            if largest > 1e100 || (largest > 0.0 && largest < 1e-100) then
+                Native.scaled (Math.ScaleB(1.0, -Math.ILogB largest)) wide
+            else
+                wide.alias ()
+
+        scaled.MoveToOuterDisposeScope()
+
+    /// ⟨x_k, x_l⟩ for all rows of `[m, d]`, `[m, m]` in float64.
+    let products (estimates: torch.Tensor) : torch.Tensor =
+        use scope = torch.NewDisposeScope()
+        let wide = estimates.to_type torch.float64
+        (wide.matmul (wide.t ())).MoveToOuterDisposeScope()
+
     /// The squared distance between any two rows of `[m, d]`, as m lists of m; infinite where one is not finite or the
     /// square overflows, and 0 on the diagonal.
     let pairwiseSquares (estimates: torch.Tensor) : float[][] =

@@ -25,3 +25,9 @@ let median (ascending: torch.Tensor) : torch.Tensor =
 /// What is left of values in ascending order, `[m, d]`, without the `count` smallest and largest of each coordinate.
 let trimmed (count: int) (ascending: torch.Tensor) : torch.Tensor =
     ascending.narrow (0L, int64 count, ascending.shape[0] - 2L * int64 count)
+
+/// The median of some numbers (not none): the mean of the two middle ones of an even number.
+let medianOf (numbers: float[]) : float =
+    let sorted = Array.sort numbers
+    let lower, upper = sorted[(sorted.Length - 1) / 2], sorted[sorted.Length / 2]
+    lower + (upper - lower) / 2.0

@@ -1,5 +1,6 @@
 namespace UbarFs.Core
 
+open System.Collections.Generic
 open UbarFs.Kernels
 
 /// What a stream of random numbers is drawn for; streams of different purposes are independent.
@@ -30,3 +31,16 @@ module Random =
 
     /// A stream that belongs to the whole network rather than to a node or an iteration.
     let shared seed purpose = stream seed purpose 0 0L
+
+    /// `count` of the numbers 0 … below − 1 without one twice, ascending: every set is as likely as every other. Floyd's
+    /// method, which draws once for each (Bentley, Programming Pearls, 1987).
+    let distinct (random: KeyedRandom) count below : int[] =
+        let chosen = HashSet<int>()
+
+        for last in below - count .. below - 1 do
+            let number = random.NextInt(last + 1)
+
+            if not (chosen.Add number) then
+                chosen.Add last |> ignore
+
+        chosen |> Seq.sort |> Array.ofSeq

@@ -3,7 +3,6 @@
 module UbarFs.Core.Dnc
 
 open System
-open System.Collections.Generic
 open TorchSharp
 open UbarFs.Kernels
 
@@ -12,46 +11,19 @@ let private cap neighbours = (neighbours - 1) / 2
 /// What is equal up to this share of the largest is equal: rounding must not decide.
 let private rounding = 1e-9
 
-/// `count` of the coordinates 0 … d − 1 without one twice, ascending: every set is as likely as every other (Floyd's
-/// method, which draws once for each).
-let private drawn (random: KeyedRandom) count dimension : int[] =
-    let chosen = HashSet<int>()
-
-    for last in dimension - count .. dimension - 1 do
-        let coordinate = random.NextInt(last + 1)
-
-        if not (chosen.Add coordinate) then
-            chosen.Add last |> ignore
-
-    chosen |> Seq.sort |> Array.ofSeq
-
 /// The coordinates of each round; nothing stands for all of them, which need one round alone.
 let private rounds coordinates count (dimension: int64) (random: unit -> KeyedRandom) : int[] option list =
     if int64 coordinates >= dimension then
         [ None ]
     else
         let random = random ()
-        List.init count (fun _ -> Some(drawn random coordinates (int dimension)))
+        List.init count (fun _ -> Some(Random.distinct random coordinates (int dimension)))
 
 /// The scalar products `[m, m]` of the rows of `[m, c]` around their mean, in float64 and up to a common factor.
 let private products (rows: torch.Tensor) : torch.Tensor =
     use scope = torch.NewDisposeScope()
-    let wide = rows.to_type torch.float64
-
-    // The squares of numbers of float64 can overflow, those of others cannot. A power of two rounds nothing.
-    let wide =
-        if rows.dtype = torch.float64 then
-            let largest = Native.read (wide.abs().amax())
-
-            if largest > 0.0 then
-                Native.scaled (Math.ScaleB(1.0, -Math.ILogB largest)) wide
-            else
-                wide
-        else
-            wide
-
-    let centred = wide - wide.mean [| 0L |]
-    (centred.matmul (centred.t ())).MoveToOuterDisposeScope()
+    let rows = Estimate.tamed rows
+    (Estimate.products (rows - rows.mean [| 0L |])).MoveToOuterDisposeScope()
 
 /// λ·u_j² for each row, from the scalar products: its squared projection on the right singular direction with the
 /// largest value. Of several with this value it is the projection on what they span.
