@@ -128,7 +128,9 @@ let private unclaimed: (string * Law * string) list =
       "afa", Law.MeanOfKept, first
 
       for law in [ Law.Rotation; Law.OwnApart ] do
-          "dnc", law, "these views have so few coordinates that each round looks at all of them" ]
+          "dnc", law, "these views have so few coordinates that each round looks at all of them"
+
+      "sketch-guard", Law.Rotation, "these views have so few coordinates that no two share a bucket" ]
 
 let private refuted =
     testList

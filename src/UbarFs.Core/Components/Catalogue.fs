@@ -33,7 +33,8 @@ let rules: Component<Rule> list =
       Gts.rule
       Ios.ios
       Ios.faba
-      Balance.rule ]
+      Balance.rule
+      SketchGuard.rule ]
 
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]

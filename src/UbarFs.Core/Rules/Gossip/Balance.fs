@@ -8,9 +8,10 @@ open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
 /// γ·e^(−κ·t/T)·‖x_i‖
-let private radius gamma kappa (progress: float) (length: float) = gamma * exp (-kappa * progress) * length
+let radius gamma kappa (progress: float) (length: float) = gamma * exp (-kappa * progress) * length
 
-let private near radius (distances: float[]) =
+/// The places that are no farther than the radius.
+let near radius (distances: float[]) =
     distances
     |> Array.indexed
     |> Array.filter (fun (_, distance) -> Double.IsFinite distance && distance <= radius)
