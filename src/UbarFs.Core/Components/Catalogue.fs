@@ -34,7 +34,8 @@ let rules: Component<Rule> list =
       Ios.ios
       Ios.faba
       Balance.rule
-      SketchGuard.rule ]
+      SketchGuard.rule
+      SignGuard.rule ]
 
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]

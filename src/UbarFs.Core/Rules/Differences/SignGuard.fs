@@ -1,0 +1,212 @@
+/// SignGuard: of ordinary length, and with the signs that most have.
+[<RequireQualifiedAccess>]
+module UbarFs.Core.SignGuard
+
+open System
+open TorchSharp
+open UbarFs.Kernels
+
+/// How many coordinates a node looks at, and which lengths it takes for ordinary, as shares of their median.
+type private Screen = { Share: float; Lower: float; Upper: float }
+
+/// Distances that differ by this share of a bandwidth are equal: rounding must not decide.
+let private rounding = 1e-9
+
+/// How often signs were positive, 0 and negative.
+type private Signs = float[]
+
+let private distance (one: Signs) (other: Signs) =
+    Array.fold2 (fun sum one other -> sum + (one - other) * (one - other)) 0.0 one other |> sqrt
+
+/// The mean distance of the nearest half around each point, itself included.
+let private bandwidth (points: Signs[]) : float =
+    let nearest = max 1 (points.Length / 2)
+
+    let reach point = points |> Array.map (distance point) |> Array.sort |> Array.item (nearest - 1)
+    // In ascending order: the order of the neighbours must not round the mean.
+    points |> Array.map reach |> Array.sort |> Array.average
+
+/// The points that the kernel around a centre covers.
+let private covered width centre (points: Signs[]) =
+    points |> Array.filter (fun point -> distance centre point <= width * (1.0 + rounding))
+
+let private meanOf (points: Signs[]) : Signs = Array.init 3 (fun part -> Array.averageBy (Array.item part) points)
+
+/// Where the means of what the kernel covers lead from a point.
+let private shifted width (points: Signs[]) (start: Signs) : Signs =
+    let rec shift steps centre =
+        let next = meanOf (covered width centre points)
+
+        if steps = 1 || distance centre next <= 1e-3 * width then
+            next
+        else
+            shift (steps - 1) next
+
+    shift 300 start
+
+/// The places of the largest of the groups that mean shift with a flat kernel finds; of several as large, the one with the
+/// lowest place.
+let private largestGroup (points: Signs[]) : int[] =
+    let width = bandwidth points
+    let centres = points |> Array.map (shifted width points)
+    let weight place = (covered width centres[place] points).Length
+
+    // The centres that cover most are left; others within their reach are the same.
+    let peaks =
+        [| 0 .. points.Length - 1 |]
+        |> Array.sortBy (fun place -> struct (-(weight place), place))
+        |> Array.fold
+            (fun peaks place ->
+                let isKnown peak = distance centres[peak] centres[place] <= width * (1.0 + rounding)
+
+                if List.exists isKnown peaks then
+                    peaks
+                else
+                    peaks @ [ place ])
+            []
+
+    let tie = rounding * width
+
+    let groupOf point =
+        let nearest = peaks |> List.map (fun peak -> distance centres[peak] point) |> List.min
+        peaks |> List.find (fun peak -> distance centres[peak] point <= nearest + tie)
+
+    [| 0 .. points.Length - 1 |]
+    |> Array.groupBy (fun place -> groupOf points[place])
+    |> Array.map snd
+    |> Array.sortBy (fun places -> struct (-places.Length, places[0]))
+    |> Array.head
+
+/// The weights from the distances of the received estimates and the signs of their differences from the own one.
+let private weigh screen (standing: Mixing.Standing) (distances: float[]) (signs: Signs[]) : Mixing.Mix =
+    match Mixing.nearestFirst distances |> Array.sort with
+    | [||] -> Mixing.meanOf standing [||]
+    | finite ->
+        let middle = finite |> Array.map (fun place -> distances[place]) |> OrderStatistics.medianOf
+
+        let isOrdinary place =
+            screen.Lower * middle <= distances[place] && distances[place] <= screen.Upper * middle
+
+        finite
+        |> Array.map (fun place -> signs[place])
+        |> largestGroup
+        |> Array.map (fun row -> finite[row])
+        |> Array.filter isOrdinary
+        |> Mixing.meanWithin middle standing distances
+
+/// The coordinates that a node looks at.
+let private drawn screen (dimension: int64) (random: KeyedRandom) : int[] =
+    let count = max 1 (int (floor (screen.Share * float dimension + 1e-9)))
+    Random.distinct random count (int dimension)
+
+/// `[2, m]`: how often the coordinates of the received estimates `[m, c]` are above the own ones `[1, c]` and below them.
+let private compared (received: torch.Tensor) (own: torch.Tensor) : torch.Tensor =
+    use scope = torch.NewDisposeScope()
+    let above, below = received.gt own, received.lt own
+    torch.stack([| above.sum 1L; below.sum 1L |]).MoveToOuterDisposeScope()
+
+/// What each of m received estimates was found to be, of so many coordinates.
+let private signsOf (coordinates: int) (counts: int64[]) : Signs[] =
+    let above, below = counts |> Array.map float |> Array.splitAt (counts.Length / 2)
+    Array.map2 (fun above below -> [| above; float coordinates - above - below; below |]) above below
+
+let private reference screen (view: View) =
+    use scope = torch.NewDisposeScope()
+    let coordinates = drawn screen view.Own.shape[0] (view.Random "sign-guard")
+    let places = Transfers.Send(coordinates, view.Own.device)
+
+    let signs =
+        compared (view.Received.index_select (1L, places)) ((view.Own.index_select (0L, places)).unsqueeze 0L)
+        |> Transfers.Read<int64>
+        |> signsOf coordinates.Length
+
+    let mix = weigh screen (Mixing.standingOf view) (Estimate.distances view.Own view.Received) signs
+    let aggregate = Mixing.aggregate [ "signs" ] true mix view
+    aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
+    aggregate
+
+let private network screen (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let device = view.Pool.device
+
+    let drawn =
+        Array.init (NetworkView.nodes view) (fun node ->
+            drawn screen view.Pool.shape[1] (view.Random node "sign-guard"))
+
+    let table =
+        Array.map3
+            (fun own (received: int[]) (coordinates: int[]) ->
+                use inner = torch.NewDisposeScope()
+                let rows = Transfers.Send(Array.append [| own |] received, device)
+                let seen = view.Pool.index (rows.unsqueeze 1L, Transfers.Send(coordinates, device))
+                let heard = seen.narrow (0L, 1L, int64 received.Length)
+                (compared heard (seen.narrow (0L, 0L, 1L))).flatten().MoveToOuterDisposeScope())
+            view.Own
+            view.Received.Lists
+            drawn
+
+    // One read for all nodes.
+    let counts = Transfers.Read<int64>(torch.cat (table, 0L))
+    let distances = Mixing.distancesOf (NetworkView.distances view) view
+    let ends = view.Received.Lists |> Array.scan (fun start received -> start + 2 * received.Length) 0
+
+    let mixes =
+        Array.init (NetworkView.nodes view) (fun node ->
+            Array.sub counts ends[node] (ends[node + 1] - ends[node])
+            |> signsOf drawn[node].Length
+            |> weigh screen (Mixing.standingIn view node) distances[node])
+
+    let made = Mixing.aggregateTogether [ "signs" ] true mixes view
+
+    { made with
+        Estimates = made.Estimates.MoveToOuterDisposeScope()
+        Kept = made.Kept |> List.map _.MoveToOuterDisposeScope() }
+
+let rule: Component<Rule> =
+    settings {
+        let! share =
+            Setting.real "share" (Interval.above 0.0 1.0) 0.1 "the share of the coordinates whose signs are looked at"
+
+        and! lower = Setting.ratio "lower" 0.1 "L, the least length, as a share of the median"
+
+        and! upper =
+            Setting.real
+                "upper"
+                { Interval.positive with Low = 1.0; LowClosed = true }
+                3.0
+                "R, the greatest length likewise"
+
+        and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
+        let screen = { Share = share; Lower = lower; Upper = upper }
+
+        return
+            Rule.aggregating alpha (reference screen)
+            |> Rule.allAtOnce (network screen)
+            |> Rule.selecting [ "signs" ]
+            |> Rule.tolerating (fun _ neighbours -> (neighbours - 1) / 2)
+            // The order of the neighbours does matter: several groups are often as large.
+            |> Rule.claiming
+                [ Law.Translation
+                  Law.Scaling
+                  Law.Mirroring
+                  Law.CoordinateRange
+                  Law.Containment
+                  Law.Fixpoint
+                  Law.Precision ]
+    }
+    |> Define.Named "sign-guard"
+    |> Component.describedBy
+        "those of ordinary length whose signs are like most others'"
+        "> g_j = x_j − x_i,   M = the median of the ‖g_j‖\n\
+         > ordinary: L·M ≤ ‖g_j‖ ≤ R·M\n\
+         > kept: the ordinary of the largest group by signs\n\
+         > R = x_i + the mean over the kept of min(1, M/‖g_j‖)·g_j\n\n\
+         Each node draws a `share` of the coordinates in each iteration, and counts how often each g_j is positive, 0 and \
+         negative there. Mean shift with a flat kernel groups these counts; its bandwidth is the mean distance of the \
+         nearest half. Of groups as large the one with the lowest index is taken. If nothing is kept, R = x_i. This is the \
+         source's plain SignGuard, without the similarities that two variants add to the signs.\n\n\
+         Adapted: the source is about gradients; here the differences x_j − x_i take their place. An estimate that is not \
+         finite is left out first. A node whose own estimate is not finite restarts from the coordinate-wise median of the \
+         finite ones it received."
+        "Xu, Huang, Song and Lan, Byzantine-robust Federated Learning through Collaborative Malicious Gradient Filtering, \
+         ICDCS 2022 (SignGuard)"
