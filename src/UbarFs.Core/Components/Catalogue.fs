@@ -35,7 +35,8 @@ let rules: Component<Rule> list =
       Ios.faba
       Balance.rule
       SketchGuard.rule
-      SignGuard.rule ]
+      SignGuard.rule
+      Flame.rule ]
 
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]
