@@ -43,7 +43,8 @@ let private screened (view: Neighbourhood) =
 let stateful =
     [ "zeno++", chosen Zeno.zenoPlusPlus [ "period", Value.Whole 2L; "epsilon", Value.Real 0.5 ]
       "fltrust", chosen FlTrust.rule []
-      "afa", chosen Afa.rule [] ]
+      "afa", chosen Afa.rule []
+      "fools-gold", chosen FoolsGold.rule [] ]
 
 let private all =
     [ "byrdie", chosen Byrdie.rule []

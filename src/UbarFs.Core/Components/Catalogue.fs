@@ -36,7 +36,8 @@ let rules: Component<Rule> list =
       Balance.rule
       SketchGuard.rule
       SignGuard.rule
-      Flame.rule ]
+      Flame.rule
+      FoolsGold.rule ]
 
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]

@@ -1,0 +1,235 @@
+/// FoolsGold: senders whose differences have long been alike share one voice at most.
+[<RequireQualifiedAccess>]
+module UbarFs.Core.FoolsGold
+
+open System
+open TorchSharp
+open UbarFs.Kernels
+
+let private sendersKey = "senders"
+let private historyKey = "history"
+
+/// What differs from 1 by less is a cosine of equal directions: rounding must not be taken for a difference.
+let private rounding = 1e-9
+
+/// H_j, the sums of the differences x_j − x_i of each iteration, rows in the order of the senders.
+type private History = { Senders: int[]; Sums: torch.Tensor }
+
+let private recall (memory: Memory) : History option =
+    match Map.tryFind sendersKey memory, Map.tryFind historyKey memory with
+    | Some senders, Some sums -> Some { Senders = Transfers.Read<float> senders |> Array.map int; Sums = sums }
+    | _ -> None
+
+let private remember (history: History) : Memory =
+    Map.ofList
+        [ sendersKey, torch.tensor(history.Senders |> Array.map float).MoveToOuterDisposeScope()
+          historyKey, history.Sums.MoveToOuterDisposeScope() ]
+
+/// The history with room for these senders, who have none yet.
+let private widened (senders: int[]) (history: History) : History =
+    match senders |> Array.except history.Senders with
+    | [||] -> history
+    | newcomers ->
+        let all = Array.append history.Senders newcomers
+        let none = torch.zeros_like(history.Sums[0L]).unsqueeze(0L).expand(int64 newcomers.Length, -1L)
+        let order = all |> Array.indexed |> Array.sortBy snd |> Array.map fst
+        let sums = torch.cat ([| history.Sums; none |], 0L)
+        { Senders = Array.sort all; Sums = Estimate.rows order sums }
+
+/// The history after the differences `[m, d]` of an iteration. What would not be finite, is not added.
+let private extended (memory: Memory) (senders: int[]) (differences: torch.Tensor) : History =
+    let added (before: torch.Tensor) =
+        let sum = Native.sum before differences
+        torch.where (sum.isfinite().all(1L, true), sum, before)
+
+    match recall memory with
+    | None -> { Senders = senders; Sums = added (torch.zeros_like differences) }
+    | Some history when history.Senders = senders -> { history with Sums = added history.Sums }
+    | Some history ->
+        let history = widened senders history
+
+        let places = senders |> Array.map (fun sender -> Array.IndexOf(history.Senders, sender))
+
+        let sums = added (Estimate.rows places history.Sums)
+
+        { history with
+            Sums = history.Sums.index_copy (0L, Transfers.Send(places, sums.device), sums) }
+
+/// ⟨H_k, H_l⟩ of some senders, `[m, m]`.
+let private productsOf (senders: int[]) (history: History) : torch.Tensor =
+    use scope = torch.NewDisposeScope()
+
+    let sums =
+        if history.Senders = senders then
+            history.Sums
+        else
+            Estimate.rows (senders |> Array.map (fun sender -> Array.IndexOf(history.Senders, sender))) history.Sums
+
+    (Estimate.products (Estimate.tamed sums)).MoveToOuterDisposeScope()
+
+/// The source's algorithm 1: α_j of the senders from the scalar products of their histories.
+let private trust confidence (products: float[][]) : float[] =
+    let senders = [| 0 .. products.Length - 1 |]
+
+    let cosine one other =
+        let length row = sqrt (products[row][row])
+        let cosine = products[one][other] / (length one * length other)
+
+        if not (Double.IsFinite cosine) then 0.0
+        elif cosine >= 1.0 - rounding then 1.0
+        else cosine
+
+    let others one = senders |> Array.filter (fun other -> other <> one)
+    let largest numbers = Array.fold max 0.0 numbers
+    let nearest = senders |> Array.map (fun one -> others one |> Array.map (cosine one) |> largest)
+
+    // Pardoning: whoever is like one that is more like another.
+    let pardoned one other =
+        let cosine = cosine one other
+
+        if nearest[other] > nearest[one] then
+            cosine * nearest[one] / nearest[other]
+        else
+            cosine
+
+    let alphas = senders |> Array.map (fun one -> 1.0 - (others one |> Array.map (pardoned one) |> largest))
+    let most = largest alphas
+
+    alphas
+    |> Array.map (fun alpha ->
+        let alpha = if most > 0.0 then alpha / most else 0.0
+        confidence * (log (alpha / (1.0 - alpha)) + 0.5) |> max 0.0 |> min 1.0)
+
+/// x_i + (1/m) Σ_j α_j (x_j − x_i) over what is finite.
+let private weigh confidence (standing: Mixing.Standing) (isFinite: bool[]) (products: float[][]) : Mixing.Mix =
+    let share = 1.0 / float standing.Neighbours
+
+    let weights =
+        trust confidence products
+        |> Array.mapi (fun place trust -> if isFinite[place] then share * trust else 0.0)
+
+    { Received = weights; Own = 1.0 - Array.sum weights }
+
+let private reference confidence (view: View) =
+    use scope = torch.NewDisposeScope()
+
+    if Estimate.isFinite view.Own then
+        let history = extended view.Memory view.Senders (view.Received - view.Own)
+
+        let mix =
+            Transfers.Read<float>(productsOf view.Senders history)
+            |> Array.chunkBySize view.Senders.Length
+            |> weigh confidence (Mixing.standingOf view) (Estimate.finiteRows view.Received)
+
+        let aggregate = Mixing.aggregate [ "trust" ] true mix view
+        aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
+        { aggregate with Memory = remember history }
+    else
+        { Aggregate.ofSelection "trust" [||] ((Finite.restart view).MoveToOuterDisposeScope()) with
+            Memory = view.Memory }
+
+let private network confidence (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite = NetworkView.finiteRows view
+    let isJudging node = finite[view.Own[node]] && view.Senders[node].Length > 0
+
+    let histories =
+        Array.init (NetworkView.nodes view) (fun node ->
+            if isJudging node then
+                use inner = torch.NewDisposeScope()
+                let received = Estimate.rows view.Received.Lists[node] view.Pool
+
+                let history =
+                    extended view.Memories[node] view.Senders[node] (received - view.Pool[int64 view.Own[node]])
+
+                history.Sums.MoveToOuterDisposeScope() |> ignore
+                Some history
+            else
+                None)
+
+    // One read for all nodes.
+    let numbers =
+        match
+            Array.map2
+                (fun senders -> Option.map (fun history -> (productsOf senders history).flatten()))
+                view.Senders
+                histories
+            |> Array.choose id
+        with
+        | [||] -> [||]
+        | tables -> Transfers.Read<float>(torch.cat (tables, 0L))
+
+    let ends =
+        Array.map2
+            (fun (senders: int[]) history ->
+                if Option.isSome history then
+                    senders.Length * senders.Length
+                else
+                    0)
+            view.Senders
+            histories
+        |> Array.scan (+) 0
+
+    let mixes =
+        Array.init (NetworkView.nodes view) (fun node ->
+            let standing = Mixing.standingIn view node
+
+            if Option.isSome histories[node] then
+                Array.sub numbers ends[node] (ends[node + 1] - ends[node])
+                |> Array.chunkBySize standing.Neighbours
+                |> weigh confidence standing (view.Received.Lists[node] |> Array.map (fun row -> finite[row]))
+            else
+                Mixing.meanOf standing [||])
+
+    let made = Mixing.aggregateTogether [ "trust" ] true mixes view
+
+    { Estimates = made.Estimates.MoveToOuterDisposeScope()
+      Kept = made.Kept |> List.map _.MoveToOuterDisposeScope()
+      Memories =
+        Array.map2
+            (fun history memory -> history |> Option.map remember |> Option.defaultValue memory)
+            histories
+            view.Memories }
+
+let rule: Component<Rule> =
+    settings {
+        let! confidence =
+            Setting.real "confidence" Interval.positive 1.0 "κ, how sharply likeness is told from difference"
+
+        and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
+
+        return
+            Rule.aggregating alpha (reference confidence)
+            |> Rule.allAtOnce (network confidence)
+            |> Rule.selecting [ "trust" ]
+            |> Rule.costing Cost.Quadratic
+            |> Rule.tolerating (fun _ neighbours -> neighbours)
+            |> Rule.claiming
+                [ Law.NeighbourOrder
+                  Law.Translation
+                  Law.Scaling
+                  Law.Rotation
+                  Law.Mirroring
+                  Law.CoordinateRange
+                  Law.Containment
+                  Law.Fixpoint
+                  Law.Precision ]
+    }
+    |> Define.Named "fools-gold"
+    |> Component.describedBy
+        "counts senders less whose differences have long been alike"
+        "> H_j = the sum of x_j − x_i over all iterations so far\n\
+         > c_jk = cos(H_j, H_k),   v_j = max(0, max_k c_jk)\n\
+         > pardoned: c_jk ← c_jk·v_j/v_k where v_k > v_j\n\
+         > a_j = 1 − max(0, max_k c_jk), then as a share of the largest\n\
+         > w_j = κ(ln(a_j/(1 − a_j)) + ½), cut to [0, 1]\n\
+         > R = x_i + (1/|N_i|) Σ_j w_j (x_j − x_i)\n\n\
+         Sybils that push the same way are alike, and weigh nothing; so do benign senders that are. Every node keeps H_j \
+         for each of its neighbours, which takes as much memory as their estimates. If all histories have one direction \
+         nobody weighs anything, and R = x_i.\n\n\
+         Adapted: the differences x_j − x_i take the place of updates. The source adds the weighed updates up; here their \
+         sum is divided by the number of neighbours, so that R stays among the estimates. The source can weigh coordinates \
+         by their importance to the output; here all count alike. An estimate that is not finite adds nothing to its history \
+         and weighs nothing. A node whose own estimate is not finite restarts from the coordinate-wise median of the finite \
+         ones it received, and learns nothing of its neighbours then."
+        "Fung, Yoon and Beschastnikh, The Limitations of Federated Learning in Sybil Settings, RAID 2020 (FoolsGold)"
