@@ -53,10 +53,10 @@ let private majority (distances: float[][]) : int[] =
     [| 0 .. count - 1 |] |> Array.filter (fun point -> group[point] = chosen)
 
 /// The places of what has a finite distance from the own estimate: what can be judged.
-let private judged (distances: float[]) = Mixing.nearestFirst distances |> Array.sort
+let private judged (distances: float[]) = Weighing.nearestFirst distances |> Array.sort
 
 /// The weights, and S, the median distance from the own estimate; from the scalar products of what can be judged.
-let private weigh (standing: Mixing.Standing) (distances: float[]) (products: float[][]) : Mixing.Mix * float =
+let private weigh (standing: LocalView) (distances: float[]) (products: float[][]) : Mixing.Mix * float =
     match judged distances with
     | [||] -> Mixing.meanOf standing [||], 0.0
     | judged ->
@@ -91,7 +91,7 @@ let private reference noise (view: View) =
             |> Transfers.Read<float>
             |> Array.chunkBySize judged.Length
 
-    let mix, middle = weigh (Mixing.standingOf view) distances products
+    let mix, middle = weigh (Weighing.standingOf view) distances products
     let aggregate = Mixing.aggregate [ "majority" ] true mix view
     disturb noise middle (fun () -> view.Random "flame") aggregate.Estimate
     aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
@@ -99,7 +99,7 @@ let private reference noise (view: View) =
 
 let private network noise (view: NetworkView) =
     use scope = torch.NewDisposeScope()
-    let distances = Mixing.distancesOf (NetworkView.distances view) view
+    let distances = Weighing.distancesOf (NetworkView.distances view) view
     let rows = NetworkView.atPlaces (Array.map judged distances) view
     let products = view.Rows.Products(view.Pool, RowPairs.AmongAndWithin(NetworkView.rows view, rows))
 
@@ -107,7 +107,7 @@ let private network noise (view: NetworkView) =
         Array.init (NetworkView.nodes view) (fun node ->
             rows[node]
             |> Array.map (fun one -> rows[node] |> Array.map (fun other -> products[one, other]))
-            |> weigh (Mixing.standingIn view node) distances[node])
+            |> weigh (Weighing.standingIn view node) distances[node])
         |> Array.unzip
 
     let made = Mixing.aggregateTogether [ "majority" ] true mixes view

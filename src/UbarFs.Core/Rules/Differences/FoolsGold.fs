@@ -101,7 +101,7 @@ let private trust confidence (products: float[][]) : float[] =
         confidence * (log (alpha / (1.0 - alpha)) + 0.5) |> max 0.0 |> min 1.0)
 
 /// x_i + (1/m) Σ_j α_j (x_j − x_i) over what is finite.
-let private weigh confidence (standing: Mixing.Standing) (isFinite: bool[]) (products: float[][]) : Mixing.Mix =
+let private weigh confidence (standing: LocalView) (isFinite: bool[]) (products: float[][]) : Mixing.Mix =
     let share = 1.0 / float standing.Neighbours
 
     let weights =
@@ -119,7 +119,7 @@ let private reference confidence (view: View) =
         let mix =
             Transfers.Read<float>(productsOf view.Senders history)
             |> Array.chunkBySize view.Senders.Length
-            |> weigh confidence (Mixing.standingOf view) (Estimate.finiteRows view.Received)
+            |> weigh confidence (Weighing.standingOf view) (Estimate.finiteRows view.Received)
 
         let aggregate = Mixing.aggregate [ "trust" ] true mix view
         aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
@@ -172,7 +172,7 @@ let private network confidence (view: NetworkView) =
 
     let mixes =
         Array.init (NetworkView.nodes view) (fun node ->
-            let standing = Mixing.standingIn view node
+            let standing = Weighing.standingIn view node
 
             if Option.isSome histories[node] then
                 Array.sub numbers ends[node] (ends[node + 1] - ends[node])
@@ -202,6 +202,7 @@ let rule: Component<Rule> =
             Rule.aggregating alpha (reference confidence)
             |> Rule.allAtOnce (network confidence)
             |> Rule.selecting [ "trust" ]
+            |> Rule.judgingSenders
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> neighbours)
             |> Rule.claiming

@@ -78,8 +78,8 @@ let private largestGroup (points: Signs[]) : int[] =
     |> Array.head
 
 /// The weights from the distances of the received estimates and the signs of their differences from the own one.
-let private weigh screen (standing: Mixing.Standing) (distances: float[]) (signs: Signs[]) : Mixing.Mix =
-    match Mixing.nearestFirst distances |> Array.sort with
+let private weigh screen (standing: LocalView) (distances: float[]) (signs: Signs[]) : Mixing.Mix =
+    match Weighing.nearestFirst distances |> Array.sort with
     | [||] -> Mixing.meanOf standing [||]
     | finite ->
         let middle = finite |> Array.map (fun place -> distances[place]) |> OrderStatistics.medianOf
@@ -120,7 +120,7 @@ let private reference screen (view: View) =
         |> Transfers.Read<int64>
         |> signsOf coordinates.Length
 
-    let mix = weigh screen (Mixing.standingOf view) (Estimate.distances view.Own view.Received) signs
+    let mix = weigh screen (Weighing.standingOf view) (Estimate.distances view.Own view.Received) signs
     let aggregate = Mixing.aggregate [ "signs" ] true mix view
     aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
     aggregate
@@ -147,14 +147,14 @@ let private network screen (view: NetworkView) =
 
     // One read for all nodes.
     let counts = Transfers.Read<int64>(torch.cat (table, 0L))
-    let distances = Mixing.distancesOf (NetworkView.distances view) view
+    let distances = Weighing.distancesOf (NetworkView.distances view) view
     let ends = view.Received.Lists |> Array.scan (fun start received -> start + 2 * received.Length) 0
 
     let mixes =
         Array.init (NetworkView.nodes view) (fun node ->
             Array.sub counts ends[node] (ends[node + 1] - ends[node])
             |> signsOf drawn[node].Length
-            |> weigh screen (Mixing.standingIn view node) distances[node])
+            |> weigh screen (Weighing.standingIn view node) distances[node])
 
     let made = Mixing.aggregateTogether [ "signs" ] true mixes view
 
