@@ -184,6 +184,7 @@ let private received (experiment: Experiment) epoch =
 
     let knowledge =
         { Network = experiment.Network
+          Weights = experiment.Run.Network.Weights
           Estimates = state.Estimates
           Gradients = torch.ones_like state.Estimates
           Iteration = 0L

@@ -22,6 +22,7 @@ let private simple =
               letters
                   (behaviour "gaussian" [ "sigma", Value.Real 3.0 ])
                   { Network = Network.ofEdges [| false; true; true |] edges
+                    Weights = MixingWeights.Equal
                     Moments = [ moment; moment ]
                     Rate = 0.1
                     Seed = 5L }
@@ -121,6 +122,47 @@ let private others =
               || close
                   (mean (Array.concat [ [| estimates[node] |]; ofNodes neighbours estimates; Array.ofList heard ]))
                   estimates[node]))
+
+      testProperty "dissensus shrinks the way that W mixes a node by 1 − ε, whatever W"
+      <| forAll
+          (Gen.zip3 (situations 1) (Gen.elements MixingWeights.all) (Gen.elements [ 0.5; 1.0; 3.0 ]))
+          (fun (situation, (_, weights), epsilon) ->
+              let situation = { situation with Weights = weights }
+              let estimates = situation.Moments[0].Estimates
+              let attack = behaviour "dissensus" [ "epsilon", Value.Real epsilon ]
+              let sent = letters attack situation |> List.exactlyOne
+
+              benign situation
+              |> Array.forall (fun node ->
+                  let senders = situation.Network.Neighbours[node]
+                  let received, _ = MixingWeights.heard weights situation.Network.Neighbours node senders
+                  let isLie (letter: Letter) sender = letter.Receiver = node && letter.Sender = sender
+
+                  let way (message: int -> float[]) (places: int list) =
+                      let add (sum: float[]) place =
+                          Array.map3
+                              (fun sum sent own -> sum + received[place] * (sent - own))
+                              sum
+                              (message senders[place])
+                              estimates[node]
+
+                      List.fold add (Array.map (fun _ -> 0.0) estimates[node]) places
+
+                  let message sender =
+                      sent
+                      |> List.tryFind (fun letter -> isLie letter sender)
+                      |> Option.bind _.Vector
+                      |> Option.defaultValue estimates[sender]
+
+                  let liars, honest =
+                      [ 0 .. senders.Length - 1 ]
+                      |> List.partition (fun place -> situation.Network.Byzantine[senders[place]])
+
+                  liars.IsEmpty
+                  || honest.IsEmpty
+                  || close
+                      (way message (liars @ honest))
+                      (way message honest |> Array.map (fun step -> (1.0 - epsilon) * step))))
 
       testProperty "mimic copies the node that it is told to"
       <| lastSent 2 "mimic" [ "target", Value.Whole 1L ] (fun _ moments _ _ -> moments[1].Estimates[1])

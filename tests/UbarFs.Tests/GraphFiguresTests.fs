@@ -25,7 +25,9 @@ let private graph name arguments seed nodes =
     | Error reason -> failtest reason
 
 let private figures graph =
-    GraphFigures.ofNetwork { Neighbours = graph; Byzantine = Array.create (Array.length graph) false }
+    GraphFigures.ofNetwork
+        MixingWeights.Equal
+        { Neighbours = graph; Byzantine = Array.create (Array.length graph) false }
 
 let private isAbout expected number = abs (expected - number) < 1e-9
 
@@ -89,7 +91,9 @@ let tests =
           <| fun () ->
               // 0 – 1 – 2 – 0, and the Byzantine 3 next to 0 and 1.
               let edges = [ 0, 1; 1, 2; 2, 0; 3, 0; 3, 1 ]
-              let figures = GraphFigures.ofNetwork (Network.ofEdges [| false; false; false; true |] edges)
+
+              let figures =
+                  GraphFigures.ofNetwork MixingWeights.Equal (Network.ofEdges [| false; false; false; true |] edges)
 
               Expect.equal
                   figures
@@ -110,20 +114,22 @@ let tests =
           <| fun () ->
               let edges = [ 0, 1; 1, 2; 2, 0; 3, 0; 3, 1 ]
               let network = Network.withoutByzantine (Network.ofEdges [| false; false; false; true |] edges)
-              let figures = GraphFigures.ofParticipants (Network.benign network) network
+              let figures = GraphFigures.ofParticipants MixingWeights.Equal (Network.benign network) network
               Expect.equal (figures.Benign, figures.Byzantine, figures.Edges) (3, 0, 3L) "who takes part"
               Expect.equal figures.BenignDegrees { Least = 2; Mean = 2.0; Most = 2 } "of the benign nodes"
               Expect.isNone figures.ByzantineDegrees "of nobody"
 
           testCase "a benign subgraph in parts has no τ and no gap"
           <| fun () ->
-              let figures = GraphFigures.ofNetwork (Network.ofEdges [| false; true; false |] [ 0, 1; 1, 2 ])
+              let figures =
+                  GraphFigures.ofNetwork MixingWeights.Equal (Network.ofEdges [| false; true; false |] [ 0, 1; 1, 2 ])
+
               Expect.equal (figures.BenignParts, figures.Tau, figures.SpectralGap) (2, None, 0.0) "parts, τ, gap"
 
           testCase "the Lanczos method finds the gap of a long ring, too"
           <| fun () ->
               let expected = 2.0 / 3.0 * (1.0 - cos (2.0 * Math.PI / 600.0))
-              let gap = Spectrum.spectralGap (graph "ring" [] 1L 600)
+              let gap = Spectrum.spectralGap MixingWeights.Equal (graph "ring" [] 1L 600)
               Expect.isLessThan (abs (gap - expected)) (1e-6 * expected) "1 − (1 + 2 cos 2π/n)/3"
 
           testCase "both ways to the spectral gap agree"
@@ -134,5 +140,24 @@ let tests =
                     graph "torus" [] 3L 200
                     graph "complete" [] 1L 60
                     graph "small-world" [ "beta", Value.Real 0.3 ] 4L 400 ] do
-                  let gap = Spectrum.denseGap large
-                  Expect.isLessThan (abs (Spectrum.lanczosGap large - gap)) (1e-6 * gap) "the Lanczos method's gap" ]
+                  for name, weights in MixingWeights.all do
+                      let gap = Spectrum.denseGap weights large
+
+                      Expect.isLessThan
+                          (abs (Spectrum.lanczosGap weights large - gap))
+                          (1e-6 * gap)
+                          $"the Lanczos method's gap, {name}"
+
+          testCase "three nodes in a line: the eigenvalues by hand"
+          <| fun () ->
+              // Equal: 1, 1/2, −1/6. Metropolis, which is max-degree here: 1, 2/3, 0. Lazy: half of that and 1/2 more.
+              let line: Graph = [| [| 1 |]; [| 0; 2 |]; [| 1 |] |]
+
+              for weights, expected in
+                  [ MixingWeights.Equal, 1.0 / 2.0
+                    MixingWeights.Metropolis, 1.0 / 3.0
+                    MixingWeights.MaxDegree, 1.0 / 3.0
+                    MixingWeights.LazyMetropolis, 1.0 / 6.0 ] do
+                  let network = { Neighbours = line; Byzantine = [| false; false; false |] }
+                  let gap = (GraphFigures.ofNetwork weights network).SpectralGap
+                  Expect.isTrue (isAbout expected gap) $"{weights}: {gap}" ]

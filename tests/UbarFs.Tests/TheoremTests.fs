@@ -10,8 +10,30 @@ open UbarFs.Testing
 open UbarFs.Testing.Generators
 open UbarFs.Testing.Situations
 
+/// W_ij, from its definition.
+let private entry weights (network: Network) =
+    let degree node = network.Neighbours[node].Length
+    let largest = network.Neighbours |> Array.map Array.length |> Array.max
+
+    let between node other =
+        match weights with
+        | MixingWeights.Equal -> 1.0 / float (degree node + 1)
+        | MixingWeights.Metropolis -> 1.0 / float (1 + max (degree node) (degree other))
+        | MixingWeights.LazyMetropolis -> 0.5 / float (1 + max (degree node) (degree other))
+        | MixingWeights.MaxDegree -> 1.0 / float (1 + largest)
+
+    fun node other ->
+        if node = other then
+            1.0 - Array.sumBy (between node) network.Neighbours[node]
+        elif Array.contains other network.Neighbours[node] then
+            between node other
+        else
+            0.0
+
 /// A training of scalars under the average rule, equation 2, in which one message of iteration 0 may be wrong.
-let private simulate gradient rate (network: Network) (start: float[]) (source, added) iterations =
+let private simulate gradient rate weights (network: Network) (start: float[]) (source, added) iterations =
+    let entry = entry weights network
+
     let step (estimates: float[]) iteration =
         let message receiver sender =
             ignore<int> receiver
@@ -19,15 +41,22 @@ let private simulate gradient rate (network: Network) (start: float[]) (source, 
 
         network.Neighbours
         |> Array.mapi (fun node neighbours ->
-            let sum = estimates[node] + Array.sumBy (message node) neighbours
-            sum / float (neighbours.Length + 1) - rate * gradient node estimates[node])
+            let weighed sender = entry node sender * message node sender
+            let mixed = entry node node * estimates[node] + Array.sumBy weighed neighbours
+            mixed - rate * gradient node estimates[node])
 
     [ 0 .. iterations - 1 ] |> List.fold step start
 
 /// A different, nonlinear loss for each node.
 let private nonlinear node x = sin (3.0 * x + float node) + 0.1 * x * x
 
-type private Case = { Network: Network; Start: float[]; Source: int; Victim: int; Shift: float }
+type private Case =
+    { Network: Network
+      Weights: MixingWeights
+      Start: float[]
+      Source: int
+      Victim: int
+      Shift: float }
 
 let private firstAttacker (network: Network) =
     [| 0 .. Network.size network - 1 |]
@@ -44,9 +73,11 @@ let private case (networks: FsCheck.Gen<Network>) =
 
         let! victim = Gen.elements (Network.benign network)
         let! shift = Gen.elements [ -2.0; 0.5; 1.0; 3.0 ]
+        let! weights = Gen.elements (List.map snd MixingWeights.all)
 
         return
             { Network = network
+              Weights = weights
               Start = start
               Source = Option.get (firstAttacker network)
               Victim = victim
@@ -66,6 +97,8 @@ let private path =
         return Network.ofEdges byzantine (Seq.append row hanging)
     }
 
+let private evenly (case: Case) = { case with Weights = MixingWeights.Equal }
+
 let private oneByzantine = network 2 9 1
 let private severalByzantine = network 2 9 4
 
@@ -80,14 +113,9 @@ let private distance (network: Network) source target =
     Seq.unfold (fun nodes -> Some(nodes, reach nodes)) (Set.singleton source)
     |> Seq.findIndex (Set.contains target)
 
-let private power (network: Network) t row column =
+let private power weights (network: Network) t row column =
     let size = Network.size network
-
-    let entry node other =
-        if node = other || Array.contains other network.Neighbours[node] then
-            1.0 / float (network.Neighbours[node].Length + 1)
-        else
-            0.0
+    let entry = entry weights network
 
     let times (one: float[][]) =
         Array.init size (fun i ->
@@ -108,7 +136,13 @@ let private added exact (case: Case) =
         { Estimates = case.Start |> Array.map Array.singleton
           Gradients = case.Start |> Array.map Array.singleton }
 
-    letters (behaviour "theorem-1" arguments) { Network = case.Network; Moments = [ moment ]; Rate = 0.0; Seed = 1L }
+    letters
+        (behaviour "theorem-1" arguments)
+        { Network = case.Network
+          Weights = case.Weights
+          Moments = [ moment ]
+          Rate = 0.0
+          Seed = 1L }
     |> List.concat
     |> List.find (fun letter -> letter.Sender = case.Source)
     |> fun letter -> letter.Vector.Value[0] - case.Start[case.Source]
@@ -117,14 +151,16 @@ let private hops (case: Case) = (Propagation.path case.Network case.Source case.
 
 /// What the message changes in the victim's estimate after some iterations.
 let private effect gradient rate (case: Case) message iterations =
-    let after added = simulate gradient rate case.Network case.Start (case.Source, added) iterations
+    let after added =
+        simulate gradient rate case.Weights case.Network case.Start (case.Source, added) iterations
+
     (after message)[case.Victim] - (after 0.0)[case.Victim]
 
 // The message is large and cancels: what is left is exact relative to it.
 let private near message expected actual = abs (actual - expected) <= 1e-12 * (1.0 + abs message) + 1e-9 * abs expected
 
 let private equation4 =
-    [ testProperty "where the shortest path is unique exactly x̂ arrives after τ' iterations, for any loss and rate"
+    [ testProperty "where the shortest path is unique exactly x̂ arrives after τ' iterations, for any loss, rate and W"
       <| forAll (case path) (fun case ->
           let message = added false case
           effect nonlinear 0.3 case message (hops case) |> near message case.Shift)
@@ -134,14 +170,14 @@ let private equation4 =
           [ 0 .. hops case - 1 ]
           |> List.forall (fun k -> effect nonlinear 0.3 case (added false case) k = 0.0))
 
-      testProperty "of several shortest paths each adds its part: x̂ ∏(|N| + 1)·(W^τ') arrives, at least x̂"
+      testProperty "of several shortest paths each adds its part: x̂ (W^τ') ∏ 1/W arrives, at least x̂"
       <| forAll (case oneByzantine) (fun case ->
           let message, t = added false case, hops case
-          let expected = message * power case.Network t case.Victim case.Source
+          let expected = message * power case.Weights case.Network t case.Victim case.Source
           effect nonlinear 0.3 case message t |> near message expected && expected / case.Shift >= 1.0 - 1e-9)
 
-      testProperty "the product is that of the path's neighbourhoods"
-      <| forAll (case severalByzantine) (fun case ->
+      testProperty "with equal weights the product is that of the path's neighbourhoods"
+      <| forAll (case severalByzantine |> Gen.map evenly) (fun case ->
           let path = (Propagation.path case.Network case.Source case.Victim).Value
           let factors = path |> List.map (fun node -> float (case.Network.Neighbours[node].Length + 1))
           near 1.0 (case.Shift * List.reduce (*) factors) (added false case)) ]
@@ -161,19 +197,25 @@ let private exact =
 
       testProperty "without a rate the effect at any time is W^(t−1)(W − diag W), the source's own share included"
       <| forAll (Gen.zip (case severalByzantine) (Gen.choose (1, 9))) (fun (case, t) ->
-          let own = 1.0 / float (case.Network.Neighbours[case.Source].Length + 1)
+          let own = power case.Weights case.Network 1 case.Source case.Source
 
           let expected =
-              power case.Network t case.Victim case.Source
-              - own * power case.Network (t - 1) case.Victim case.Source
+              power case.Weights case.Network t case.Victim case.Source
+              - own * power case.Weights case.Network (t - 1) case.Victim case.Source
 
           near 1.0 expected (effect nonlinear 0.0 case 1.0 t)
-          && near 1.0 expected (Array.item case.Victim (Propagation.injected case.Network case.Source t)))
+          && near 1.0 expected (Array.item case.Victim (Propagation.injected case.Weights case.Network case.Source t)))
 
-      testProperty "in the end everyone has moved by the same: the message times |N_î|/(2|E| + n)"
-      <| forAll (case oneByzantine) (fun case ->
+      testProperty "in the end everyone has moved by the same: with equal weights the message times |N_î|/(2|E| + n)"
+      <| forAll (case oneByzantine |> Gen.map evenly) (fun case ->
           let degrees = case.Network.Neighbours |> Array.sumBy (fun neighbours -> neighbours.Length + 1)
           let expected = float case.Network.Neighbours[case.Source].Length / float degrees
+          abs (effect nonlinear 0.0 case 1.0 3000 - expected) < 1e-6)
+
+      testProperty "… and with symmetric ones the message times (1 − W_îî)/n"
+      <| forAll (case oneByzantine |> Gen.filter (fun case -> case.Weights <> MixingWeights.Equal)) (fun case ->
+          let own = power case.Weights case.Network 1 case.Source case.Source
+          let expected = (1.0 - own) / float (Network.size case.Network)
           abs (effect nonlinear 0.0 case 1.0 3000 - expected) < 1e-6) ]
 
 let private paths =

@@ -46,6 +46,8 @@ type Collusion =
     {
         /// Who is connected to whom; the benign nodes' estimates are not known.
         Network: Network
+        /// W, how the nodes mix.
+        Weights: MixingWeights
         /// The nodes that collude, ascending.
         Colluders: int[]
         /// Their estimates, `[c, d]`, in that order: what each would send if it were benign.
@@ -59,6 +61,8 @@ type Omniscience =
     {
         /// Who is connected to whom, and who is Byzantine.
         Network: Network
+        /// W, how the nodes mix.
+        Weights: MixingWeights
         /// The estimates of all nodes, `[n, d]`: what each would send if it were benign.
         Estimates: torch.Tensor
         /// The gradients of all nodes at their estimates, `[n, d]`.
@@ -122,6 +126,10 @@ module Omniscience =
     /// n_f: the Byzantine nodes of the network, whatever they do.
     let byzantine (knowledge: Omniscience) = knowledge.Network.Byzantine |> Seq.filter id |> Seq.length
 
+    /// W_ij for a receiver i and its neighbour j, if nobody is silent.
+    let weight (knowledge: Omniscience) : int -> int -> float =
+        MixingWeights.between knowledge.Weights knowledge.Network.Neighbours
+
     /// The benign nodes with a finite estimate, ascending. There is nothing to learn from one that has diverged.
     let benign (knowledge: Omniscience) : int[] =
         let finite = Estimate.finiteRows knowledge.Estimates
@@ -174,6 +182,7 @@ module Attack =
 
     let private collusion (knowledge: Omniscience) colluders : Collusion =
         { Network = knowledge.Network
+          Weights = knowledge.Weights
           Colluders = colluders
           Estimates = Estimate.rows colluders knowledge.Estimates
           Iteration = knowledge.Iteration }

@@ -19,20 +19,21 @@ let farthest (network: Network) source : int =
 
     Network.benign network |> Array.filter isReachable |> Array.maxBy (fun node -> length node, -node)
 
-/// The factor of x̂ in the message from `source`: ∏ (|N_{i_s}| + 1) over the shortest benign path (equation 4), or,
-/// exact, one over what a unit from `source` adds to the victim in τ' iterations. None if there is no path.
-let multiplier exact (network: Network) source victim : float option =
+/// The factor of x̂ in the message from `source`: ∏ 1/W_{i_s, i_{s−1}} over the shortest benign path, which is equation 4
+/// if W is even, or, exact, one over what a unit from `source` adds to the victim in τ' iterations. None if there is no
+/// path.
+let multiplier exact (weights: MixingWeights) (network: Network) source victim : float option =
     Propagation.path network source victim
     |> Option.map (fun path ->
         if exact then
-            1.0 / (Propagation.injected network source path.Length)[victim]
+            1.0 / (Propagation.injected weights network source path.Length)[victim]
         else
-            Propagation.product network path)
+            Propagation.product weights network source path)
 
 let private message exact victim (shift: float) (collusion: Collusion) (source: int) (state: OwnState) =
     let victim = victim |> Result.defaultWith (fun (_: string) -> farthest collusion.Network source)
 
-    match multiplier exact collusion.Network source victim with
+    match multiplier exact collusion.Weights collusion.Network source victim with
     | Some multiplier -> Sent.Everyone(Native.shifted (shift * multiplier) state.Estimate)
     | None -> Sent.Everyone state.Estimate
 
@@ -79,11 +80,12 @@ let attack: Component<Behaviour> =
     |> Define.Named "theorem-1"
     |> Component.describedBy
         "one wrong message that moves a node far away by a chosen vector"
-        "> x = x_{k_0,î} + x̂ ∏_{s=1..τ'} (|N_{i_s}| + 1)\n\n\
+        "> x = x_{k_0,î} + x̂ ∏_{s=1..τ'} 1/W_{i_s,i_{s−1}}\n\n\
+         W is network.weights, what a node makes of a neighbour's message: with equal ones each factor is \
+         |N_{i_s}| + 1, and this is equation 4. \
          In iteration k_0 the first Byzantine node î with a benign neighbour sends x; i_1, …, i_τ' is the shortest \
-         path of benign nodes to the victim (of several the first in lexicographic order). Everything else follows \
+         path of benign nodes from it, i_0, to the victim (of several the first in lexicographic order). Everything else follows \
          the protocol. Under the average rule exactly x̂ is added to x_{k_0+τ'} of the victim, for every loss and \
          rate, if the path is the only shortest one in the whole network. Of several shortest paths each adds its \
-         part: x̂ ∏(|N_{i_s}| + 1)·(W^τ')_{i_τ',î} ≥ x̂ in all, with W_ij = 1/(|N_i| + 1) for j ∈ N_i ∪ {i}. `exact` \
-         divides by that instead."
+         part: x̂ (W^τ')_{i_τ',î} ∏ 1/W_{i_s,i_{s−1}} ≥ x̂ in all. `exact` sends x̂/(W^τ')_{i_τ',î} instead."
         "UBAR paper, theorem 1"

@@ -20,7 +20,7 @@ type GraphFigures =
         Tau: int option
         /// The largest share of Byzantine nodes in a benign node's neighbourhood.
         LargestByzantineShare: float
-        /// 1 − |λ₂| of averaging on the benign subgraph (see `Spectrum`).
+        /// 1 − |λ₂| of averaging on the benign subgraph, with the weights that the nodes mix by (see `Spectrum`).
         SpectralGap: float
     }
 
@@ -35,7 +35,7 @@ module GraphFigures =
           Most = Array.max degrees }
 
     /// The figures of the nodes that take part: with the attack `absent`, Byzantine nodes do not.
-    let ofParticipants (participants: int[]) (network: Network) =
+    let ofParticipants weights (participants: int[]) (network: Network) =
         let byzantine, benign = participants |> Array.partition (fun node -> network.Byzantine[node])
         let subgraph = Graph.induced benign network.Neighbours
         let parts = (Network.benignParts network).Length
@@ -52,6 +52,10 @@ module GraphFigures =
           BenignParts = parts
           Tau = if parts <= 1 then Some(Diameter.ofGraph subgraph) else None
           LargestByzantineShare = benign |> Seq.map (Network.byzantineShare network) |> Seq.fold max 0.0
-          SpectralGap = if parts <= 1 then Spectrum.spectralGap subgraph else 0.0 }
+          SpectralGap =
+            if parts <= 1 then
+                Spectrum.spectralGap weights subgraph
+            else
+                0.0 }
 
-    let ofNetwork (network: Network) = ofParticipants [| 0 .. Network.size network - 1 |] network
+    let ofNetwork weights (network: Network) = ofParticipants weights [| 0 .. Network.size network - 1 |] network

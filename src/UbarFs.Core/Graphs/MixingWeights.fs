@@ -25,23 +25,36 @@ module MixingWeights =
 
     let private largestDegree (graph: Graph) = graph |> Array.fold (fun largest next -> max largest next.Length) 0
 
-    /// W_ij of a node for those of its neighbours that it hears, in their order, and W_ii. Whoever is silent leaves
-    /// its weight to the node itself.
-    let heard (weights: MixingWeights) (graph: Graph) (node: int) (senders: int[]) : float[] * float =
-        let degree node = graph[node].Length
-
-        let each weight =
-            let weights = Array.map weight senders
-            weights, 1.0 - Array.sum weights
-
-        let metropolis sender = 1.0 / (1.0 + float (max (degree node) (degree sender)))
+    /// 1/W_ij, a whole number, for neighbours i and j where nobody is silent.
+    let reciprocal (weights: MixingWeights) (graph: Graph) : int -> int -> float =
+        let one node = 1.0 + float graph[node].Length
+        let larger node other = max (one node) (one other)
 
         match weights with
-        | MixingWeights.Equal ->
-            let share = 1.0 / float (senders.Length + 1)
-            Array.map (fun _ -> share) senders, share
-        | MixingWeights.Metropolis -> each metropolis
-        | MixingWeights.LazyMetropolis -> each (fun sender -> metropolis sender / 2.0)
+        | MixingWeights.Equal -> fun node _ -> one node
+        | MixingWeights.Metropolis -> larger
+        | MixingWeights.LazyMetropolis -> fun node other -> 2.0 * larger node other
         | MixingWeights.MaxDegree ->
-            let share = 1.0 / (1.0 + float (largestDegree graph))
-            each (fun _ -> share)
+            let largest = 1.0 + float (largestDegree graph)
+            fun _ _ -> largest
+
+    /// W_ij for neighbours i and j where nobody is silent: how much i makes of what j sends.
+    let between weights graph : int -> int -> float =
+        let reciprocal = reciprocal weights graph
+        fun node sender -> 1.0 / reciprocal node sender
+
+    /// W_ij of a node for those of its neighbours that it hears, in their order, and W_ii. Whoever is silent leaves
+    /// its weight to the node itself.
+    let heard (weights: MixingWeights) (graph: Graph) : int -> int[] -> float[] * float =
+        let between = between weights graph
+
+        fun node senders ->
+            match weights with
+            | MixingWeights.Equal ->
+                let share = 1.0 / float (senders.Length + 1)
+                Array.map (fun _ -> share) senders, share
+            | MixingWeights.Metropolis
+            | MixingWeights.LazyMetropolis
+            | MixingWeights.MaxDegree ->
+                let weights = senders |> Array.map (between node)
+                weights, 1.0 - Array.sum weights

@@ -4,7 +4,7 @@ open System.Collections.Generic
 
 /// How far one wrong message travels under the average rule (theorem 1): questions about the network alone.
 ///
-/// W is the averaging matrix: W_ij = 1/(|N_i| + 1) for j = i and for j ∈ N_i, otherwise 0.
+/// W is the averaging matrix: what a node makes of each neighbour's message and of its own estimate.
 [<RequireQualifiedAccess>]
 module Propagation =
 
@@ -45,27 +45,37 @@ module Propagation =
 
         if distances[source] < 1 then None else Some(walk source)
 
-    /// ∏_{s=1..τ'} (|N_{i_s}| + 1) over a path, the factor of equation 4.
-    let product (network: Network) (path: int list) =
-        path |> List.fold (fun product node -> product * float (network.Neighbours[node].Length + 1)) 1.0
+    /// ∏_{s=1..τ'} 1/W_{i_s, i_{s−1}} over a path from the node i_0: with equal weights ∏ (|N_{i_s}| + 1), the factor of
+    /// equation 4.
+    let product (weights: MixingWeights) (network: Network) source (path: int list) =
+        let reciprocal = MixingWeights.reciprocal weights network.Neighbours
+        let steps = List.pairwise (source :: path)
+        steps |> List.fold (fun product (sender, node) -> product * reciprocal node sender) 1.0
 
     /// W v.
-    let averaged (network: Network) (values: float[]) =
-        network.Neighbours
-        |> Array.mapi (fun node neighbours ->
-            (values[node] + Array.sumBy (fun neighbour -> values[neighbour]) neighbours)
-            / float (neighbours.Length + 1))
+    let averaged (weights: MixingWeights) (network: Network) : float[] -> float[] =
+        let heard = MixingWeights.heard weights network.Neighbours
+
+        fun values ->
+            network.Neighbours
+            |> Array.mapi (fun node neighbours ->
+                let received, own = heard node neighbours
+                let sum = Array.fold2 (fun sum weight neighbour -> sum + weight * values[neighbour])
+                sum (own * values[node]) received neighbours)
 
     /// What a unit that `source` adds once, in iteration k, to its message to all neighbours, but not to its own
     /// estimate, adds to each node's estimate in iteration k + t, t ≥ 1: W^(t−1) (W − diag W) e_source, when every node
     /// averages and sends what it has.
-    let injected (network: Network) source t : float[] =
+    let injected (weights: MixingWeights) (network: Network) source t : float[] =
+        let weight = MixingWeights.between weights network.Neighbours
+
         let received =
             network.Neighbours
-            |> Array.map (fun neighbours ->
+            |> Array.mapi (fun node neighbours ->
                 if Array.contains source neighbours then
-                    1.0 / float (neighbours.Length + 1)
+                    weight node source
                 else
                     0.0)
 
-        Seq.init (t - 1) ignore |> Seq.fold (fun values () -> averaged network values) received
+        let averaged = averaged weights network
+        Seq.init (t - 1) ignore |> Seq.fold (fun values () -> averaged values) received

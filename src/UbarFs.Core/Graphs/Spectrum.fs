@@ -1,5 +1,6 @@
-/// How fast averaging with one's neighbours mixes: the eigenvalues of W = D⁻¹(A + I), where D holds the degrees plus
-/// one. The rows of W sum to one; W is similar to the symmetric S = D^(−1/2)(A + I)D^(−1/2): its eigenvalues are real.
+/// How fast averaging with one's neighbours mixes: the eigenvalues of W, whose rows sum to one. They are real: W is
+/// symmetric, or, with equal weights, W = D⁻¹(A + I), where D holds the degrees plus one, and similar to the symmetric
+/// D^(−1/2)(A + I)D^(−1/2).
 [<RequireQualifiedAccess>]
 module UbarFs.Core.Spectrum
 
@@ -15,7 +16,37 @@ let private mostSteps (graph: Graph) =
     let affordable = int (sqrt (5e8 / float graph.Length))
     min (graph.Length - 1) (max 200 (min 600 affordable))
 
-let private roots (graph: Graph) = graph |> Array.map (fun neighbours -> sqrt (float (neighbours.Length + 1)))
+/// S, symmetric, with the eigenvalues of W.
+type private Similar =
+    {
+        Graph: Graph
+        /// S_ij for neighbours i and j.
+        Between: int -> int -> float
+        /// S_ii.
+        Own: float[]
+        /// An eigenvector of the eigenvalue 1.
+        Fixed: float[]
+    }
+
+let private similar (weights: MixingWeights) (graph: Graph) : Similar =
+    match weights with
+    | MixingWeights.Equal ->
+        let roots = graph |> Array.map (fun neighbours -> sqrt (float (neighbours.Length + 1)))
+
+        { Graph = graph
+          Between = fun node other -> 1.0 / (roots[node] * roots[other])
+          Own = roots |> Array.map (fun root -> 1.0 / (root * root))
+          Fixed = roots }
+    | MixingWeights.Metropolis
+    | MixingWeights.MaxDegree
+    | MixingWeights.LazyMetropolis ->
+        let between = MixingWeights.between weights graph
+        let own node = Array.sumBy (between node) >> (-) 1.0
+
+        { Graph = graph
+          Between = between
+          Own = Array.mapi own graph
+          Fixed = Array.create graph.Length 1.0 }
 
 let private eigenvalues (size: int) (symmetric: float[]) : float[] =
     use _ = torch.NewDisposeScope()
@@ -23,13 +54,15 @@ let private eigenvalues (size: int) (symmetric: float[]) : float[] =
     torch.linalg.eigvalsh(matrix).data<float>().ToArray()
 
 /// All eigenvalues, ascending. The last is 1.
-let private dense (graph: Graph) =
-    let size, roots = graph.Length, roots graph
+let private dense (similar: Similar) =
+    let size = similar.Graph.Length
     let entries = Array.zeroCreate<float>(size * size)
 
     for node in 0 .. size - 1 do
-        for other in Seq.append [ node ] graph[node] do
-            entries[node * size + other] <- 1.0 / (roots[node] * roots[other])
+        entries[node * size + node] <- similar.Own[node]
+
+        for other in similar.Graph[node] do
+            entries[node * size + other] <- similar.Between node other
 
     eigenvalues size entries
 
@@ -51,21 +84,20 @@ let private normalised (vector: float[]) =
     Array.map (fun coordinate -> coordinate / length) vector
 
 /// S·v
-let private multiply (graph: Graph) (roots: float[]) (vector: float[]) =
-    Array.init graph.Length (fun node ->
-        let mutable sum = vector[node] / roots[node]
+let private multiply (similar: Similar) (vector: float[]) =
+    Array.init vector.Length (fun node ->
+        let mutable sum = similar.Own[node] * vector[node]
 
-        for other in graph[node] do
-            sum <- sum + vector[other] / roots[other]
+        for other in similar.Graph[node] do
+            sum <- sum + similar.Between node other * vector[other]
 
-        sum / roots[node])
+        sum)
 
 /// S on a Krylov space orthogonal to its first eigenvector, as the diagonal and the off-diagonal of a tridiagonal
 /// matrix: the Lanczos method with full reorthogonalisation, from a fixed start.
-let private krylov (graph: Graph) =
-    let roots = roots graph
-    // The eigenvector of the eigenvalue 1 is D^(1/2)·1.
-    let basis = ResizeArray [ normalised roots ]
+let private krylov (similar: Similar) =
+    let graph = similar.Graph
+    let basis = ResizeArray [ normalised similar.Fixed ]
 
     let orthogonal (vector: float[]) =
         for _ in 1..2 do
@@ -85,7 +117,7 @@ let private krylov (graph: Graph) =
 
     while not isDone do
         basis.Add next
-        let image = multiply graph roots next
+        let image = multiply similar next
         diagonal.Add(dot image next)
         let rest = orthogonal image
         let length = sqrt (dot rest rest)
@@ -113,15 +145,18 @@ let private tridiagonal (diagonal: float[], off: float[]) =
 let private gap (second: float[]) = max 0.0 (1.0 - Array.max (Array.map abs second))
 
 /// The spectral gap of W, 1 − |λ₂|, from all eigenvalues of a graph with two nodes or more.
-let denseGap (graph: Graph) = dense graph |> Array.truncate (graph.Length - 1) |> gap
+let denseGap weights (graph: Graph) = dense (similar weights graph) |> Array.truncate (graph.Length - 1) |> gap
 
 /// The spectral gap by the Lanczos method, in time that grows with the edges. It approaches the gap from above; in rings
 /// and chains of many thousand nodes, whose gap is far below 10⁻⁴, it stays an upper bound.
-let lanczosGap (graph: Graph) = krylov graph |> tridiagonal |> gap
+let lanczosGap weights (graph: Graph) = krylov (similar weights graph) |> tridiagonal |> gap
 
 /// The spectral gap of W, 1 − |λ₂|: the factor by which a step of averaging shrinks the disagreement is |λ₂|. It is 1
-/// for a complete graph and for a single node, and 0 for a graph that is not connected.
-let spectralGap (graph: Graph) =
-    if graph.Length <= 1 then 1.0
-    elif graph.Length <= largestDense then denseGap graph
-    else lanczosGap graph
+/// for a complete graph (½ with lazy weights) and for a single node, and 0 for a graph that is not connected.
+let spectralGap weights (graph: Graph) =
+    if graph.Length <= 1 then
+        1.0
+    elif graph.Length <= largestDense then
+        denseGap weights graph
+    else
+        lanczosGap weights graph

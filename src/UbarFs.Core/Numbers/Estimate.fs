@@ -116,3 +116,14 @@ module Estimate =
     let meanOf (selected: int[]) (estimates: torch.Tensor) =
         use selected = rows selected estimates
         mean selected
+
+    /// Σ_j w_j x_j / Σ_j w_j over all rows of `[m, d]`, likewise. Equal weights make the plain mean of it.
+    let weightedMean (weights: float[]) (estimates: torch.Tensor) =
+        if weights |> Array.forall ((=) weights[0]) then
+            mean estimates
+        else
+            use scope = torch.NewDisposeScope()
+            let total = Array.sum weights
+            let shares = weights |> Array.map (fun weight -> weight / total)
+            let sum = estimates.to_type(torch.float64).t().mv(torch.tensor (shares, device = estimates.device))
+            sum.to_type(estimates.dtype).MoveToOuterDisposeScope()

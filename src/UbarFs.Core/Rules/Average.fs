@@ -13,14 +13,7 @@ let private shares (weights: float[]) =
         Some(weights |> Array.map (fun weight -> weight / total))
 
 /// R = Σ_j W_ij x_j / Σ_j W_ij: equation 3, where W gives all neighbours the same.
-let private reference (view: View) =
-    match shares view.Weights with
-    | None -> Aggregate.ofEstimate (Estimate.mean view.Received)
-    | Some shares ->
-        use scope = torch.NewDisposeScope()
-        let rows = view.Received.to_type torch.float64
-        let sum = rows.t().mv(torch.tensor (shares, device = rows.device))
-        Aggregate.ofEstimate (sum.to_type(view.Own.dtype).MoveToOuterDisposeScope())
+let private reference (view: View) = Aggregate.ofEstimate (Estimate.weightedMean view.Weights view.Received)
 
 let private network (view: NetworkView) =
     let heard =

@@ -88,7 +88,7 @@ module Forecast =
                   Schedule = schedule
                   Dimension = experiment.Architecture.Dimension
                   Bytes = Memory.needed run experiment.Architecture
-                  Figures = GraphFigures.ofParticipants experiment.Participants experiment.Network
+                  Figures = GraphFigures.ofParticipants run.Network.Weights experiment.Participants experiment.Network
                   Seconds = float schedule.Iterations * iteration + float (evaluations schedule) * evaluation })
 
     /// In the order of the runs.
@@ -154,7 +154,7 @@ module Forecast =
         let ofNetwork (alike: Run list) =
             Experiment.network alike.Head
             |> Result.bind (fun (network, participants) ->
-                let figures = GraphFigures.ofParticipants participants network
+                let figures = GraphFigures.ofParticipants alike.Head.Network.Weights participants network
 
                 alike
                 |> List.traverseResultM (fun run ->

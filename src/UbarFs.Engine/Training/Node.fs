@@ -51,6 +51,7 @@ module Node =
         let run = experiment.Run
 
         { Network = experiment.Network
+          Weights = run.Network.Weights
           Estimates = estimates
           Gradients = gradients
           Iteration = iteration

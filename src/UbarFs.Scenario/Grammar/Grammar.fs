@@ -81,8 +81,7 @@ module Grammar =
                 |> Field.withDefault
                     "weights"
                     "W, how much each message counts for rules that mix: equal: 1/(|N_i|+1); metropolis: \
-                     1/(1+max(|N_i|, |N_j|)); max-degree: 1/(1+max_v |N_v|); lazy-metropolis: half of metropolis. \
-                     dissensus, theorem-1 and the spectral gap of check reckon with equal ones"
+                     1/(1+max(|N_i|, |N_j|)); max-degree: 1/(1+max_v |N_v|); lazy-metropolis: half of metropolis"
                     "equal"
 
             let plan =

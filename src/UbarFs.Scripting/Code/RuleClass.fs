@@ -113,6 +113,9 @@ let stage (implementation: IPipelineStage) : PipelineStage =
         Claims = implementation.Claims |> orNull (Seq.map claim >> List.ofSeq) }
 
 let private attackerView (knowledge: Omniscience) (state: OwnState) =
+    let neighbours = knowledge.Network.Neighbours[state.Node]
+    let weight = Omniscience.weight knowledge
+
     AttackerView(
         Node = state.Node,
         Iteration = state.Iteration,
@@ -124,7 +127,8 @@ let private attackerView (knowledge: Omniscience) (state: OwnState) =
         AllEstimates = knowledge.Estimates,
         AllGradients = knowledge.Gradients,
         Benign = Network.benign knowledge.Network,
-        Neighbours = knowledge.Network.Neighbours[state.Node],
+        Neighbours = neighbours,
+        Weights = (neighbours |> Array.map (fun receiver -> weight receiver state.Node)),
         Memory = state.Memory
     )
 

@@ -66,6 +66,7 @@ let views: Gen<Neighbourhood> =
 
         let situation: Situations.Situation =
             { Network = complete benign byzantine
+              Weights = MixingWeights.Equal
               Moments =
                 [ { Estimates = estimates
                     Gradients = estimates |> Array.map (Array.map ((*) 0.5)) } ]

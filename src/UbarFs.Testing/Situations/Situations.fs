@@ -12,6 +12,7 @@ type Moment = { Estimates: float[][]; Gradients: float[][] }
 type Situation =
     {
         Network: Network
+        Weights: MixingWeights
         /// Iterations 0, 1, …
         Moments: Moment list
         Rate: float
@@ -67,7 +68,13 @@ let situations iterations =
         let! dimension = Gen.choose (1, 6)
         let! moments = Gen.listOfLength iterations (moment (Network.size network) dimension)
         let! seed = Gen.choose64 (0L, 1000L)
-        return { Network = network; Moments = moments; Rate = 0.25; Seed = seed }
+
+        return
+            { Network = network
+              Weights = MixingWeights.Equal
+              Moments = moments
+              Rate = 0.25
+              Seed = seed }
     }
 
 /// The situation with every estimate moved a little, so that no two distances are equal.
@@ -89,6 +96,7 @@ let numbers (tensor: torch.Tensor) : float[] = tensor.to_type(torch.float64).dat
 /// What a node knows of an iteration.
 let knowledge dtype (situation: Situation) iteration : Omniscience =
     { Network = situation.Network
+      Weights = situation.Weights
       Estimates = matrix dtype situation.Moments[iteration].Estimates
       Gradients = matrix dtype situation.Moments[iteration].Gradients
       Iteration = int64 iteration
