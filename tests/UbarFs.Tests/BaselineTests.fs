@@ -109,8 +109,22 @@ let private medians =
 let private trimmed =
     [ testProperty "slsgd aggregates like bridge without the own value"
       <| forAll finite (fun view ->
-          let bridge = withArguments [ "own", Value.Truth false ] Trimmed.bridge
+          let bridge = withArguments [ "own", Value.Word "false" ] Trimmed.bridge
           estimate bridge view = estimate (defaults Trimmed.slsgd) view)
+
+      testProperty
+          "with own: screened, bridge is the trimmed mean of what a node received and has, like one more neighbour"
+      <| forAll finite (fun view ->
+          let count = view.Received.Length
+          let assumed = [ "assumed", Value.Whole(int64 ((count - 1) / 2)) ]
+          let bridge = withArguments (("own", Value.Word "screened") :: assumed) Trimmed.bridge
+
+          let joined =
+              { view with
+                  Received = Array.append view.Received [| view.Own |]
+                  Losses = Array.append view.Losses [| view.OwnLoss |] }
+
+          estimate bridge view = estimate (withArguments assumed Trimmed.trimmedMean) joined)
 
       testProperty "slsgd's moving average is the weight of what was received in the update"
       <| forAll finite (fun view ->
@@ -124,8 +138,9 @@ let private trimmed =
       testProperty "bridge leaves out an own estimate that is not finite"
       <| forAll (Gen.zip finite notFinite) (fun (view, poison) ->
           let lost = { view with Own = Array.updateAt 0 poison view.Own }
-          let bridge own = withArguments [ "own", Value.Truth own ] Trimmed.bridge
-          estimate (bridge true) lost = estimate (bridge false) view) ]
+          let bridge own = withArguments [ "own", Value.Word own ] Trimmed.bridge
+          let alone = estimate (bridge "false") view
+          estimate (bridge "true") lost = alone && estimate (bridge "screened") lost = alone) ]
 
 let private lastResort =
     [ for rule in [ Krum.dkrum; Krum.multiKrum; Bulyan.dbulyan; Median.geometricMedian ] ->

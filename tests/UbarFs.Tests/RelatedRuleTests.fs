@@ -83,31 +83,42 @@ let private containment =
               scope.DisposablesCount - before = 1 + aggregate.Memory.Count) ]
 
 let private byrdie =
-    let withBlocks blocks = chosen Byrdie.rule [ "blocks", Value.Whole(int64 blocks) ]
+    let withBlocks own blocks =
+        chosen Byrdie.rule [ "blocks", Value.Whole(int64 blocks); "own", Value.Word own ]
 
     /// Equation by equation for one coordinate, with plain floats.
-    let descended (view: Neighbourhood) coordinate =
+    let descended isOwnScreened (view: Neighbourhood) coordinate =
         let count = view.Received.Length
         let cut = min (int (ceil (min (1M - decimal view.BenignRatio) 0.5M * decimal count))) ((count - 1) / 2)
-        let received = view.Received |> Array.map (Array.item coordinate) |> Array.sort
+        let received = view.Received |> Array.map (Array.item coordinate)
         let own = view.Own[coordinate]
-        Array.average (Array.append received[cut .. count - 1 - cut] [| own |]) - 0.125 * 0.5 * own
+        let screen values = (Array.sort values)[cut .. values.Length - 1 - cut]
 
-    [ testProperty "byrdie: changes only the block whose turn it is, by the screened mean and the gradient"
-      <| forAll (Gen.zip3 finite (Gen.choose (1, 7)) (Gen.choose (0, 20))) (fun (view, blocks, iteration) ->
-          let at (view: View) = { view with Iteration = int64 iteration }
-          let result, _ = applyTo (withBlocks blocks) at view
-          let blocks = min blocks view.Own.Length
-          let first, length = Byrdie.block blocks view.Own.Length (iteration % blocks)
+        let kept =
+            if isOwnScreened then
+                screen (Array.append received [| own |])
+            else
+                Array.append (screen received) [| own |]
 
-          let expected =
-              Array.init view.Own.Length (fun coordinate ->
-                  if coordinate >= first && coordinate < first + length then
-                      descended view coordinate
-                  else
-                      view.Own[coordinate])
+        Array.average kept - 0.125 * 0.5 * own
 
-          close result expected)
+    [ for own, isOwnScreened in [ "true", false; "screened", true ] do
+          testProperty
+              $"byrdie, own: {own}: changes only the block whose turn it is, by the screened mean and the gradient"
+          <| forAll (Gen.zip3 finite (Gen.choose (1, 7)) (Gen.choose (0, 20))) (fun (view, blocks, iteration) ->
+              let at (view: View) = { view with Iteration = int64 iteration }
+              let result, _ = applyTo (withBlocks own blocks) at view
+              let blocks = min blocks view.Own.Length
+              let first, length = Byrdie.block blocks view.Own.Length (iteration % blocks)
+
+              let expected =
+                  Array.init view.Own.Length (fun coordinate ->
+                      if coordinate >= first && coordinate < first + length then
+                          descended isOwnScreened view coordinate
+                      else
+                          view.Own[coordinate])
+
+              close result expected)
 
       testProperty "byrdie: the blocks take every coordinate once in a round"
       <| forAll (Gen.zip (Gen.choose (1, 1000)) (Gen.choose (1, 1000))) (fun (dimension, blocks) ->

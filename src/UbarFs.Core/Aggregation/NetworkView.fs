@@ -107,6 +107,18 @@ module NetworkView =
         use finite = network.Rows.FiniteRows network.Pool
         Transfers.Read<bool> finite
 
+    /// The rows that each node received, behind them its own one if that is finite and anything came in. Reads.
+    let withFiniteOwn (network: NetworkView) : int[][] =
+        let finite = finiteRows network
+
+        let joined own received =
+            if finite[own] && not (Array.isEmpty received) then
+                Array.append received [| own |]
+            else
+                received
+
+        Array.map2 joined network.Own network.Received.Lists
+
     /// For each node, the losses on its batch of what a selection of the received estimates contains, at most so many in
     /// each line: `[n, m]` in float64, and +∞ where none was asked for.
     let losses (most: int[]) (selection: torch.Tensor) (network: NetworkView) : torch.Tensor =

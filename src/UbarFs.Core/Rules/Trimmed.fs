@@ -17,30 +17,49 @@ let private kappa neighbours byzantine =
     else
         infinity
 
+/// What becomes of the own value, if the own estimate is finite.
+[<RequireQualifiedAccess>]
+type private Own =
+    /// It joins what is left of the received ones.
+    | Joins
+    /// It joins the received ones, and is trimmed with them.
+    | Screened
+    | Left
+
 /// Per coordinate, the mean of the n̂-trimmed received values, and of the own value if it takes part. An own estimate
 /// that is not finite does not.
-let private reference byzantine withOwn (view: View) =
+let private reference byzantine own (view: View) =
     use scope = torch.NewDisposeScope()
     let byzantine: int = byzantine view
-    let kept = OrderStatistics.trimmed byzantine (OrderStatistics.sorted view.Received)
+    let trimmed values = OrderStatistics.trimmed byzantine (OrderStatistics.sorted values)
+    let row () = view.Own.unsqueeze 0L
 
     let values =
-        if withOwn && Estimate.isFinite view.Own then
-            torch.cat ([| kept; view.Own.to_type(torch.float64).unsqueeze 0L |], 0L)
-        else
-            kept
+        match own with
+        | Own.Joins when Estimate.isFinite view.Own ->
+            torch.cat ([| trimmed view.Received; row().to_type torch.float64 |], 0L)
+        | Own.Screened when Estimate.isFinite view.Own -> trimmed (torch.cat ([| view.Received; row () |], 0L))
+        | Own.Joins
+        | Own.Screened
+        | Own.Left -> trimmed view.Received
 
     Aggregate.ofEstimate ((Estimate.mean values).to_type(view.Received.dtype).MoveToOuterDisposeScope())
 
-let private network trims withOwn (view: NetworkView) =
-    let own =
-        if withOwn then
-            view.Own
-        else
-            Array.map (fun _ -> TrimmedMeans.Nobody) view.Own
+let private network trims own (view: NetworkView) =
+    let extra =
+        match own with
+        | Own.Joins -> view.Own
+        | Own.Screened
+        | Own.Left -> Array.map (fun _ -> TrimmedMeans.Nobody) view.Own
+
+    let lists =
+        match own with
+        | Own.Screened -> NetworkView.withFiniteOwn view
+        | Own.Joins
+        | Own.Left -> view.Received.Lists
 
     view
-    |> NetworkView.combined (fun lists -> view.Rows.TrimmedMeans(view.Pool, lists, trims, own)) view.Received.Lists
+    |> NetworkView.combined (fun lists -> view.Rows.TrimmedMeans(view.Pool, lists, trims, extra)) lists
     |> NetworkView.withoutStages view
 
 let private claims =
@@ -53,19 +72,19 @@ let private claims =
       Law.Mirroring
       Law.Precision ]
 
-let private rule liars alpha withOwn =
-    let ofNetwork (view: NetworkView) = network (Liars.ofNetwork liars view) withOwn view
+let private rule liars alpha own =
+    let ofNetwork (view: NetworkView) = network (Liars.ofNetwork liars view) own view
 
     let rule =
-        Rule.aggregating alpha (reference (Liars.ofView liars) withOwn)
+        Rule.aggregating alpha (reference (Liars.ofView liars) own)
         |> Rule.allAtOnce ofNetwork
         |> Rule.tolerating (Liars.tolerance liars)
         |> Rule.claiming claims
 
-    if withOwn then
-        rule
-    else
-        rule |> Rule.claiming (Law.OwnApart :: rule.Claims) |> Rule.boundedBy kappa
+    match own with
+    | Own.Joins
+    | Own.Screened -> rule
+    | Own.Left -> rule |> Rule.claiming (Law.OwnApart :: rule.Claims) |> Rule.boundedBy kappa
 
 let bridge: Component<Rule> =
     settings {
@@ -73,10 +92,18 @@ let bridge: Component<Rule> =
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         and! own =
-            Setting.truth
+            Setting.choice
                 "own"
-                true
-                "whether the own value takes part in the mean, untrimmed, as in BRIDGE's definition"
+                [ "true"; "false"; "screened" ]
+                "true"
+                "what becomes of the own value: true: it joins the mean untrimmed, as in BRIDGE's definition; false: it \
+                 takes no part; screened: it is trimmed together with the received ones, as in the authors' programs"
+
+        let own =
+            match own with
+            | "true" -> Own.Joins
+            | "screened" -> Own.Screened
+            | _ -> Own.Left
 
         return rule liars alpha own
     }
@@ -87,7 +114,9 @@ let bridge: Component<Rule> =
          > n̂ = min(⌈|N_i|·min(1−ρ, ρ_central)⌉, ⌊(|N_i|−1)/2⌋)\n\n\
          N*_i(c) is N_i without the n̂ smallest and the n̂ largest values of coordinate c. The own value takes part \
          untrimmed, as in BRIDGE's definition; `own: false` leaves it out, and then the rule is dmedian wherever n̂ \
-         is at its cap. NaN counts as +∞. An own estimate that is not finite takes no part."
+         is at its cap. With `own: screened` the n̂ smallest and the n̂ largest of all |N_i| + 1 values are dropped, \
+         the own one among them or not, and R[c] is the mean of the |N_i| + 1 − 2n̂ others: so do the authors' \
+         programs. NaN counts as +∞. An own estimate that is not finite takes no part."
         "Yang and Bajwa, BRIDGE, arXiv 1908.08098; UBAR paper, section VI-A and equation 13"
 
 /// SLSGD's server keeps a moving average of the global model and of what it aggregates, x ← (1−a)x + a·Trmean. A node
@@ -102,7 +131,7 @@ let slsgd: Component<Rule> =
                 0.5
                 "the weight a of the trimmed mean in the moving average (SLSGD calls it α); the own estimate has 1−a"
 
-        return rule liars (1.0 - average) false
+        return rule liars (1.0 - average) Own.Left
     }
     |> Define.Named "slsgd"
     |> Component.describedBy
@@ -121,8 +150,8 @@ let trimmedMean: Component<Rule> =
         and! alpha = Setting.ratio "alpha" 0.5 "α, the weight of the own estimate in the update"
 
         return
-            Rule.aggregating alpha (reference (Liars.ofView liars) false)
-            |> Rule.allAtOnce (fun view -> network (Liars.ofNetwork liars view) false view)
+            Rule.aggregating alpha (reference (Liars.ofView liars) Own.Left)
+            |> Rule.allAtOnce (fun view -> network (Liars.ofNetwork liars view) Own.Left view)
             |> Rule.tolerating (Liars.tolerance liars)
             |> Rule.boundedBy kappa
             |> Rule.claiming (Law.OwnApart :: claims)

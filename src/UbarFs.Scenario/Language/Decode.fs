@@ -143,6 +143,8 @@ module Decode =
         | Kind.RealOrWord(interval, words) -> number interval |> Option.orElseWith (fun () -> nearest words)
         | Kind.WholeOrWord(low, high, words) ->
             meant (Kind.Whole(low, high)) text |> Option.orElseWith (fun () -> nearest words)
+        | Kind.Choice words when List.contains "true" words ->
+            nearest words |> Option.orElseWith (fun () -> meant Kind.Truth text)
         | Kind.Choice words -> nearest words
         | Kind.Text -> None
         | Kind.Truth ->

@@ -69,7 +69,11 @@ let whole (low: int64) (high: int64) =
           "minimum", JsonValue.Create low
           "maximum", JsonValue.Create high ]
 
-let oneOf values = object' [ "enum", words values ]
+/// YAML takes `true` and `false` for truth values, also where they are words among others.
+let oneOf values =
+    let truths = values |> List.filter (fun word -> word = "true" || word = "false")
+    let truth word : JsonNode = JsonValue.Create((word = "true"))
+    object' [ "enum", list (List.map text values @ List.map truth truths) ]
 
 /// A text that YAML may take for a number or a truth value.
 let anyText () = object' [ "type", words [ "string"; "number"; "boolean" ] ]
