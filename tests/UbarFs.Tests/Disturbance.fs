@@ -17,7 +17,7 @@ network: { topology: { random: 0.7 }, benign: 4, byzantine: 30% }
 training: { batch: 16, iterations: 24, rate: 0.1 }
 measure: { every: 5 iterations }
 attack: [bit-flip, { stale: { age: 4 } }]
-sweep: { rule: [ubar, afa, "zeno++", dmedian], seed: [1, 2] }
+sweep: { rule: [ubar, afa, fltrust, dmedian], seed: [1, 2] }
 """
 
 /// The program as a process in a folder.

@@ -41,8 +41,7 @@ let private screened (view: Neighbourhood) =
 
 /// The rules that remember.
 let stateful =
-    [ "zeno++", chosen Zeno.zenoPlusPlus [ "period", Value.Whole 2L; "epsilon", Value.Real 0.5 ]
-      "fltrust", chosen FlTrust.rule []
+    [ "fltrust", chosen FlTrust.rule []
       "afa", chosen Afa.rule []
       "fools-gold", chosen FoolsGold.rule [] ]
 

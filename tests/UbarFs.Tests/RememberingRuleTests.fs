@@ -1,4 +1,4 @@
-/// Laws of the related work's rules that remember: Zeno++, FLTrust and AFA.
+/// Laws of the related work's rules that remember: FLTrust and AFA.
 module UbarFs.Tests.RememberingRuleTests
 
 open Expecto
@@ -8,92 +8,6 @@ open UbarFs.Core
 open UbarFs.Testing
 open UbarFs.Testing.Generators
 open UbarFs.Tests.RelatedRuleTests
-
-/// In an iteration that does not refresh the remembered v.
-let private withGradient (v: float[]) (view: View) =
-    { view with
-        Iteration = 1L
-        Memory = Map.ofList [ "validation gradient", torch.tensor v ] }
-
-let private zenoPlusPlus =
-    let penalty, epsilon, rate = 0.01, 0.25, 0.125
-
-    let rule rescale =
-        chosen
-            Zeno.zenoPlusPlus
-            [ "penalty", Value.Real penalty
-              "epsilon", Value.Real epsilon
-              "rescale", Value.Truth rescale ]
-
-    let direction (view: Neighbourhood) = view.Own |> Array.mapi (fun index _ -> float (3 * index + 1) / 4.0)
-    let dot one other = Array.map2 (*) one other |> Array.sum
-
-    /// g_j with plain floats.
-    let candidate rescale view row =
-        let update = Array.map2 (-) view.Own view.Received[row]
-        let length = sqrt (dot update update)
-        let v = direction view
-
-        let factor =
-            if not rescale then 1.0 / rate
-            elif length > 0.0 then sqrt (dot v v) / length
-            else 0.0
-
-        Array.map ((*) factor) update
-
-    let gain rescale view row =
-        let candidate = candidate rescale view row
-        rate * dot (direction view) candidate - penalty * dot candidate candidate + rate * epsilon
-
-    [ for rescale in [ true; false ] do
-          testProperty $"zeno++: accepts exactly what the inequality accepts (rescale: {rescale})"
-          <| forAll mixed (fun view ->
-              let _, kept = applyTo (rule rescale) (withGradient (direction view)) view
-
-              rows view
-              |> Array.forall (fun row ->
-                  let gain = gain rescale view row
-                  let expected = isFinite view.Received[row] && gain >= 0.0
-                  Array.contains row kept = expected || abs gain < 1e-9))
-
-          testProperty $"zeno++: steps along the mean of what it accepts (rescale: {rescale})"
-          <| forAll finite (fun view ->
-              let result, kept = applyTo (rule rescale) (withGradient (direction view)) view
-
-              if Array.isEmpty kept then
-                  result = view.Own
-              else
-                  let step = kept |> Array.map (candidate rescale view) |> mean
-                  close result (Array.map2 (fun own step -> own - rate * step) view.Own step))
-
-      testProperty "zeno++: without rescaling the result is the mean of the accepted estimates"
-      <| forAll finite (fun view ->
-          let result, kept = applyTo (rule false) (withGradient (direction view)) view
-          Array.isEmpty kept || close result (meanOf view kept)) ]
-
-let private refreshes =
-    testCase "zeno++: refreshes v in every iteration that is a multiple of the period, and only then"
-    <| fun () ->
-        use _ = torch.NewDisposeScope()
-        let rule = chosen Zeno.zenoPlusPlus [ "period", Value.Whole 3L ]
-
-        let next (memory: Memory) iteration =
-            let view = torch.zeros (2L, dtype = torch.float64)
-
-            (Rule.aggregate
-                rule
-                { View.evenly view (view.unsqueeze 0L) with
-                    Gradient =
-                        Native.number (float iteration) (fun value -> torch.full (2L, value, dtype = torch.float64))
-                    Rate = 0.1
-                    Iteration = int64 iteration
-                    Memory = memory })
-                .Memory
-
-        let remembered =
-            [ 1..8 ] |> List.scan next (next Map.empty 0) |> List.map (fun memory -> memory.Values |> Seq.head)
-
-        Expect.equal (remembered |> List.map (floats >> Array.head)) [ 0; 0; 0; 3; 3; 3; 6; 6; 6 ] "v"
 
 let private flTrust =
     let rule = chosen FlTrust.rule []
@@ -281,11 +195,4 @@ let private memory =
               trained rule (fun _ memory -> memory) view = trained rule spoil view) ]
 
 [<Tests>]
-let tests =
-    testList
-        "remembering rules"
-        [ yield! zenoPlusPlus
-          refreshes
-          yield! flTrust
-          yield! afa
-          testList "memory" memory ]
+let tests = testList "remembering rules" [ yield! flTrust; yield! afa; testList "memory" memory ]

@@ -111,8 +111,6 @@ let private unclaimed: (string * Law * string) list =
     let first = "a rule that remembers is at its first iteration in these views"
 
     [ "byrdie", Law.Scaling, gradient
-      "zeno++", Law.Scaling, gradient
-      "zeno++", Law.Rotation, gradient
 
       for law in
           [ Law.Translation

@@ -16,7 +16,6 @@ let rules: Component<Rule> list =
       RdSvm.rule
       TvNorm.rule
       Zeno.zeno
-      Zeno.zenoPlusPlus
       FlTrust.rule
       Afa.rule
       Trimmed.trimmedMean

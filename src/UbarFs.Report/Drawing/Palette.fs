@@ -78,6 +78,7 @@ module Palette =
           "rd-svm"
           "tv-norm"
           "zeno"
+          // Withdrawn; what stands behind it keeps its place.
           "zeno++"
           "fltrust"
           "afa" ]

@@ -82,6 +82,15 @@ let private nameAndValue (members: Member list) (name: Located<string>) =
             [ Diagnostic.replaced name.Span written ], $"write {written}")
     | _ -> None
 
+/// Components that one would look for and that are left out: why, and what to take instead.
+let private withdrawn =
+    Map
+        [ ("rule", "zeno++"),
+          ("'zeno++' is not defined under gossip: it scores gradients, and nodes here exchange estimates; the \
+            disagreement x_i − x_j is no gradient, so that it rejects honest neighbours and ends where training alone \
+            ends",
+           "use 'zeno' or 'ubar' instead: they compare the losses of the estimates themselves") ]
+
 /// A name that no component of the family has. `node` is what chooses it, and `initial` the component that the language
 /// chooses by itself.
 let component' family (initial: string option) (members: Member list) (name: Located<string>) (node: Node option) =
@@ -110,8 +119,11 @@ let component' family (initial: string option) (members: Member list) (name: Loc
         | Some nearest, _, _ -> [ Diagnostic.replaced name.Span nearest ], didYouMean nearest
         | None, None, None -> [], $"the {plural family} are {names known}"
 
-    Diagnostic.error name.Span $"unknown {family} '{Node.shortened name.Value}'"
-    |> Diagnostic.fixedBy fixes hint
+    match withdrawn.TryFind(family, name.Value) with
+    | Some(reason, instead) -> Diagnostic.error name.Span reason |> Diagnostic.hinted instead
+    | None ->
+        Diagnostic.error name.Span $"unknown {family} '{Node.shortened name.Value}'"
+        |> Diagnostic.fixedBy fixes hint
 
 /// A path such as `rule.rho`, which leaves out the component that has the parameter. `chosen` is the component in
 /// force, with the key that names it.
