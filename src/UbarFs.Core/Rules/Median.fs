@@ -305,5 +305,5 @@ let geometricMedian: Component<Rule> =
          median; estimates within ν of z hold it back as Vardi and Zhang found. It ends with a step no longer than \
          `tolerance` times the median distance from that start, or after `iterations` steps; ν is the same length. R is \
          a received estimate if its sum of distances is smaller than that of the point so reached. \
-         Without a finite estimate, R = x_i."
-        "Pillutla et al., IEEE TSP 2022 (RFA); Chen et al., SIGMETRICS 2018; Vardi and Zhang, PNAS 2000"
+         `rfa` takes a few smoothed steps instead, as RFA's authors do. Without a finite estimate, R = x_i."
+        "Chen, Su and Xu, SIGMETRICS 2018; Weiszfeld, Tohoku Mathematical Journal 43, 1937; Vardi and Zhang, PNAS 2000"

@@ -142,6 +142,6 @@ let rule: Component<Rule> =
         "> z ← Σ_j β_j x_j / Σ_j β_j,   β_j = 1/max(ν, ‖x_j − z‖)\n\
          > R = z after `iterations` steps\n\n\
          Over the finite received estimates. Programs differ in where they start: from 0 (most published code, for \
-         gradients), from the mean, or from the own estimate, which is the default here. `geometric-median` runs until it \
-         has converged. Without a finite estimate, R = x_i."
+         gradients), from the mean, or from the own estimate, which is the default here. `geometric-median` is exact: it \
+         runs until its steps no longer count. Without a finite estimate, R = x_i."
         "Pillutla, Kakade and Harchaoui, IEEE TSP 2022 (RFA)"
