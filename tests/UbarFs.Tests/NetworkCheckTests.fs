@@ -53,6 +53,36 @@ let tests =
 
               Expect.isFalse (said (text "ring") |> List.exists _.Contains("dbulyan")) "nobody has so many neighbours"
 
+          testCase "check says where a rule would assume more liars than it is defined for"
+          <| fun () ->
+              let said rest = Assumptions.lines (scenario "{ benign: 6, topology: ring }" rest)
+
+              let line rule wanted =
+                  $"{rule}: the cap on n̂ applies at 6 of 6 benign nodes: of 2 neighbours it would assume {wanted} to be \
+                    Byzantine, and is defined for 0"
+
+              Expect.equal
+                  (said "rule: { trimmed-mean: { assumed: 3 } }\n")
+                  [ line "trimmed-mean (assumed: 3)" 3 ]
+                  "a number"
+
+              Expect.equal (said "rule: trimmed-mean\n") [ line "trimmed-mean" 1 ] "from ρ: ⌈2/2⌉"
+              Expect.equal (said "rule: { trimmed-mean: { assumed: known } }\n") [] "there is none"
+              Expect.equal (said "rule: { cs-plus: { assumed: 2 } }\n") [] "any number"
+              Expect.equal (said "rule: average\n") [] "no number at all"
+
+              Expect.equal
+                  (said "sweep: { rule: [trimmed-mean, average, mda] }\nrepeat: 3\n")
+                  [ line "trimmed-mean" 1; line "mda" 1 ]
+                  "each rule once"
+
+              // Everyone has 5 neighbours, 3 of them liars, and trimmed-mean is defined for 2.
+              let complete = scenario "{ benign: 3, byzantine: 50%, topology: complete, enforce-benign-ratio: false }"
+
+              let known = complete "rule: { trimmed-mean: { assumed: known } }\n"
+              Expect.equal (Assumptions.lines known) [] "the networks' own warning says it"
+              Expect.hasLength (NetworkChecks.warnings known) 1 "once"
+
           testProperty "isolated liars are warned of exactly when there are some, with their seeds"
           <| forAll
               (gen {

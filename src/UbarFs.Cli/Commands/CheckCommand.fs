@@ -19,6 +19,9 @@ let private print (scenario: Scenario, forecasts: Forecast list) =
     for path, value in ForecastTable.common forecasts do
         printfn "  %s: %s" path value
 
+    for line in Assumptions.lines scenario do
+        printfn "  %s" line
+
     let total = forecasts |> List.sumBy _.Seconds
 
     let runs =

@@ -43,7 +43,8 @@ let private planText (run: Run) =
 
     $"{Chosen.canonical network.Topology} {network.Benign} {network.Byzantine} {bound} {network.Placement}"
 
-let private isAttacked (run: Run) =
+/// Whether Byzantine nodes lie.
+let isAttacked (run: Run) =
     run.Network.Byzantine > 0
     && not (run.Attacks |> List.forall (fun attack -> attack.Name = "none" || attack.Name = "absent"))
 

@@ -1,35 +1,5 @@
 namespace UbarFs.Core
 
-/// What the number of Byzantine neighbours that a node assumes can follow from.
-type Headcount =
-    {
-        /// ρ of the network.
-        BenignRatio: float
-        /// |N_i|, the messages that came in.
-        Neighbours: int
-        /// m, the estimates that the rule sees: as many, unless stages of a pipeline made others of them.
-        Received: int
-        /// How many of the neighbours are Byzantine.
-        Byzantine: int
-    }
-
-[<RequireQualifiedAccess>]
-module Headcount =
-
-    /// Of one node.
-    let ofView (view: View) : Headcount =
-        { BenignRatio = view.BenignRatio
-          Neighbours = view.Neighbours
-          Received = int view.Received.shape[0]
-          Byzantine = view.Byzantine }
-
-    /// Of the i-th node.
-    let ofNode (view: NetworkView) i : Headcount =
-        { BenignRatio = view.BenignRatio
-          Neighbours = view.Neighbours[i]
-          Received = view.Received.Lists[i].Length
-          Byzantine = view.Byzantine[i] }
-
 /// How many Byzantine neighbours a node assumes, n̂.
 [<RequireQualifiedAccess>]
 type Assumed =
@@ -116,6 +86,11 @@ module Liars =
               Neighbours = neighbours
               Received = neighbours
               Byzantine = neighbours }
+
+    /// The rule with n̂ for its tolerance, and what it would be without the cap.
+    let toleratedBy (liars: Liars) (rule: Rule) : Rule =
+        let assumes headcount = { Wanted = wanted liars headcount; Taken = count liars headcount }
+        { Rule.tolerating (tolerance liars) rule with Assumes = Some assumes }
 
     /// n̂ of one node.
     let ofView (liars: Liars) (view: View) = count liars (Headcount.ofView view)

@@ -106,7 +106,7 @@ let rule: Component<Rule> =
         return
             Rule.replacing (reference liars isOwnScreened blocks)
             |> Rule.allAtOnce (network liars isOwnScreened blocks)
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming [ Law.NeighbourOrder; Law.Mirroring; Law.Containment; Law.Precision ]
     }
     |> Define.Named "byrdie"

@@ -32,7 +32,7 @@ let rule: Component<Rule> =
             |> Rule.allAtOnce (network liars)
             |> Rule.selecting [ "loss" ]
             |> Rule.costing Cost.LinearWithLosses
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -78,7 +78,7 @@ let private rule liars alpha own =
     let rule =
         Rule.aggregating alpha (reference (Liars.ofView liars) own)
         |> Rule.allAtOnce ofNetwork
-        |> Rule.tolerating (Liars.tolerance liars)
+        |> Liars.toleratedBy liars
         |> Rule.claiming claims
 
     match own with
@@ -152,7 +152,7 @@ let trimmedMean: Component<Rule> =
         return
             Rule.aggregating alpha (reference (Liars.ofView liars) Own.Left)
             |> Rule.allAtOnce (fun view -> network (Liars.ofNetwork liars view) Own.Left view)
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.boundedBy kappa
             |> Rule.claiming (Law.OwnApart :: claims)
     }

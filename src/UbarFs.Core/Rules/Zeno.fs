@@ -80,7 +80,7 @@ let zeno: Component<Rule> =
             |> Rule.allAtOnce (network liars normalise penalty)
             |> Rule.selecting [ "score" ]
             |> Rule.costing Cost.LinearWithLosses
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

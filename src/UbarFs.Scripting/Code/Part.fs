@@ -101,7 +101,11 @@ module internal GuardedRule =
                             "its κ"
                             kappa
                             (fun () -> kappa neighbours byzantine)
-                            (Contract.kappa neighbours byzantine)) }
+                            (Contract.kappa neighbours byzantine))
+                Assumes =
+                    rule.Assumes
+                    |> Option.map (fun assumes headcount ->
+                        asked "what it assumes" assumes (fun () -> assumes headcount) (fun _ -> None)) }
             |> probed
 
 /// Stages whose functions are asked with care.

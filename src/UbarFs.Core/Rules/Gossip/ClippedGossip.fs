@@ -38,9 +38,7 @@ let private claims =
       Law.Precision ]
 
 let private made liars weigh laws =
-    Mixing.rule 0.0 [] true (FromOwn weigh)
-    |> Rule.tolerating (Liars.tolerance liars)
-    |> Rule.claiming laws
+    Mixing.rule 0.0 [] true (FromOwn weigh) |> Liars.toleratedBy liars |> Rule.claiming laws
 
 let private common =
     "An estimate that is not finite counts for nothing, and its weight is the own estimate's. A node whose own estimate is \

@@ -29,7 +29,7 @@ let rule: Component<Rule> =
 
         return
             Mixing.rule 0.0 [ "near" ] true (FromOwn(weigh liars))
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -57,7 +57,7 @@ let private weigh equal liars (standing: LocalView) (squares: float[][]) : Mixin
 let private made equal liars =
     Mixing.rule 0.0 [ "left" ] true (Among(weigh equal liars))
     |> Rule.costing Cost.Quadratic
-    |> Rule.tolerating (Liars.tolerance liars)
+    |> Liars.toleratedBy liars
     |> Rule.claiming
         [ Law.NeighbourOrder
           Law.Translation

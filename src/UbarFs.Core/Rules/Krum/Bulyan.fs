@@ -75,7 +75,7 @@ let dbulyan: Component<Rule> =
             |> Rule.allAtOnce (network liars)
             |> Rule.selecting [ "krum" ]
             |> Rule.costing Cost.Quadratic
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             // The order of the neighbours does matter: with n̂ ≤ 2 the last scores are over one closest other, and then
             // the two closest estimates always tie.
             |> Rule.claiming

@@ -96,7 +96,7 @@ let private rule stage liars alpha closest keep =
         |> Rule.allAtOnce (network liars closest keep)
         |> Rule.selecting [ stage ]
         |> Rule.costing Cost.Quadratic
-        |> Rule.tolerating (Liars.tolerance liars)
+        |> Liars.toleratedBy liars
         |> Rule.claiming claims
 
     match closest with

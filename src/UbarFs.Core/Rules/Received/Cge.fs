@@ -18,7 +18,7 @@ let rule: Component<Rule> =
 
         return
             Mixing.rule alpha [ "shortest" ] false (FromZero(weigh liars))
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Scaling

@@ -70,7 +70,7 @@ let rule: Component<Rule> =
 
         return
             Mixing.rule alpha [ "closest" ] false (Among(weigh liars))
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.costing Cost.Quadratic
             // The order of the neighbours does matter: several sets are often equally close.
             |> Rule.claiming

@@ -45,7 +45,7 @@ let rule: Component<Rule> =
         return
             Rule.aggregating alpha (reference liars)
             |> Rule.allAtOnce (network liars)
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -19,7 +19,7 @@ let rule: Component<Rule> =
 
         return
             Mixing.rule alpha [ "nearest" ] true (FromOwn(weigh liars))
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation
