@@ -83,6 +83,41 @@ let tests =
               Expect.equal (Assumptions.lines known) [] "the networks' own warning says it"
               Expect.hasLength (NetworkChecks.warnings known) 1 "once"
 
+          testCase "mda is refused where a node would search more than a million sets, at its place and once"
+          <| fun () ->
+              let checkedWith assumed =
+                  scenario
+                      "{ benign: 30, topology: complete }"
+                      $"sweep: {{ rule: [average, {{ mda: {{ assumed: {assumed} }} }}] }}\nrepeat: 3\n"
+                  |> Preflight.scenario
+
+              match checkedWith "network" with
+              | Error [ refused ] ->
+                  let text = Rendering.plain refused
+                  Expect.stringContains text "node 0 cannot aggregate by 'mda': with m = 29 neighbours and n̂ = 14" "who"
+                  Expect.stringContains text "take 'nna' or 'meamed', or a smaller 'assumed'" "what to do"
+                  Expect.stringContains text ":6:26:" "its place"
+              | other -> failtest $"one error: {other}"
+
+              Expect.isOk (checkedWith "5") "C(29, 5) = 118755"
+              Expect.isError (checkedWith "7") "C(29, 7) = 1560780"
+
+          testProperty "mda objects exactly where C(m, n̂) is more than a million"
+          <| forAll (Gen.zip (Gen.choose (1, 60)) (Gen.choose (0, 60))) (fun (neighbours, assumed) ->
+              let arguments = Map [ "assumed", Value.Whole(int64 assumed) ]
+              let rule = (Component.choose arguments Mda.rule).Value
+              let byzantine = min assumed ((neighbours - 1) / 2)
+              let product count = Seq.fold (fun product factor -> product * bigint (factor: int)) 1I count
+              let sets = product [ neighbours - byzantine + 1 .. neighbours ] / product [ 1..byzantine ]
+
+              let headcount =
+                  { BenignRatio = 0.4
+                    Neighbours = neighbours
+                    Received = neighbours
+                    Byzantine = 0 }
+
+              (rule.Objection.Value headcount).IsSome = (sets > 1000000I))
+
           testProperty "isolated liars are warned of exactly when there are some, with their seeds"
           <| forAll
               (gen {

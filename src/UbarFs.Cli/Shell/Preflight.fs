@@ -25,15 +25,53 @@ let private obstacle (tried: HashSet<string>) (run: Run) : string option =
         | Ok() -> None
         | Error reason -> Some reason
 
-/// Refuses a scenario with runs that cannot be, at the place in its file that sets the size of their networks.
+// Networks beyond this many nodes and edges are left to the run itself, which refuses them when it begins.
+let private mostWork = 20_000_000L
+
+/// Why some node could not aggregate by the run's rule. Most rules fit every network, and none is drawn for them.
+let private misfit (drawn: Dictionary<string, string option>) (work: int64 ref) (run: Run) : string option =
+    let plan = run.Network
+
+    let key =
+        $"{run.Seed} {Chosen.canonical run.Rule} {Chosen.canonical plan.Topology} {plan.Benign} {plan.ByzantineRatio} \
+          {plan.BenignRatio} {plan.EnforceBenignRatio} {plan.Placement} {run.Attacks |> List.exists _.Value.IsAbsent}"
+
+    match run.Rule.Value.Objection, drawn.TryGetValue key with
+    | None, _ -> None
+    | Some _, (true, found) -> found
+    | Some _, _ when work.Value >= mostWork -> None
+    | Some _, _ ->
+        drawn[key] <-
+            match Experiment.network run with
+            | Error _ -> None
+            | Ok(network, participants) ->
+                work.Value <- work.Value + int64 (Network.size network) + Graph.edgeCount network.Neighbours
+
+                match Experiment.fitsRule run (network, participants) with
+                | Ok() -> None
+                | Error reason -> Some reason
+
+        drawn[key]
+
+/// Refuses a scenario with runs that cannot be, at the place in its file that sets the size of their networks, or names
+/// the rule that does not fit them.
 let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
-    let tried = HashSet<string>()
+    let tried, drawn, work = HashSet<string>(), Dictionary<string, string option>(), ref 0L
+
+    let refuse (run: Run) (place: NetworkPlaces) =
+        match obstacle tried run with
+        | Some reason -> Some(place.Size, reason, (place, reason))
+        | None ->
+            // One of many seeds and networks is enough.
+            misfit drawn work run
+            |> Option.map (fun reason ->
+                Option.defaultValue place.Size place.Rule, reason, (place, Chosen.canonical run.Rule))
 
     let refused =
         Seq.zip scenario.Runs scenario.Places
         |> Seq.choose (fun (run, place) ->
-            obstacle tried run
-            |> Option.map (fun reason -> Diagnostic.error place.Size $"{reason} ({Run.label run})", (place, reason)))
+            refuse run place
+            |> Option.map (fun (span, reason, kind) -> Diagnostic.error span $"{reason} ({Run.label run})", kind))
         |> Seq.distinctBy snd
         |> Seq.map fst
         |> Seq.truncate Diagnostic.most

@@ -73,6 +73,9 @@ type Rule =
         Kappa: (int -> int -> float) option
         /// For a rule that needs a number of Byzantine neighbours: what it makes of a node's neighbourhood.
         Assumes: (Headcount -> Assumption) option
+        /// For a rule that some neighbourhoods are too large for: why it cannot be computed there and what can, in the
+        /// user's words.
+        Objection: (Headcount -> string option) option
     }
 
 [<RequireQualifiedAccess>]
@@ -125,7 +128,8 @@ module Rule =
           Tolerance = fun _ _ -> 0
           Claims = []
           Kappa = None
-          Assumes = None }
+          Assumes = None
+          Objection = None }
 
     /// A rule that gives x_{k+1} itself.
     let replacing reference = { aggregating 0.0 reference with Update = Update.Replaced }
@@ -147,6 +151,9 @@ module Rule =
 
     /// The rule with laws that it promises to keep, which `ubarfs test-rule` tries to break.
     let claiming laws (rule: Rule) = { rule with Claims = laws }
+
+    /// The rule with the neighbourhoods that it cannot be computed for: runs on networks with such are refused.
+    let objecting objection rule = { rule with Objection = Some objection }
 
     /// The rule with its κ for m received estimates, f of them Byzantine, where it is known.
     let boundedBy kappa (rule: Rule) = { rule with Kappa = Some kappa }

@@ -83,14 +83,28 @@ module Experiment =
             return network, participants
         }
 
+    /// Whether every node of a network that takes part can aggregate by the run's rule; the reason if one cannot.
+    let fitsRule (run: Run) (network: Network, participants: int[]) : Result<unit, string> =
+        let refused objection node =
+            objection (Headcount.inNetwork run.Network.BenignRatio network node)
+            |> Option.map (fun reason -> $"node {node} cannot aggregate by '{run.Rule.Name}': {reason}")
+
+        match
+            run.Rule.Value.Objection
+            |> Option.bind (fun objection -> Seq.tryPick (refused objection) participants)
+        with
+        | Some reason -> Error reason
+        | None -> Ok()
+
     /// Lays a run out. Fails, in the user's words, if its model does not fit the images, no network can be drawn, or
-    /// the attacks do not fit it or each other.
+    /// the rule or the attacks do not fit it, or the attacks each other.
     let create (samples: Samples) (run: Run) : Result<Experiment, string> =
         result {
             let! architecture = Architecture.create run.Dataset.Value.Shape run.Dataset.Value.Classes run.Model.Value
             let! drawn = drawNetwork run
             let! attacks = Run.mixed run.Attacks
             let! network, participants, factions = populate attacks drawn
+            do! fitsRule run (network, participants)
             let partition = Random.shared run.Seed Purpose.Partition
 
             return

@@ -105,7 +105,11 @@ module internal GuardedRule =
                 Assumes =
                     rule.Assumes
                     |> Option.map (fun assumes headcount ->
-                        asked "what it assumes" assumes (fun () -> assumes headcount) (fun _ -> None)) }
+                        asked "what it assumes" assumes (fun () -> assumes headcount) (fun _ -> None))
+                Objection =
+                    rule.Objection
+                    |> Option.map (fun objection headcount ->
+                        asked "its objection" objection (fun () -> objection headcount) (fun _ -> None)) }
             |> probed
 
 /// Stages whose functions are asked with care.

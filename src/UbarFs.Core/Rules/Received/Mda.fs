@@ -6,6 +6,26 @@ open System
 
 let private cap neighbours = (neighbours - 1) / 2
 
+/// Sets that are looked at for one node at most.
+let private mostSets = 1e6
+
+/// C(m, f), in floating point: it can be beyond every whole number.
+let private subsets received byzantine =
+    Seq.fold (fun product step -> product * float (received - byzantine + step) / float step) 1.0 [ 1..byzantine ]
+
+let private objection liars (headcount: Headcount) =
+    let byzantine = Liars.count liars headcount
+    let sets = subsets headcount.Received byzantine
+
+    if sets > mostSets then
+        let sets = sets.ToString("0.#e0", Globalization.CultureInfo.InvariantCulture)
+
+        Some
+            $"with m = {headcount.Received} neighbours and n̂ = {byzantine} it would search C(m, n̂) = {sets} sets, and \
+              a million are the most: take 'nna' or 'meamed', or a smaller 'assumed'"
+    else
+        None
+
 /// Steps of the search before it is given up: some seconds.
 let private mostSteps = 50_000_000L
 
@@ -71,6 +91,7 @@ let rule: Component<Rule> =
         return
             Mixing.rule alpha [ "closest" ] false (Among(weigh liars))
             |> Liars.toleratedBy liars
+            |> Rule.objecting (objection liars)
             |> Rule.costing Cost.Quadratic
             // The order of the neighbours does matter: several sets are often equally close.
             |> Rule.claiming
@@ -91,6 +112,7 @@ let rule: Component<Rule> =
         "> S* = argmin_S max_{j, j' ∈ S} ‖x_j − x_j'‖,   |S| = |N_i| − n̂\n\
          > R = (1/|S*|) Σ_{j ∈ S*} x_j,   n̂ ≤ ⌊(|N_i| − 1)/2⌋\n\n\
          The search is exact and takes the first of several sets that are equally close. It leaves out what cannot be \
-         better than the best so far; a node with so many neighbours that this takes more than some seconds ends the run \
-         with a message. An estimate that is not finite is never kept; if none is left, R = x_i."
+         better than the best so far. Networks where C(|N_i|, n̂) is beyond a million at some node are refused before \
+         anything is computed: `nna` and `meamed` do with any number of neighbours. An estimate that is not finite is \
+         never kept; if none is left, R = x_i."
         "El Mhamdi et al., Genuinely Distributed Byzantine Machine Learning, PODC 2020; Rousseeuw, 1985"
