@@ -88,8 +88,8 @@ let private knowledge strategy =
     match strategy with
     | Strategy.OwnState _ -> "its own state alone: estimate, gradient, rate"
     | Strategy.NeighboursMessages _ -> "its own state, and what its neighbours send before it sends"
-    | Strategy.Colluding _ -> "the network, and the estimates of all who follow the attack"
-    | Strategy.Omniscient _ -> "everything: the network, all estimates and gradients, λ and ρ"
+    | Strategy.Colluding _ -> "the network and its weights, and the estimates of all who follow the attack"
+    | Strategy.Omniscient _ -> "everything: the network and its weights, all estimates and gradients, λ and ρ"
 
 let ofAttack (attack: Attack) =
     match attack with
