@@ -56,6 +56,9 @@ public enum Claim
     /// In float32 it selects what it does in float64, and differs by rounding alone, however close the estimates are.
     /// </summary>
     Precision,
+
+    /// <summary>A neighbour with the mixing weight 0 counts for nothing.</summary>
+    Weightless,
 }
 
 /// <summary>

@@ -77,6 +77,7 @@ let private breaking law =
     | Law.Containment -> planted mean |> Rule.tolerating (fun _ _ -> 1)
     | Law.Fixpoint -> planted (fun view -> Native.shifted 1.0 (mean view))
     | Law.OwnApart -> planted (fun view -> Native.scaled 0.5 (Native.sum (mean view) view.Own))
+    | Law.Weightless -> planted mean
     | Law.MeanOfKept -> planted (fun view -> view.Own.clone ()) |> keeping [ "all" ]
     | Law.TwoStages -> planted mean |> keeping [ "near"; "good" ]
     | Law.Precision -> planted (mean >> Native.square)

@@ -50,14 +50,16 @@ let private figure (number: float) =
     else
         number.ToString((if abs number < 1e4 then "0.###" else "0.0e0"), CultureInfo.InvariantCulture)
 
+let private grown (ratio: float) =
+    if ratio > 1e6 then
+        "κ grows without end"
+    else
+        $"κ ≥ {figure ratio}"
+
 let private resilienceLine (report: ResilienceReport) =
     let setting = report.Setting
 
-    let found =
-        if report.Worst.Ratio > 1e6 then
-            "κ grows without end"
-        else
-            $"κ ≥ {figure report.Worst.Ratio}"
+    let found = grown report.Worst.Ratio
 
     let mark, verdict =
         match report.Bound with
@@ -70,6 +72,21 @@ let private resilienceLine (report: ResilienceReport) =
         RuleReport.resilienceName
         verdict
         $"R from the honest mean, to their spread (both squared), at worst: {setting.Byzantine} of {setting.Neighbours} lie"
+
+let private breakdownLine (found: Breakdown) =
+    let setting = found.Setting
+
+    let compared =
+        match compare found.Assumed setting.Byzantine with
+        | 0 -> "as many as there are"
+        | less when less < 0 -> "fewer than there are"
+        | _ -> "more than there are"
+
+    line
+        (faint "·")
+        RuleReport.breakdownName
+        (padded (grown found.Worst.Ratio))
+        $"the same with assumed: {found.Assumed}, {compared}: {setting.Byzantine} of {setting.Neighbours} lie"
 
 let private costLine (report: CostReport) =
     let growth = report.Growth
@@ -175,10 +192,11 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
     section "claimed" (standing Standing.Claimed)
     section "not claimed, for information" (standing Standing.Unclaimed)
 
-    if report.Resilience.IsSome || report.Cost.IsSome || not report.NotMeasured.IsEmpty then
+    if report.Resilience.IsSome || not report.Breakdown.IsEmpty || report.Cost.IsSome || not report.NotMeasured.IsEmpty then
         printfn ""
         Say.linef "%s" (bold "measured")
         Option.iter resilienceLine report.Resilience
+        List.iter breakdownLine report.Breakdown
         Option.iter costLine report.Cost
 
         for name, reason in report.NotMeasured do
@@ -267,6 +285,13 @@ let private resilienceJson (subject: TestedRule.Subject) (report: ResilienceRepo
           "byzantine", JsonValue.Create report.Setting.Byzantine
           "case", Pasted.case subject.Source report.Worst.View ]
 
+let private breakdownJson (found: Breakdown) : JsonNode =
+    object'
+        [ "assumed", JsonValue.Create found.Assumed
+          "kappa", numberJson found.Worst.Ratio
+          "neighbours", JsonValue.Create found.Setting.Neighbours
+          "byzantine", JsonValue.Create found.Setting.Byzantine ]
+
 let private costJson (report: CostReport) : JsonNode =
     let exponents (growth: CostFit.Growth) =
         object'
@@ -289,6 +314,7 @@ let json (subject: TestedRule.Subject) (plan: Plan) (report: RuleReport) : strin
               "undecided", names (RuleReport.undecided report)
               "laws", JsonArray(report.Laws |> List.map (lawJson subject) |> Array.ofList)
               "resilience", report.Resilience |> Option.map (resilienceJson subject) |> Option.toObj
+              "breakdown", JsonArray(report.Breakdown |> List.map breakdownJson |> Array.ofList)
               "cost", report.Cost |> Option.map costJson |> Option.toObj ]
 
     document.ToJsonString(JsonSerializerOptions(WriteIndented = true))

@@ -106,7 +106,13 @@ let private watching (work: (Trial -> int -> unit) -> 'result) : 'result =
 
 let private test (arguments: ParseResults<TestRuleArguments>) (subject: TestedRule.Subject) plan =
     let report =
-        watching (fun watch -> RuleReport.ofTested plan { Rule = subject.Rule; Anew = subject.Anew; Watch = watch })
+        watching (fun watch ->
+            RuleReport.ofTested
+                plan
+                { Rule = subject.Rule
+                  Anew = subject.Anew
+                  Assuming = subject.Assuming
+                  Watch = watch })
 
     let saved =
         match arguments.TryGetResult TestRuleArguments.Out with

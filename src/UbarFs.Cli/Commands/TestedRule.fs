@@ -21,6 +21,8 @@ type Subject =
         Rule: Rule
         /// The same rule, as it is before anybody asked it anything.
         Anew: unit -> Rule
+        /// The same rule with another number of liars assumed, if it is told one.
+        Assuming: (int -> Rule) option
     }
 
 let private isFile (word: string) = Path.HasExtension word || File.Exists word || Path.GetFileName word <> word
@@ -161,6 +163,12 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
 
         let chosen (component': Component<Rule>) = (Component.choose (Map.ofList arguments) component').Value
 
+        let assuming (count: int) =
+            let arguments = Map.ofList arguments |> Map.add "assumed" (Value.Whole count)
+            (Component.choose arguments component').Value
+
+        let isTold = component'.Settings.Parameters |> List.exists (fun parameter -> parameter.Name = "assumed")
+
         let! rule =
             try
                 Ok(chosen component')
@@ -178,5 +186,6 @@ let load libtorch (settings: string list) (typeName: string option) (word: strin
               Words = quoted word + String.concat "" options
               Source = { Origin = origin; Arguments = arguments }
               Rule = rule
-              Anew = anew }
+              Anew = anew
+              Assuming = if isTold then Some assuming else None }
     }

@@ -31,6 +31,8 @@ type Law =
     | Fixpoint
     /// The own estimate plays no part in R, unless nothing that was received is of use.
     | OwnApart
+    /// A neighbour with the mixing weight 0 counts for nothing.
+    | Weightless
     /// R is the mean of the received estimates that the last stage kept; the own estimate if it kept none.
     | MeanOfKept
     /// The two stages are UBAR's: the max(1, ⌊ρm⌋) nearest, and of these the ones with no greater loss than the own.
@@ -54,6 +56,7 @@ module Law =
           Law.Containment
           Law.Fixpoint
           Law.OwnApart
+          Law.Weightless
           Law.MeanOfKept
           Law.TwoStages
           Law.Precision ]
@@ -70,6 +73,7 @@ module Law =
         | Law.Containment -> "containment"
         | Law.Fixpoint -> "fixpoint"
         | Law.OwnApart -> "own-apart"
+        | Law.Weightless -> "weightless"
         | Law.MeanOfKept -> "mean-of-kept"
         | Law.TwoStages -> "two-stages"
         | Law.Precision -> "precision"
@@ -87,6 +91,7 @@ module Law =
         | Law.Containment -> "finite while at most n̂ estimates are not"
         | Law.Fixpoint -> "if all estimates are equal, that is the result"
         | Law.OwnApart -> "the own estimate plays no part in R"
+        | Law.Weightless -> "a neighbour with the mixing weight 0 counts for nothing"
         | Law.MeanOfKept -> "R is the mean of what the last stage kept"
         | Law.TwoStages ->
             "keeps the nearest max(1, ⌊ρm⌋), then those with no greater loss than the own, or else the best"

@@ -92,6 +92,11 @@ module Liars =
         let assumes headcount = { Wanted = wanted liars headcount; Taken = count liars headcount }
         { Rule.tolerating (tolerance liars) rule with Assumes = Some assumes }
 
+    /// The stage of a pipeline likewise.
+    let stageToleratedBy (liars: Liars) (stage: PipelineStage) : PipelineStage =
+        let assumes headcount = { Wanted = wanted liars headcount; Taken = count liars headcount }
+        { PipelineStage.tolerating (tolerance liars) stage with Assumes = Some assumes }
+
     /// n̂ of one node.
     let ofView (liars: Liars) (view: View) = count liars (Headcount.ofView view)
 

@@ -175,8 +175,22 @@ let private tolerance (stage: PipelineStage) (rule: Rule) ratio neighbours =
       rule.Tolerance ratio (stage.Count neighbours) ]
     |> List.min
 
+// What either assumes; of both, what its cap cuts most.
+let private assumption one other (headcount: Headcount) : Assumption =
+    [ one; other ]
+    |> List.choose (Option.map (fun assumes -> assumes headcount))
+    |> List.maxBy (fun (found: Assumption) -> found.Wanted - found.Taken)
+
 let private behind (stage: PipelineStage) (rule: Rule) : Rule =
+    let left (headcount: Headcount) = { headcount with Received = stage.Count headcount.Received }
+    let assumes = rule.Assumes |> Option.map (fun assumes -> left >> assumes)
+
     { rule with
+        Assumes =
+            match stage.Assumes, assumes with
+            | None, None -> None
+            | one, other -> Some(assumption one other)
+        Objection = rule.Objection |> Option.map (fun objection -> left >> objection)
         Update =
             match rule.Update with
             | Update.Mixed when stage.JoinsOwn -> Update.Guf(fun _ -> 0.0)

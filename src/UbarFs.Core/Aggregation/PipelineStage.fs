@@ -52,6 +52,8 @@ type PipelineStage =
         Count: int -> int
         /// How many Byzantine estimates among so many it is defined for, given ρ.
         Tolerance: float -> int -> int
+        /// For a stage that needs a number of Byzantine neighbours: what it makes of a node's neighbourhood.
+        Assumes: (Headcount -> Assumption) option
         /// How its time grows.
         Cost: Cost
         /// What it promises: the laws that a rule behind it keeps if the rule keeps them itself.
@@ -88,6 +90,7 @@ module PipelineStage =
           MergesSenders = false
           Count = id
           Tolerance = fun _ neighbours -> neighbours
+          Assumes = None
           Cost = Cost.Linear
           Claims = []
           Kappa = None }

@@ -24,28 +24,6 @@ type Update =
     /// It is x_{k+1}: the rule takes its own gradient step.
     | Replaced
 
-/// What the number of Byzantine neighbours that a node assumes can follow from.
-type Headcount =
-    {
-        /// ρ of the network.
-        BenignRatio: float
-        /// |N_i|, the messages that came in.
-        Neighbours: int
-        /// m, the estimates that the rule sees: as many, unless stages of a pipeline made others of them.
-        Received: int
-        /// How many of the neighbours are Byzantine.
-        Byzantine: int
-    }
-
-/// How many Byzantine neighbours a rule reckons with at a node.
-type Assumption =
-    {
-        /// How many it was told, or follow from ρ.
-        Wanted: int
-        /// n̂: as many of these as the rule is defined for.
-        Taken: int
-    }
-
 /// An aggregation rule: how one node makes one estimate of its own and the received ones. `Reference` must not
 /// change the tensors of the view; the tensors it returns belong to the caller's dispose scope.
 type Rule =
@@ -77,32 +55,6 @@ type Rule =
         /// user's words.
         Objection: (Headcount -> string option) option
     }
-
-[<RequireQualifiedAccess>]
-module Headcount =
-
-    /// Of one node.
-    let ofView (view: View) : Headcount =
-        { BenignRatio = view.BenignRatio
-          Neighbours = view.Neighbours
-          Received = int view.Received.shape[0]
-          Byzantine = view.Byzantine }
-
-    /// Of the i-th node.
-    let ofNode (view: NetworkView) i : Headcount =
-        { BenignRatio = view.BenignRatio
-          Neighbours = view.Neighbours[i]
-          Received = view.Received.Lists[i].Length
-          Byzantine = view.Byzantine[i] }
-
-    /// Of a node in a network where nobody is silent, with the ρ that all assume.
-    let inNetwork benignRatio (network: Network) node : Headcount =
-        let neighbours = network.Neighbours[node].Length
-
-        { BenignRatio = benignRatio
-          Neighbours = neighbours
-          Received = neighbours
-          Byzantine = Network.byzantineNeighbours network node }
 
 [<RequireQualifiedAccess>]
 module Aggregate =

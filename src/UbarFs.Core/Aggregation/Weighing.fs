@@ -109,7 +109,8 @@ module Weighing =
     let ofNetwork (weighing: Weighing<'made>) (view: NetworkView) : 'made[] =
         use scope = torch.NewDisposeScope()
 
-        let weighed weigh numbers = numbers |> Array.mapi (fun node numbers -> weigh (standingIn view node) numbers)
+        let weighed weigh numbers =
+            numbers |> Array.mapi (fun node numbers -> weigh (standingIn view node) numbers)
 
         match weighing with
         | FromOwn weigh -> weighed weigh (distancesOf (NetworkView.distances view) view)

@@ -42,6 +42,7 @@ let rule: Component<Rule> =
           Law.Rotation
           Law.Mirroring
           Law.OwnApart
+          Law.Weightless
           Law.Precision ]
     |> Setting.none
     |> Define.Named "average"

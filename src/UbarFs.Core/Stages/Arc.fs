@@ -27,7 +27,7 @@ let private blends liars (standing: LocalView) (lengths: float[]) : Blending.Ble
             else
                 Blending.at place)
 
-// κ + 2f/(m − 2f) of a rule with κ: Allouah et al. 2025, lemma 5.1.
+// κ + 2f/(m − 2f) of a rule with κ: Allouah et al. 2025.
 let private kappa neighbours liars kappa =
     if 2 * liars < neighbours then
         kappa + 2.0 * float liars / float (neighbours - 2 * liars)
@@ -40,7 +40,7 @@ let stage: Component<PipelineStage> =
 
         return
             Blending.stage (FromZero(blends liars))
-            |> PipelineStage.tolerating (Liars.tolerance liars)
+            |> Liars.stageToleratedBy liars
             |> PipelineStage.boundedBy kappa
             // What is cut has the same length: a rule that goes by lengths has ties to decide, by the order or by rounding.
             |> PipelineStage.claiming [ Law.Scaling; Law.Mirroring; Law.Containment; Law.Fixpoint; Law.OwnApart ]

@@ -26,7 +26,7 @@ let private blends liars (standing: LocalView) (squares: float[][]) : Blending.B
 /// Fewer than half, as in the original.
 let private cap neighbours = (neighbours - 1) / 2
 
-// 8f/(m − f)·(κ + 1) of a rule with κ: Allouah et al., AISTATS 2023, lemma 5.
+// 8f/(m − f)·(κ + 1) of a rule with κ: Allouah et al., AISTATS 2023.
 let private kappa neighbours liars kappa =
     if 2 * liars < neighbours then
         8.0 * float liars / float (neighbours - liars) * (kappa + 1.0)
@@ -39,7 +39,7 @@ let stage: Component<PipelineStage> =
 
         return
             Blending.stage (Among(blends liars))
-            |> PipelineStage.tolerating (Liars.tolerance liars)
+            |> Liars.stageToleratedBy liars
             |> PipelineStage.costing Cost.Quadratic
             |> PipelineStage.boundedBy kappa
             |> PipelineStage.claiming PipelineStage.laws

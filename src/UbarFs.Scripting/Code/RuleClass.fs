@@ -29,6 +29,7 @@ let private claim claim =
     | Claim.Rotation -> Law.Rotation
     | Claim.Mirroring -> Law.Mirroring
     | Claim.OwnApart -> Law.OwnApart
+    | Claim.Weightless -> Law.Weightless
     | Claim.MeanOfKept -> Law.MeanOfKept
     | Claim.Precision -> Law.Precision
     | other -> invalidOp $"there is no claim {int other}"

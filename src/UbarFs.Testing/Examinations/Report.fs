@@ -27,6 +27,8 @@ type RuleReport =
     {
         Laws: LawReport list
         Resilience: ResilienceReport option
+        /// With fewer liars assumed than there are, as many, and more; empty for a rule that is told no number.
+        Breakdown: Breakdown list
         Cost: CostReport option
         /// What was to be measured and was not, with the reason.
         NotMeasured: (string * string) list
@@ -48,6 +50,8 @@ type Tested =
         Rule: Rule
         /// The same rule, as it is before anybody asked it anything.
         Anew: unit -> Rule
+        /// The same rule with another number of liars assumed, if it is told one.
+        Assuming: (int -> Rule) option
         /// Told of the law and the number of each test.
         Watch: Trial -> int -> unit
     }
@@ -60,12 +64,13 @@ module RuleReport =
     let resilienceText =
         "the ratio of R's squared distance from the honest mean to their spread stays within κ"
 
+    let breakdownName = "breakdown"
     let costName = "cost"
     let costText = "time grows with the neighbours m and the parameters d as claimed"
 
     /// The names that a plan can choose from, for a rule.
     let names (rule: Rule) =
-        (Examination.trials rule |> List.map (fun (_, trial) -> trial.Name)) @ [ resilienceName; costName ]
+        (Examination.trials rule |> List.map (fun (_, trial) -> trial.Name)) @ [ resilienceName; breakdownName; costName ]
 
     let private isWanted plan name = plan.Only.IsEmpty || List.contains name plan.Only
 
@@ -195,14 +200,24 @@ module RuleReport =
         let laws = laws plan tested clock
         let resilience = measured plan clock resilienceName (fun () -> resilience plan rule)
 
+        let breakdown =
+            match tested.Assuming with
+            | Some assuming ->
+                measured plan clock breakdownName (fun () -> Breakdown.measure plan.Effort plan.Byzantine assuming)
+            | None -> Ok None
+
         let cost =
             measured plan clock costName (fun () -> { Growth = CostFit.measure rule; Claimed = rule.Cost })
 
         { Laws = laws
           Resilience = Result.defaultValue None resilience
+          Breakdown = Result.defaultValue None breakdown |> Option.defaultValue []
           Cost = Result.defaultValue None cost
           NotMeasured =
             [ match resilience with
+              | Error reason -> reason
+              | Ok _ -> ()
+              match breakdown with
               | Error reason -> reason
               | Ok _ -> ()
               match cost with

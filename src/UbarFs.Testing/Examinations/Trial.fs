@@ -75,7 +75,8 @@ module Trial =
         match law with
         | Law.NeighbourOrder
         | Law.Rotation -> isWithoutTies
-        | Law.OwnApart -> fun _ view -> Neighbourhood.count view > 0
+        | Law.OwnApart
+        | Law.Weightless -> fun _ view -> Neighbourhood.count view > 0
         | Law.Precision -> isSingle
         | _ -> fun _ _ -> true
 

@@ -145,6 +145,33 @@ let private ownApart: LawCheck =
 
         afterwards rule $"with {written moved.Own} for the own estimate" moved expected
 
+let private weightless: LawCheck =
+    fun rule view ->
+        let last = Neighbourhood.count view - 1
+        // The own estimate has two shares, the others have one and two in turn, and the last has none.
+        let shares = Array.init (last + 1) (fun row -> if row = last then 0.0 else 1.0 + float (row % 2))
+        let total = 2.0 + Array.sum shares
+
+        let made (view: Neighbourhood) =
+            use _ = torch.NewDisposeScope()
+
+            let weighed =
+                { Neighbourhood.toView view with
+                    Weights = shares |> Array.map (fun share -> share / total)
+                    OwnWeight = 2.0 / total }
+
+            (ofView rule weighed).Estimate
+
+        let moved =
+            { view with
+                Received =
+                    view.Received
+                    |> Array.updateAt last (view.Own |> Array.map (fun coordinate -> 3.0 * unit view - coordinate)) }
+
+        made moved
+        |> agree moved (made view)
+        |> Result.mapError (Violation.after $"with {written moved.Received[last]} from the one without weight" moved)
+
 let private precision: LawCheck =
     fun rule view ->
         let wide, narrow = inType torch.float64 rule view, inType torch.float32 rule view
@@ -203,6 +230,7 @@ let check (law: Law) : LawCheck =
     | Law.Containment -> containment
     | Law.Fixpoint -> fixpoint
     | Law.OwnApart -> ownApart
+    | Law.Weightless -> weightless
     | Law.MeanOfKept -> Selection.meanOfKept
     | Law.TwoStages -> Selection.twoStages
     | Law.Precision -> precision

@@ -77,8 +77,8 @@ let clippedGossip: Component<Rule> =
                 liars
                 weigh
                 (match radius with
-                 | Ok _ -> claims |> List.except [ Law.Scaling ]
-                 | Error _ -> claims)
+                 | Ok _ -> Law.Weightless :: List.except [ Law.Scaling ] claims
+                 | Error _ -> Law.Weightless :: claims)
     }
     |> Define.Named "clipped-gossip"
     |> Component.describedBy
@@ -142,7 +142,7 @@ let rtc: Component<Rule> =
             let removed = Set.ofArray removed
             clipped standing distances (fun place -> if removed.Contains place && b > 0.0 then 0.0 else radius)
 
-        return made liars weigh claims
+        return made liars weigh (Law.Weightless :: claims)
     }
     |> Define.Named "rtc"
     |> Component.describedBy

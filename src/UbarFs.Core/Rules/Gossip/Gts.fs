@@ -32,6 +32,7 @@ let rule: Component<Rule> =
             |> Liars.toleratedBy liars
             |> Rule.claiming
                 [ Law.NeighbourOrder
+                  Law.Weightless
                   Law.Translation
                   Law.Scaling
                   Law.Rotation
