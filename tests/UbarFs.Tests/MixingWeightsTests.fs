@@ -6,7 +6,30 @@ open FsCheck
 open FsCheck.FSharp
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Api
+open UbarFs.Scripting
+open UbarFs.Testing
+open UbarFs.Testing.Generators
+open UbarFs.Testing.Situations
 open UbarFs.Tests.Runs
+
+/// Sends each neighbour what that makes of it, in every coordinate.
+type Weighing() =
+    interface IAttack with
+        member _.Send view =
+            let place receiver = Seq.findIndex ((=) receiver) view.Neighbours
+            Message.ToEach(fun receiver -> Native.shifted view.Weights[place receiver] (torch.zeros_like view.Estimate))
+
+let private weighing =
+    lazy
+        let here = typeof<Weighing>.Assembly.Location
+
+        match RuleAssembly.loadAttack here "Weighing" with
+        | Error problems -> failtest $"{problems}"
+        | Ok loaded ->
+            match (Component.choose Map.empty loaded.Component).Value with
+            | Attack.Present behaviour -> behaviour
+            | Attack.Absent -> failtest "it has no behaviour"
 
 /// What three nodes in a line come to from (1, 0, 0) by averaging at the rate 0.
 let private limit weights =
@@ -22,7 +45,7 @@ let private limit weights =
             let rows = senders |> Array.map (fun sender -> [| estimates[sender] |])
 
             let view: View =
-                { UbarFs.Testing.Neighbourhood.toView
+                { Neighbourhood.toView
                       { Own = [| estimates[node] |]
                         Received = rows
                         OwnLoss = 1.0
@@ -82,6 +105,17 @@ let tests =
                           senders |> Array.forall (fun other -> of' node other = of' other node))
 
                   Array.forall isRow rows && (isSymmetric || weights = MixingWeights.Equal))
+
+          testProperty "an attack in C# is told what each neighbour makes of its message"
+          <| forAll (Gen.zip (situations 1) (Gen.elements MixingWeights.all)) (fun (situation, (_, weights)) ->
+              let graph = situation.Network.Neighbours
+
+              let expected sender receiver =
+                  let received, _ = MixingWeights.heard weights graph receiver graph[receiver]
+                  let weight = received[System.Array.IndexOf(graph[receiver], sender)]
+                  Array.map (fun _ -> weight) situation.Moments[0].Estimates[sender]
+
+              letters weighing.Value { situation with Weights = weights } |> List.forall (allSent expected))
 
           testCase "who is silent leaves its weight to the node itself, or to all if they are equal"
           <| fun () ->

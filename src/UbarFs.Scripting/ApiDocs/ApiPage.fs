@@ -32,6 +32,8 @@ let private chapters =
             moduleOf "Rule"
             typeof<Update>
             typeof<Cost>
+            typeof<Headcount>
+            typeof<Assumption>
             typeof<Law> ] }
       { Title = "What a stage of a pipeline knows and gives"
         Says = "A stage in F# is a function from a `View` to what it hands on, with what a rule behind it keeps."
@@ -67,6 +69,7 @@ let private chapters =
             moduleOf "Attack"
             typeof<Network>
             moduleOf "Network"
+            typeof<MixingWeights>
             typeof<KeyedRandom> ] }
       { Title = "All nodes at once"
         Says =
