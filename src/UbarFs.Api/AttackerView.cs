@@ -43,7 +43,7 @@ public sealed class AttackerView
     /// <summary>The neighbours that hear the node, ascending.</summary>
     public required IReadOnlyList<int> Neighbours { get; init; }
 
-    /// <summary>What each of them makes of the node's message when it mixes and nobody is silent, in their order: W_ji.</summary>
+    /// <summary>What each makes of the node's message when it mixes and nobody is silent, in their order: W_ji.</summary>
     public required IReadOnlyList<double> Weights { get; init; }
 
     /// <summary>What the attack put away in the node's last iteration; empty in the first.</summary>

@@ -82,10 +82,10 @@ let attack: Component<Behaviour> =
         "one wrong message that moves a node far away by a chosen vector"
         "> x = x_{k_0,î} + x̂ ∏_{s=1..τ'} 1/W_{i_s,i_{s−1}}\n\n\
          W is network.weights, what a node makes of a neighbour's message: with equal ones each factor is \
-         |N_{i_s}| + 1, and this is equation 4. \
-         In iteration k_0 the first Byzantine node î with a benign neighbour sends x; i_1, …, i_τ' is the shortest \
-         path of benign nodes from it, i_0, to the victim (of several the first in lexicographic order). Everything else follows \
-         the protocol. Under the average rule exactly x̂ is added to x_{k_0+τ'} of the victim, for every loss and \
-         rate, if the path is the only shortest one in the whole network. Of several shortest paths each adds its \
+         |N_{i_s}| + 1, and this is equation 4. In iteration k_0 the first Byzantine node î with a benign neighbour \
+         sends x; i_1, …, i_τ' is the shortest path of benign nodes from it, i_0, to the victim (of several the first \
+         in lexicographic order). Everything else follows the protocol. Under the average rule exactly x̂ is added to \
+         x_{k_0+τ'} of the victim, for every loss and rate, if the path is the only shortest one in the whole network. \
+         Of several shortest paths each adds its \
          part: x̂ (W^τ')_{i_τ',î} ∏ 1/W_{i_s,i_{s−1}} ≥ x̂ in all. `exact` sends x̂/(W^τ')_{i_τ',î} instead."
         "UBAR paper, theorem 1"
