@@ -1,6 +1,5 @@
 namespace UbarFs.Core
 
-open System.Collections.Generic
 open UbarFs.Kernels
 
 /// What a stream of random numbers is drawn for; streams of different purposes are independent.
@@ -35,12 +34,19 @@ module Random =
     /// `count` of the numbers 0 … below − 1 without one twice, ascending: every set is as likely as every other. Floyd's
     /// method, which draws once for each (Bentley, Programming Pearls, 1987).
     let distinct (random: KeyedRandom) count below : int[] =
-        let chosen = HashSet<int>()
+        let chosen = Array.zeroCreate<bool> below
 
         for last in below - count .. below - 1 do
             let number = random.NextInt(last + 1)
+            let number = if chosen[number] then last else number
+            chosen[number] <- true
 
-            if not (chosen.Add number) then
-                chosen.Add last |> ignore
+        let numbers = Array.zeroCreate count
+        let mutable next = 0
 
-        chosen |> Seq.sort |> Array.ofSeq
+        for number in 0 .. below - 1 do
+            if chosen[number] then
+                numbers[next] <- number
+                next <- next + 1
+
+        numbers
