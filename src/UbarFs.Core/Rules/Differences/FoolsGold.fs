@@ -5,6 +5,7 @@ module UbarFs.Core.FoolsGold
 open System
 open TorchSharp
 open UbarFs.Kernels
+open UbarFs.Kernels.Estimates
 
 let private sendersKey = "senders"
 let private historyKey = "history"
@@ -36,36 +37,36 @@ let private widened (senders: int[]) (history: History) : History =
         let sums = torch.cat ([| history.Sums; none |], 0L)
         { Senders = Array.sort all; Sums = Estimate.rows order sums }
 
-/// The history after the differences `[m, d]` of an iteration. What would not be finite, is not added.
-let private extended (memory: Memory) (senders: int[]) (differences: torch.Tensor) : History =
-    let added (before: torch.Tensor) =
-        let sum = Native.sum before differences
-        torch.where (sum.isfinite().all(1L, true), sum, before)
-
+/// The history before an iteration in which these senders sent estimates `[m, d]`, with room for all of them.
+let private before (memory: Memory) (senders: int[]) (estimates: torch.Tensor) : History =
     match recall memory with
-    | None -> { Senders = senders; Sums = added (torch.zeros_like differences) }
-    | Some history when history.Senders = senders -> { history with Sums = added history.Sums }
-    | Some history ->
-        let history = widened senders history
+    | Some history -> widened senders history
+    | None -> { Senders = senders; Sums = torch.zeros_like estimates }
 
-        let places = senders |> Array.map (fun sender -> Array.IndexOf(history.Senders, sender))
+let private placesOf (senders: int[]) (history: History) =
+    senders |> Array.map (fun sender -> Array.IndexOf(history.Senders, sender))
 
-        let sums = added (Estimate.rows places history.Sums)
+/// H_j of some senders.
+let private sumsOf (senders: int[]) (history: History) : torch.Tensor =
+    if history.Senders = senders then
+        history.Sums
+    else
+        Estimate.rows (placesOf senders history) history.Sums
 
-        { history with
-            Sums = history.Sums.index_copy (0L, Transfers.Send(places, sums.device), sums) }
+/// The history with other H_j of some senders.
+let private updated (senders: int[]) (sums: torch.Tensor) (history: History) : History =
+    if history.Senders = senders then
+        { history with Sums = sums }
+    else
+        let places = Transfers.Send(placesOf senders history, sums.device)
+        { history with Sums = history.Sums.index_copy (0L, places, sums) }
 
-/// ⟨H_k, H_l⟩ of some senders, `[m, m]`.
-let private productsOf (senders: int[]) (history: History) : torch.Tensor =
-    use scope = torch.NewDisposeScope()
-
-    let sums =
-        if history.Senders = senders then
-            history.Sums
-        else
-            Estimate.rows (senders |> Array.map (fun sender -> Array.IndexOf(history.Senders, sender))) history.Sums
-
-    (Estimate.products (Estimate.tamed sums)).MoveToOuterDisposeScope()
+/// Takes back what made sums no longer finite, given which are.
+let private repair (isFinite: bool[]) (before: torch.Tensor) (sums: torch.Tensor) =
+    isFinite
+    |> Array.iteri (fun row isFinite ->
+        if not isFinite then
+            sums[int64 row].copy_ before[int64 row] |> ignore)
 
 /// The source's algorithm 1: α_j of the senders from the scalar products of their histories.
 let private trust confidence (products: float[][]) : float[] =
@@ -114,82 +115,60 @@ let private reference confidence (view: View) =
     use scope = torch.NewDisposeScope()
 
     if Estimate.isFinite view.Own then
-        let history = extended view.Memory view.Senders (view.Received - view.Own)
+        let history = before view.Memory view.Senders view.Received
+        let past = sumsOf view.Senders history
+        let sums = (view.Received - view.Own).add_ past
+        repair (Estimate.finiteRows sums) past sums
 
         let mix =
-            Transfers.Read<float>(productsOf view.Senders history)
+            Transfers.Read<float>(Estimate.products (Estimate.tamed sums))
             |> Array.chunkBySize view.Senders.Length
             |> weigh confidence (Weighing.standingOf view) (Estimate.finiteRows view.Received)
 
         let aggregate = Mixing.aggregate [ "trust" ] true mix view
         aggregate.Estimate.MoveToOuterDisposeScope() |> ignore
-        { aggregate with Memory = remember history }
+        { aggregate with Memory = history |> updated view.Senders sums |> remember }
     else
         { Aggregate.ofSelection "trust" [||] ((Finite.restart view).MoveToOuterDisposeScope()) with
             Memory = view.Memory }
 
+/// What one node makes of what it received, with a finite estimate of its own: its history, and the scalar products of
+/// the senders' sums.
+let private observed (view: NetworkView) node : History * float[][] =
+    use scope = torch.NewDisposeScope()
+    let senders = view.Senders[node]
+    let received = Estimate.rows view.Received.Lists[node] view.Pool
+    let history = before view.Memories[node] senders received
+    let past = sumsOf senders history
+    let sums = received.sub_(view.Pool[int64 view.Own[node]]).add_ past
+    repair (Transfers.Read<bool>(view.Rows.FiniteRows sums)) past sums
+    let places = [| 0 .. senders.Length - 1 |]
+    let products = view.Rows.Products(sums, RowPairs.AmongAndWithin(senders.Length, [| places |]))
+    let history = updated senders sums history
+    history.Sums.MoveToOuterDisposeScope() |> ignore
+    history, places |> Array.map (fun one -> places |> Array.map (fun other -> products[one, other]))
+
 let private network confidence (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let finite = NetworkView.finiteRows view
-    let isJudging node = finite[view.Own[node]] && view.Senders[node].Length > 0
 
-    let histories =
-        Array.init (NetworkView.nodes view) (fun node ->
-            if isJudging node then
-                use inner = torch.NewDisposeScope()
-                let received = Estimate.rows view.Received.Lists[node] view.Pool
-
-                let history =
-                    extended view.Memories[node] view.Senders[node] (received - view.Pool[int64 view.Own[node]])
-
-                history.Sums.MoveToOuterDisposeScope() |> ignore
-                Some history
-            else
-                None)
-
-    // One read for all nodes.
-    let numbers =
-        match
-            Array.map2
-                (fun senders -> Option.map (fun history -> (productsOf senders history).flatten()))
-                view.Senders
-                histories
-            |> Array.choose id
-        with
-        | [||] -> [||]
-        | tables -> Transfers.Read<float>(torch.cat (tables, 0L))
-
-    let ends =
-        Array.map2
-            (fun (senders: int[]) history ->
-                if Option.isSome history then
-                    senders.Length * senders.Length
-                else
-                    0)
-            view.Senders
-            histories
-        |> Array.scan (+) 0
-
-    let mixes =
+    let mixes, memories =
         Array.init (NetworkView.nodes view) (fun node ->
             let standing = Weighing.standingIn view node
 
-            if Option.isSome histories[node] then
-                Array.sub numbers ends[node] (ends[node + 1] - ends[node])
-                |> Array.chunkBySize standing.Neighbours
-                |> weigh confidence standing (view.Received.Lists[node] |> Array.map (fun row -> finite[row]))
+            if finite[view.Own[node]] && standing.Neighbours > 0 then
+                let history, products = observed view node
+                let isFinite = view.Received.Lists[node] |> Array.map (fun row -> finite[row])
+                weigh confidence standing isFinite products, remember history
             else
-                Mixing.meanOf standing [||])
+                Mixing.meanOf standing [||], view.Memories[node])
+        |> Array.unzip
 
     let made = Mixing.aggregateTogether [ "trust" ] true mixes view
 
     { Estimates = made.Estimates.MoveToOuterDisposeScope()
       Kept = made.Kept |> List.map _.MoveToOuterDisposeScope()
-      Memories =
-        Array.map2
-            (fun history memory -> history |> Option.map remember |> Option.defaultValue memory)
-            histories
-            view.Memories }
+      Memories = memories }
 
 let rule: Component<Rule> =
     settings {
