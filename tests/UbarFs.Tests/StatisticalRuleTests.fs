@@ -26,7 +26,7 @@ let private dnc assumed more =
 let private divideAndConquer =
     [ testCase "dnc: drops what is far along the top direction, and not what is far across it"
       <| fun () ->
-          // Around their mean (2, 0) the squares along the first axis are 4, 4, 1, 9, 64, and along the second 9, 9, 0, 0, 0.
+          // Around their mean (2, 0) squares are 4, 4, 1, 9, 64 along the first axis and 9, 9, 0, 0, 0 along the second.
           let view =
               around
                   origin

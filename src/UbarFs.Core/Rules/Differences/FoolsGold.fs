@@ -209,7 +209,7 @@ let rule: Component<Rule> =
          nobody weighs anything, and R = x_i.\n\n\
          Adapted: the differences x_j − x_i take the place of updates. The source adds the weighed updates up; here their \
          sum is divided by the number of neighbours, so that R stays among the estimates. The source can weigh coordinates \
-         by their importance to the output; here all count alike. An estimate that is not finite adds nothing to its history \
-         and weighs nothing. A node whose own estimate is not finite restarts from the coordinate-wise median of the finite \
-         ones it received, and learns nothing of its neighbours then."
+         by their importance to the output; here all count alike. An estimate that is not finite adds nothing to its \
+         history and weighs nothing. A node whose own estimate is not finite restarts from the coordinate-wise \
+         median of the finite ones it received, and learns nothing of its neighbours then."
         "Fung, Yoon and Beschastnikh, The Limitations of Federated Learning in Sybil Settings, RAID 2020 (FoolsGold)"

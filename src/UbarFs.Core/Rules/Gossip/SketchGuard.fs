@@ -140,5 +140,5 @@ let rule: Component<Rule> =
          the coordinate-wise median of the finite ones it received.\n\n\
          Adapted: in the source neighbours send their sketches first, and a sketch that does not fit the estimate sent \
          after it is a reason to drop it; here sketches are always those of what was sent."
-        "Rangwala et al., SketchGuard: Scaling Byzantine-Robust Decentralized Federated Learning via Sketch-Based Screening, \
-         2025 (arXiv:2510.07922)"
+        "Rangwala et al., SketchGuard: Scaling Byzantine-Robust Decentralized Federated Learning via Sketch-Based \
+         Screening, 2025 (arXiv:2510.07922)"
