@@ -199,7 +199,12 @@ let private promises =
                         Byzantine = 1 }
 
                   let rule = (read text).Value
-                  let report = RuleReport.ofTested plan { Rule = rule; Anew = (fun () -> rule); Assuming = None; Watch = fun _ _ -> () }
+
+                  let report =
+                      RuleReport.ofTested
+                          plan
+                          { Rule = rule; Anew = (fun () -> rule); Assuming = None; Watch = fun _ _ -> () }
+
                   Expect.isSome (report.Resilience |> Option.bind _.Bound) $"{text}: κ is known"
                   Expect.isEmpty (RuleReport.failures report) text
 

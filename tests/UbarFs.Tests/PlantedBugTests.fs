@@ -67,7 +67,9 @@ let private isNoticed (loaded: Lazy<Loaded<Rule>>) (bug, law) =
     <| fun () ->
         let anew = planted loaded.Value bug
         let plan = { Effort = Effort.standard; Only = [ law ]; Byzantine = 1 }
-        let report = RuleReport.ofTested plan { Rule = anew (); Anew = anew; Assuming = None; Watch = fun _ _ -> () }
+
+        let report =
+            RuleReport.ofTested plan { Rule = anew (); Anew = anew; Assuming = None; Watch = fun _ _ -> () }
 
         match (List.exactlyOne report.Laws).Outcome with
         | Outcome.Falsified _ -> ()
@@ -105,5 +107,8 @@ let tests =
 
               for law in [ "determinism"; "no-history" ] do
                   let plan = { Effort = Effort.standard; Only = [ law ]; Byzantine = 1 }
-                  let report = RuleReport.ofTested plan { Rule = anew (); Anew = anew; Assuming = None; Watch = fun _ _ -> () }
+
+                  let report =
+                      RuleReport.ofTested plan { Rule = anew (); Anew = anew; Assuming = None; Watch = fun _ _ -> () }
+
                   Expect.isEmpty (RuleReport.failures report) law ]

@@ -192,7 +192,12 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
     section "claimed" (standing Standing.Claimed)
     section "not claimed, for information" (standing Standing.Unclaimed)
 
-    if report.Resilience.IsSome || not report.Breakdown.IsEmpty || report.Cost.IsSome || not report.NotMeasured.IsEmpty then
+    if
+        report.Resilience.IsSome
+        || not report.Breakdown.IsEmpty
+        || report.Cost.IsSome
+        || not report.NotMeasured.IsEmpty
+    then
         printfn ""
         Say.linef "%s" (bold "measured")
         Option.iter resilienceLine report.Resilience

@@ -47,7 +47,11 @@ let private summaries =
                   for described in family.Members do
                       (family.Name, described.Name), described.Summary ])
 
-let private summary family name = summaries.Value.TryFind(family, name) |> Option.defaultValue $"a {family}"
+// Items of a pipeline are stages, and a rule at the end.
+let private summary family name =
+    [ family; "rule" ]
+    |> List.tryPick (fun family -> summaries.Value.TryFind(family, name))
+    |> Option.defaultValue $"a {family}"
 
 /// The JSON of a default, which the language has as text.
 let private ofDefault (written: string) =

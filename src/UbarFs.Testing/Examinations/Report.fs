@@ -70,7 +70,8 @@ module RuleReport =
 
     /// The names that a plan can choose from, for a rule.
     let names (rule: Rule) =
-        (Examination.trials rule |> List.map (fun (_, trial) -> trial.Name)) @ [ resilienceName; breakdownName; costName ]
+        (Examination.trials rule |> List.map (fun (_, trial) -> trial.Name))
+        @ [ resilienceName; breakdownName; costName ]
 
     let private isWanted plan name = plan.Only.IsEmpty || List.contains name plan.Only
 
@@ -230,4 +231,5 @@ module RuleReport =
             plan
             { Rule = rule
               Anew = fun () -> rule
+              Assuming = None
               Watch = fun _ _ -> () }
