@@ -120,6 +120,7 @@ let private unclaimed: (string * Law * string) list =
             Law.Mirroring
             Law.CoordinateRange
             Law.MeanOfKept
+            Law.Weightless
             Law.Precision ] do
           "fltrust", law, first
 

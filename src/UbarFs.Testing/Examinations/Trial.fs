@@ -75,8 +75,9 @@ module Trial =
         match law with
         | Law.NeighbourOrder
         | Law.Rotation -> isWithoutTies
-        | Law.OwnApart
-        | Law.Weightless -> fun _ view -> Neighbourhood.count view > 0
+        | Law.OwnApart -> fun _ view -> Neighbourhood.count view > 0
+        // The only message that there is has all of the weight.
+        | Law.Weightless -> fun _ view -> Neighbourhood.count view > 1
         | Law.Precision -> isSingle
         | _ -> fun _ _ -> true
 

@@ -58,18 +58,21 @@ module Neighbourhood =
         let isHostile (estimate: float[]) = not (Array.forall Double.IsFinite estimate)
         max (count view / 4) (view.Received |> Seq.filter isHostile |> Seq.length)
 
-    /// The loss of any estimate, which goes over continuously into those of the own and the received ones that are known.
+    /// The loss of any estimate: that of the own one, or one which goes over continuously into those of the received ones
+    /// that are known.
     let lossOf (view: Neighbourhood) (estimate: float[]) : float =
         let known =
-            Array.zip (estimates view) (Array.append [| view.OwnLoss |] view.Losses)
+            Array.zip view.Received view.Losses
             |> Array.filter (fun (known, loss) -> Array.forall Double.IsFinite known && Double.IsFinite loss)
             |> Array.map (fun (known, loss) -> distance known estimate, loss)
 
-        if Array.isEmpty known || not (Array.forall Double.IsFinite estimate) then
+        if not (Array.forall Double.IsFinite estimate) then
             nan
         else
             match known |> Array.tryFind (fun (distance, _) -> distance = 0.0) with
             | Some(_, loss) -> loss
+            | None when estimate = view.Own -> view.OwnLoss
+            | None when Array.isEmpty known -> nan
             | None ->
                 // By the nearest, lest their weights overflow.
                 let nearest = known |> Array.map fst |> Array.min
