@@ -23,8 +23,6 @@ let stage: Component<PipelineStage> =
             Blending.stage (FromZero(blends size))
             |> PipelineStage.counting (count size)
             |> PipelineStage.mergingSenders
-            // As many buckets as liars can be spoilt.
-            |> PipelineStage.tolerating (fun _ neighbours -> count size neighbours)
             |> PipelineStage.claiming (List.except [ Law.NeighbourOrder ] PipelineStage.laws)
     }
     |> Define.Named "bucketing"

@@ -75,7 +75,7 @@ let ofStage (stage: PipelineStage) =
     let tolerated =
         neighbourhoods |> List.map (fun neighbours -> neighbours, stage.Tolerance benignRatio neighbours)
 
-    [ if tolerated |> List.forall (fun (neighbours, liars) -> liars >= stage.Count neighbours) then
+    [ if tolerated |> List.forall (fun (neighbours, liars) -> liars >= neighbours) then
           "Tolerance", "defined for any number of Byzantine neighbours"
       else
           let each = tolerated |> List.map (fun (neighbours, liars) -> $"{liars} of {neighbours}") |> listed
