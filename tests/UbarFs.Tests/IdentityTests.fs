@@ -123,6 +123,7 @@ let private code =
                       Expect.isSome one.File one.Name
 
               known Catalogue.rules
+              known Catalogue.stages
               known Catalogue.attacks
               known Catalogue.topologies
               known Catalogue.datasets

@@ -61,6 +61,12 @@ let private beyond =
           "exclusion-of-everything"
           "exclusion-of-nothing"
           "extends-missing"
+          // Which item of a list is the last.
+          "pipeline-ends-with-a-stage"
+          "pipeline-label-of-a-stage"
+          "pipeline-merges-senders"
+          "pipeline-of-rules-alone"
+          "pipeline-rule-before-the-end"
           "placement-without-byzantine-nodes"
           "reference-incomplete"
           "reference-to-what-is-swept"

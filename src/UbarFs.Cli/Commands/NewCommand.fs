@@ -27,7 +27,8 @@ let private listed () =
     printfn ""
 
     Say.linef
-        "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, a stage to stages, an attack to attacks."
+        "ubarfs new TEMPLATE NAME writes NAME.yaml into this folder; a rule goes to rules, a stage to stages, an \
+         attack to attacks."
 
     Exit.done'
 

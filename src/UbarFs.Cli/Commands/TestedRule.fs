@@ -55,7 +55,11 @@ let private ofCatalogue (name: string) =
         )
     | None ->
         let names = Catalogue.rules |> List.map _.Name
-        Error(Exit.refuse $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}")
+
+        let unknown =
+            $"there is no rule '{name}'; 'ubarfs list rules' shows all of them{Exit.nearest names name}"
+
+        Error(Exit.refuse (Unknown.whyWithdrawn "rule" name |> Option.defaultValue unknown))
 
 /// An assembly without --type: what could stand there.
 let private unnamed file =

@@ -35,7 +35,13 @@ let private describeName name =
     | [] ->
         let names = Family.all |> List.collect _.Members |> List.map _.Name
 
-        Exit.refuse $"there is no component '{name}'; 'ubarfs list' shows all of them{Exit.nearest names name}"
+        let unknown =
+            $"there is no component '{name}'; 'ubarfs list' shows all of them{Exit.nearest names name}"
+
+        Family.all
+        |> List.tryPick (fun family -> Unknown.whyWithdrawn family.Name name)
+        |> Option.defaultValue unknown
+        |> Exit.refuse
     | found ->
         found
         |> List.map (fun (family, described) -> Page.create family described |> Page.lines)

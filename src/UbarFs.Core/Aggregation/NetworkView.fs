@@ -42,8 +42,9 @@ type NetworkView =
         Byzantine: int[]
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         OwnLosses: torch.Tensor
-        /// Of rows of a pool that each node may ask for: the losses on its batch of what a selection `[n, m]` of them contains, at
-        /// most so many in each line: `[n, m]` in float64, and +∞ where none was asked for. See `NetworkView.losses`.
+        /// Of rows of a pool that each node may ask for: the losses on its batch of what a selection `[n, m]` of them
+        /// contains, at most so many in each line: `[n, m]` in float64, and +∞ where none was asked for. See
+        /// `NetworkView.losses`.
         Losses: torch.Tensor -> PaddedLists -> int[] -> torch.Tensor -> torch.Tensor
         /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, where node i's is `Nodes[i]`.
         Gradients: torch.Tensor

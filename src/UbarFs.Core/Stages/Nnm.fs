@@ -48,6 +48,7 @@ let stage: Component<PipelineStage> =
     |> Component.describedBy
         "each becomes the mean of those nearest to it"
         "> x_j ← the mean of the |N_i| − n̂ received estimates nearest to x_j\n\n\
-         x_j itself is among them, ties go to the lowest index, and n̂ is less than half of |N_i|. Behind it a rule with κ has 8n̂/(|N_i| − n̂)·(κ + 1), \
-         which is of the best order there is. An estimate that is not finite is mixed with nothing."
+         x_j itself is among them, ties go to the lowest index, and n̂ is less than half of |N_i|. Behind it a rule \
+         with κ has 8n̂/(|N_i| − n̂)·(κ + 1), which is of the best order there is. An estimate that is not finite is mixed \
+         with nothing."
         "Allouah et al., Fixing by Mixing, AISTATS 2023"

@@ -45,7 +45,7 @@ type Verdict =
 type UnknownLossException() =
     inherit
         System.Exception(
-            "the rule asks for the loss of an estimate that the stages before it made; a case gives those of the received ones"
+            "the rule asks for the loss of an estimate that a stage made; a case gives those of the received ones"
         )
 
 /// Cases as JSON: `{ "rule", "own", "neighbours", "rho", "weights", "byzantine", "ownLoss", "losses" }`, the rule as

@@ -51,6 +51,7 @@ let private files (components: Component<'value> list) = components |> List.choo
 /// The files that define the catalogue, by their paths in their project.
 let components: string list =
     [ files Catalogue.rules
+      files Catalogue.stages
       files Catalogue.attacks
       files Catalogue.topologies
       files Catalogue.datasets

@@ -36,7 +36,7 @@ let private readStage context (node: Node) =
     match named node, label with
     | None, _ when isList node ->
         Diagnostic.error node.Span "a pipeline has no list in it: expected one stage"
-        |> Diagnostic.hinted "write all stages one after the other, and the rule behind them"
+        |> Diagnostic.hinted "all stages stand in one list, and the rule behind them"
         |> Validation.error
     | Some name, _ when isRule node ->
         Diagnostic.error name.Span $"'{name.Value}' is a rule, and a pipeline has one, at its end"
@@ -52,7 +52,9 @@ let private readRule context (node: Node) =
     match named node with
     | Some name when isStage node ->
         Diagnostic.error name.Span $"a pipeline ends with a rule, and '{name.Value}' is a stage"
-        |> Diagnostic.hinted $"write the rule behind it, as in [{name.Value}, dmedian]"
+        |> Diagnostic.fixedBy
+            [ Diagnostic.replaced node.Span $"{Node.flow node}, dmedian" ]
+            $"write the rule behind it, as in [{name.Value}, dmedian]"
         |> Validation.error
     | _ -> Decode.read rule context node
 

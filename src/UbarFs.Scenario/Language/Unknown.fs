@@ -91,6 +91,10 @@ let private withdrawn =
             ends",
            "use 'zeno' or 'ubar' instead: they compare the losses of the estimates themselves") ]
 
+/// Why a component is left out, and what to take instead, in one sentence; nothing for a name that never was one.
+let whyWithdrawn family name : string option =
+    withdrawn.TryFind(family, name) |> Option.map (fun (reason, instead) -> $"{reason}; {instead}")
+
 /// A name that no component of the family has. `node` is what chooses it, and `initial` the component that the language
 /// chooses by itself.
 let component' family (initial: string option) (members: Member list) (name: Located<string>) (node: Node option) =

@@ -159,6 +159,6 @@ let private provenance: LawCheck =
 
 /// Each law with its name and what it says.
 let all: (string * string * LawCheck) list =
-    [ countName, "each stage hands on as many estimates as it says", count
+    [ countName, "each stage of a pipeline hands on as many estimates as it says", count
       orderName, "a stage that keeps the order of the neighbours out hands on the same, and from the same", order
       provenanceName, "nothing is stood for twice, and what is made of finite estimates is finite", provenance ]

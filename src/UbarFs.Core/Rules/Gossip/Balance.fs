@@ -7,21 +7,14 @@ open TorchSharp
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
-/// γ·e^(−κ·t/T)·‖x_i‖
-let radius gamma kappa (progress: float) (length: float) = gamma * exp (-kappa * progress) * length
-
-/// The places that are no farther than the radius.
-let near radius (distances: float[]) =
-    distances
-    |> Array.indexed
-    |> Array.filter (fun (_, distance) -> Double.IsFinite distance && distance <= radius)
-    |> Array.map fst
-
 let private reference gamma kappa (view: View) =
     let length = Estimate.distances (torch.zeros_like view.Own) (view.Own.unsqueeze 0L) |> Array.head
 
     if Double.IsFinite length then
-        let kept = Estimate.distances view.Own view.Received |> near (radius gamma kappa view.Progress length)
+        let kept =
+            Estimate.distances view.Own view.Received
+            |> Similar.near (Similar.radius gamma kappa view.Progress length)
+
         Aggregate.ofSelection "similar" kept (Finite.meanOrOwn kept view)
     else
         Aggregate.ofSelection "similar" [||] (Finite.restart view)
@@ -32,7 +25,7 @@ let private network gamma kappa (view: NetworkView) =
 
     let radii =
         lengths
-        |> Array.map (fun squares -> squares |> Array.head |> sqrt |> radius gamma kappa view.Progress)
+        |> Array.map (fun squares -> squares |> Array.head |> sqrt |> Similar.radius gamma kappa view.Progress)
 
     use radii = Transfers.Send(torch.tensor radii, view.Pool.device)
     let isNear = (NetworkView.distances view).le(radii.unsqueeze 1L)

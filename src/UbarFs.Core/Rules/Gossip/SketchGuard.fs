@@ -50,7 +50,7 @@ let private similar gamma kappa progress (own: torch.Tensor) (received: torch.Te
     use origin = torch.zeros_like own
     use line = own.unsqueeze 0L
     let length = Estimate.distances origin line |> Array.head
-    Estimate.distances own received |> Balance.near (Balance.radius gamma kappa progress length)
+    Estimate.distances own received |> Similar.near (Similar.radius gamma kappa progress length)
 
 let private reference buckets gamma kappa (view: View) =
     use scope = torch.NewDisposeScope()
