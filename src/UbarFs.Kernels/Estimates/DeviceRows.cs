@@ -76,6 +76,34 @@ internal sealed partial class DeviceRows : RowOperations
         }).MoveToOuterDisposeScope();
     }
 
+    public override SignCounts CountSigns(torch.Tensor pool, int[] own, int[][] lists, int[][] coordinates)
+    {
+        SignCounts.Check(own, lists, coordinates, checked((int)pool.shape[0]), checked((int)pool.shape[1]));
+        using var scope = torch.NewDisposeScope();
+        torch.Tensor Counts(int list)
+        {
+            using var inner = torch.NewDisposeScope();
+            var rows = Transfers.Send([own[list], .. lists[list]], pool.device).unsqueeze(1);
+            var seen = pool.index(rows, Transfers.Send(coordinates[list], pool.device));
+            var (here, there) = (seen.narrow(0, 0, 1), seen.narrow(0, 1, lists[list].Length));
+            return torch.cat([there.gt(here).sum(1), there.lt(here).sum(1)]).MoveToOuterDisposeScope();
+        }
+
+        var none = torch.zeros(0, torch.ScalarType.Int64, pool.device);
+        var counts = Transfers.Read<long>(torch.cat([none, .. Enumerable.Range(0, lists.Length).Select(Counts)]));
+        var (above, below, next) = (new int[lists.Length][], new int[lists.Length][], 0);
+        for (var list = 0; list < lists.Length; list++)
+        {
+            int[] Next() => [.. counts.Skip(next).Take(lists[list].Length).Select(count => (int)count)];
+            above[list] = Next();
+            next += lists[list].Length;
+            below[list] = Next();
+            next += lists[list].Length;
+        }
+
+        return new SignCounts(above, below);
+    }
+
     public override Projections Project(torch.Tensor pool, int[][] lists, Ray[] rays)
     {
         using var scope = torch.NewDisposeScope();

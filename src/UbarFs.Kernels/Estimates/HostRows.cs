@@ -37,6 +37,12 @@ internal sealed class HostRows : RowOperations
     public override torch.Tensor SignSums(torch.Tensor pool, int[] own, int[][] lists) =>
         Estimates.SignSums.Of(pool, own, lists);
 
+    public override SignCounts CountSigns(torch.Tensor pool, int[] own, int[][] lists, int[][] coordinates) =>
+        SignCounts.Of(pool, own, lists, coordinates);
+
+    public override DifferenceSums[] AddDifferences(torch.Tensor pool, DifferencesToAdd[] items) =>
+        DifferenceSums.Of(pool, items);
+
     public override torch.Tensor Distances(torch.Tensor pool, int[] own, PaddedLists lists)
     {
         var rows = lists.Lists;

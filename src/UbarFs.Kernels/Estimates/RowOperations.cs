@@ -52,6 +52,12 @@ public abstract class RowOperations
     /// <summary>See <see cref="SignSums.Of(torch.Tensor, int[], int[][])"/>.</summary>
     public abstract torch.Tensor SignSums(torch.Tensor pool, int[] own, int[][] lists);
 
+    /// <summary>See <see cref="SignCounts.Of"/>, on the host: one read from a device.</summary>
+    public abstract SignCounts CountSigns(torch.Tensor pool, int[] own, int[][] lists, int[][] coordinates);
+
+    /// <summary>See <see cref="DifferenceSums"/>; products on the host: one read from a device.</summary>
+    public abstract DifferenceSums[] AddDifferences(torch.Tensor pool, DifferencesToAdd[] items);
+
     /// <summary>
     /// The Euclidean distance of row <c>own[l]</c> from each row of list l, in float64: <c>[lists, longest]</c> with at least one
     /// column. +∞ where one of them is not finite, and behind the end of a list.

@@ -132,42 +132,46 @@ let private reference confidence (view: View) =
         { Aggregate.ofSelection "trust" [||] ((Finite.restart view).MoveToOuterDisposeScope()) with
             Memory = view.Memory }
 
-/// What one node makes of what it received, with a finite estimate of its own: its history, and the scalar products of
-/// the senders' sums.
-let private observed (view: NetworkView) node : History * float[][] =
-    use scope = torch.NewDisposeScope()
-    let senders = view.Senders[node]
-    let received = Estimate.rows view.Received.Lists[node] view.Pool
-    let history = before view.Memories[node] senders received
-    let past = sumsOf senders history
-    let sums = received.sub_(view.Pool[int64 view.Own[node]]).add_ past
-    repair (Transfers.Read<bool>(view.Rows.FiniteRows sums)) past sums
-    let places = [| 0 .. senders.Length - 1 |]
-    let products = view.Rows.Products(sums, RowPairs.AmongAndWithin(senders.Length, [| places |]))
-    let history = updated senders sums history
-    history.Sums.MoveToOuterDisposeScope() |> ignore
-    history, places |> Array.map (fun one -> places |> Array.map (fun other -> products[one, other]))
+/// What a node is to add to the history of each sender that it has ever heard.
+let private toAdd (view: NetworkView) node : int[] * DifferencesToAdd =
+    let heard, senders = view.Received.Lists[node], view.Senders[node]
+    let history = recall view.Memories[node]
+    let known = history |> Option.map _.Senders |> Option.defaultValue [||]
+    let all = Array.append known (Array.except known senders) |> Array.sort
+    let sums = history |> Option.map _.Sums |> Option.toObj
+
+    // -1, nobody, where a sender is new or silent.
+    let row senders rows sender =
+        Array.IndexOf(senders, sender) |> fun place -> if place < 0 then place else rows place
+
+    let past = all |> Array.map (row known id)
+    all, DifferencesToAdd(view.Own[node], sums, past, all |> Array.map (row senders (fun place -> heard[place])))
 
 let private network confidence (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let finite = NetworkView.finiteRows view
+    let standings = Array.init (NetworkView.nodes view) (Weighing.standingIn view)
 
-    let mixes, memories =
-        Array.init (NetworkView.nodes view) (fun node ->
-            let standing = Weighing.standingIn view node
+    let learning =
+        [| 0 .. standings.Length - 1 |]
+        |> Array.filter (fun node -> finite[view.Own[node]] && standings[node].Neighbours > 0)
 
-            if finite[view.Own[node]] && standing.Neighbours > 0 then
-                let history, products = observed view node
-                let isFinite = view.Received.Lists[node] |> Array.map (fun row -> finite[row])
-                weigh confidence standing isFinite products, remember history
-            else
-                Mixing.meanOf standing [||], view.Memories[node])
-        |> Array.unzip
+    let senders, differences = learning |> Array.map (toAdd view) |> Array.unzip
+    let made = view.Rows.AddDifferences(view.Pool, differences)
+    let mixes = standings |> Array.map (fun standing -> Mixing.meanOf standing [||])
+    let memories = Array.copy view.Memories
 
-    let made = Mixing.aggregateTogether [ "trust" ] true mixes view
+    learning
+    |> Array.iteri (fun item node ->
+        let isFinite = view.Received.Lists[node] |> Array.map (fun row -> finite[row])
+        let products = made[item].Products |> Array.chunkBySize isFinite.Length
+        mixes[node] <- weigh confidence standings[node] isFinite products
+        memories[node] <- remember { Senders = senders[item]; Sums = made[item].Sums })
 
-    { Estimates = made.Estimates.MoveToOuterDisposeScope()
-      Kept = made.Kept |> List.map _.MoveToOuterDisposeScope()
+    let mixed = Mixing.aggregateTogether [ "trust" ] true mixes view
+
+    { Estimates = mixed.Estimates.MoveToOuterDisposeScope()
+      Kept = mixed.Kept |> List.map _.MoveToOuterDisposeScope()
       Memories = memories }
 
 let rule: Component<Rule> =

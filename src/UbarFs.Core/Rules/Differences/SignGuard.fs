@@ -99,26 +99,21 @@ let private drawn screen (dimension: int64) (random: KeyedRandom) : int[] =
     let count = max 1 (int (floor (screen.Share * float dimension + 1e-9)))
     Random.distinct random count (int dimension)
 
-/// `[2, m]`: how often the coordinates of the received estimates `[m, c]` are above the own ones `[1, c]` and below them.
-let private compared (received: torch.Tensor) (own: torch.Tensor) : torch.Tensor =
-    use scope = torch.NewDisposeScope()
-    let above, below = received.gt own, received.lt own
-    torch.stack([| above.sum 1L; below.sum 1L |]).MoveToOuterDisposeScope()
-
-/// What each of m received estimates was found to be, of so many coordinates.
-let private signsOf (coordinates: int) (counts: int64[]) : Signs[] =
-    let above, below = counts |> Array.map float |> Array.splitAt (counts.Length / 2)
-    Array.map2 (fun above below -> [| above; float coordinates - above - below; below |]) above below
+/// What a received estimate was found to be, of so many coordinates.
+let private signsOf (coordinates: int) above below : Signs =
+    [| float above; float (coordinates - above - below); float below |]
 
 let private reference screen (view: View) =
     use scope = torch.NewDisposeScope()
     let coordinates = drawn screen view.Own.shape[0] (view.Random "sign-guard")
     let places = Transfers.Send(coordinates, view.Own.device)
 
+    let received, own = view.Received.index_select (1L, places), view.Own.index_select (0L, places)
+
+    let counts (signs: torch.Tensor) = Transfers.Read<int64>(signs.sum 1L) |> Array.map int
+
     let signs =
-        compared (view.Received.index_select (1L, places)) ((view.Own.index_select (0L, places)).unsqueeze 0L)
-        |> Transfers.Read<int64>
-        |> signsOf coordinates.Length
+        Array.map2 (signsOf coordinates.Length) (counts (received.gt own)) (counts (received.lt own))
 
     let mix = weigh screen (Weighing.standingOf view) (Estimate.distances view.Own view.Received) signs
     let aggregate = Mixing.aggregate [ "signs" ] true mix view
@@ -127,33 +122,18 @@ let private reference screen (view: View) =
 
 let private network screen (view: NetworkView) =
     use scope = torch.NewDisposeScope()
-    let device = view.Pool.device
+    let coordinates = Array.zeroCreate (NetworkView.nodes view)
 
-    let drawn =
-        Array.init (NetworkView.nodes view) (fun node ->
-            drawn screen view.Pool.shape[1] (view.Random node "sign-guard"))
+    let draw node =
+        coordinates[node] <- drawn screen view.Pool.shape[1] (view.Random node "sign-guard")
 
-    let table =
-        Array.map3
-            (fun own (received: int[]) (coordinates: int[]) ->
-                use inner = torch.NewDisposeScope()
-                let rows = Transfers.Send(Array.append [| own |] received, device)
-                let seen = view.Pool.index (rows.unsqueeze 1L, Transfers.Send(coordinates, device))
-                let heard = seen.narrow (0L, 1L, int64 received.Length)
-                (compared heard (seen.narrow (0L, 0L, 1L))).flatten().MoveToOuterDisposeScope())
-            view.Own
-            view.Received.Lists
-            drawn
-
-    // One read for all nodes.
-    let counts = Transfers.Read<int64>(torch.cat (table, 0L))
+    Workers.ForEach(coordinates.Length, draw)
+    let counts = view.Rows.CountSigns(view.Pool, view.Own, view.Received.Lists, coordinates)
     let distances = Weighing.distancesOf (NetworkView.distances view) view
-    let ends = view.Received.Lists |> Array.scan (fun start received -> start + 2 * received.Length) 0
 
     let mixes =
-        Array.init (NetworkView.nodes view) (fun node ->
-            Array.sub counts ends[node] (ends[node + 1] - ends[node])
-            |> signsOf drawn[node].Length
+        Array.init coordinates.Length (fun node ->
+            Array.map2 (signsOf coordinates[node].Length) counts.Above[node] counts.Below[node]
             |> weigh screen (Weighing.standingIn view node) distances[node])
 
     let made = Mixing.aggregateTogether [ "signs" ] true mixes view
