@@ -117,7 +117,7 @@ let private reference confidence (view: View) =
     if Estimate.isFinite view.Own then
         let history = before view.Memory view.Senders view.Received
         let past = sumsOf view.Senders history
-        let sums = (view.Received - view.Own).add_ past
+        let sums = Native.sum (view.Received - view.Own) past
         repair (Estimate.finiteRows sums) past sums
 
         let mix =
