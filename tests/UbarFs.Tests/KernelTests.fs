@@ -240,6 +240,39 @@ let private networks =
                   sorts (SortingNetwork.Sort count) values = sorted
                   && Array.sort chosen[first .. first + many - 1] = sorted[first .. first + many - 1]) ]
 
+let private signs =
+    testCase "signs are counted where a list looks"
+    <| fun () ->
+        use _ = torch.NewDisposeScope()
+        let pool = pool 9 5003
+        pool[8L, 7L] <- torch.tensor nanf
+        let own, coordinates = [| 3; 1; 8; 2; 0 |], Array.init 5 (fun list -> [| list..7..5002 |])
+        let device = RowOperations.Device.CountSigns(pool, own, lists, coordinates)
+        let host = SignCounts.Of(pool, own, lists, coordinates)
+        Expect.equal (host.Above, host.Below) (device.Above, device.Below) "above and below"
+
+let private differences =
+    everywhere "sums of differences, and their products, are what libtorch makes of them" (fun width columns ->
+        let pool = pool 9 columns
+        let sums = pool.neg ()
+        pool[7L, int64 columns - 1L] <- torch.tensor infinityf
+
+        // Some rows are new, some are silent, and one would no longer be finite.
+        let items =
+            lists
+            |> Array.mapi (fun list rows ->
+                let past = rows |> Array.map (fun row -> if list = 1 || row % 4 = 1 then -1 else row)
+                let heard = rows |> Array.map (fun row -> if (row + list) % 4 = 2 then -1 else row)
+                DifferencesToAdd(list, (if list = 1 then null else sums), past, heard))
+            |> Array.append [| DifferencesToAdd(2, sums, [| 0..8 |], [| 0..8 |]) |]
+
+        for host, device in
+            Array.zip (DifferenceSums.Of(pool, items, width)) (RowOperations.Device.AddDifferences(pool, items)) do
+            close (device.Sums.flatten ()) (host.Sums.flatten ())
+
+            for expected, product in Array.zip device.Products host.Products do
+                Expect.floatClose { absolute = 1e-6; relative = 1e-9 } product expected "product")
+
 let private threads =
     testCase "no result depends on the number of threads"
     <| fun () ->
@@ -280,4 +313,6 @@ let tests =
           coinciding
           largest
           networks
+          signs
+          differences
           threads ]

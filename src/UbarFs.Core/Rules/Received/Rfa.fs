@@ -4,6 +4,7 @@ module UbarFs.Core.Rfa
 
 open System
 open TorchSharp
+open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
 let private cap neighbours = (neighbours - 1) / 2
@@ -52,32 +53,101 @@ let private reference smoothing iterations start (view: View) =
 
     Aggregate.ofEstimate (estimate.MoveToOuterDisposeScope())
 
-let private network smoothing iterations start (view: NetworkView) =
-    use scope = torch.NewDisposeScope()
-    let finite, p, n = NetworkView.finiteRows view, NetworkView.rows view, NetworkView.nodes view
-    let received = view.Received.Lists |> Array.map (Array.filter (fun row -> finite[row]))
+/// ‖x_j − z‖² for z = Σ_k w_k x_k, from the squared distances between the points alone:
+/// Σ_k w_k ‖x_j − x_k‖² − ½ Σ_k Σ_l w_k w_l ‖x_k − x_l‖². None where the difference would lose too many digits.
+let private squaresFrom smoothing (between: float[][]) (weights: float[]) : float[] option =
+    let means =
+        between |> Array.map (Array.fold2 (fun sum weight square -> sum + weight * square) 0.0 weights)
 
-    let heard =
-        Array.map2 (fun own rows -> if Array.isEmpty rows then [| own |] else rows) view.Own received
+    let spread = 0.5 * Array.fold2 (fun sum weight mean -> sum + weight * mean) 0.0 weights means
+    let squares = means |> Array.map (fun mean -> max 0.0 (mean - spread))
+    // Below ν no distance counts, however many digits are lost.
+    let isKnown mean square = mean + spread <= 1e6 * max (smoothing * smoothing) square
+
+    if Array.forall2 isKnown means squares then
+        Some squares
+    else
+        None
+
+/// The shares of the received estimates, the first of the points, after so many steps from a mix of the points.
+let rec private sharesAfter steps smoothing (between: float[][]) received (weights: float[]) : float[] option =
+    if steps = 0 then
+        Some(Array.truncate received weights)
+    else
+        squaresFrom smoothing between weights
+        |> Option.bind (Array.truncate received >> Array.map sqrt >> shares smoothing)
+        |> Option.bind (fun shares ->
+            Array.append shares (Array.zeroCreate (between.Length - received))
+            |> sharesAfter (steps - 1) smoothing between received)
+
+/// The distances between more estimates than these could be more work than the steps, if no other node shares them. It is
+/// each node's own limit: which way it takes must not depend on who else is there.
+let private mostByDistances = 32
+
+/// What the last step's shares of what each node heard are, as far as distances between estimates tell them, of which
+/// many are shared: no step has to look at the estimates then. None for a node where they do not.
+let private fromDistances smoothing iterations start (finite: bool[]) (heard: int[][]) (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let mean (rows: int[]) = Array.create rows.Length (1.0 / float rows.Length)
+
+    let from point (rows: int[]) =
+        Array.append rows [| point |], Array.append (Array.zeroCreate rows.Length) [| 1.0 |]
+
+    let pointsOf own (rows: int[]) =
+        match start with
+        | _ when rows.Length > mostByDistances -> [||], [||]
+        | Start.Zero -> from (NetworkView.rows view) rows
+        | Start.Own when finite[own] -> from own rows
+        | Start.Own
+        | Start.Mean -> rows, mean rows
+
+    let points, first = Array.map2 pointsOf view.Own heard |> Array.unzip
+
+    let pool =
+        if start = Start.Zero then
+            torch.cat ([| view.Pool; torch.zeros_like(view.Pool[0L]).unsqueeze 0L |], 0L)
+        else
+            view.Pool
+
+    let squares = view.Rows.Squares(pool, RowPairs.Among(int pool.shape[0], points))
+
+    Array.map3
+        (fun (rows: int[]) (points: int[]) first ->
+            if Array.isEmpty points then
+                None
+            else
+                let between = points |> Array.map (fun one -> points |> Array.map (fun other -> squares[one, other]))
+                sharesAfter iterations smoothing between rows.Length first)
+        heard
+        points
+        first
+
+/// The steps of some nodes, each from the estimates themselves.
+let private stepwise smoothing iterations start (finite: bool[]) (nodes: int[]) (heard: int[][]) (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let p, n = NetworkView.rows view, nodes.Length
+
+    let own, heard =
+        nodes |> Array.map (fun node -> view.Own[node]), nodes |> Array.map (fun node -> heard[node])
 
     let means () = view.Rows.Means(view.Pool, heard)
 
     let first =
         match start with
-        | Start.Zero -> torch.zeros_like (Estimate.rows view.Own view.Pool)
+        | Start.Zero -> torch.zeros_like (Estimate.rows own view.Pool)
         | Start.Mean -> means ()
         | Start.Own ->
-            let own = Estimate.rows view.Own view.Pool
+            let centres = Estimate.rows own view.Pool
 
-            match [| 0 .. n - 1 |] |> Array.filter (fun node -> not finite[view.Own[node]]) with
+            match [| 0 .. n - 1 |] |> Array.filter (fun node -> not finite[own[node]]) with
             | [||] -> ()
             | lost ->
                 let means = means ()
 
                 for node in lost do
-                    own[int64 node].copy_ means[int64 node] |> ignore
+                    centres[int64 node].copy_ means[int64 node] |> ignore
 
-            own
+            centres
 
     // The centres are rows behind those of the pool: a step goes by their distances from what came in.
     let pool = torch.cat ([| view.Pool; first |], 0L)
@@ -98,11 +168,38 @@ let private network smoothing iterations start (view: NetworkView) =
 
         view.Rows.WeightedSums(pool, lists, weights)
 
-    let estimates = Seq.fold (fun centres _ -> step centres) first [ 1..iterations ]
+    (Seq.fold (fun centres _ -> step centres) first [ 1..iterations ]).MoveToOuterDisposeScope()
 
-    for node in 0 .. n - 1 do
-        if Array.isEmpty received[node] then
-            estimates[int64 node].copy_ view.Pool[int64 view.Own[node]] |> ignore
+let private network smoothing iterations start (view: NetworkView) =
+    use scope = torch.NewDisposeScope()
+    let finite = NetworkView.finiteRows view
+    let received = view.Received.Lists |> Array.map (Array.filter (fun row -> finite[row]))
+    let nodes = [| 0 .. received.Length - 1 |]
+    let hears, deaf = nodes |> Array.partition (fun node -> not (Array.isEmpty received[node]))
+
+    let heard =
+        nodes
+        |> Array.map (fun node ->
+            if Array.isEmpty received[node] then
+                [| view.Own[node] |]
+            else
+                received[node])
+
+    let told = fromDistances smoothing iterations start finite heard view
+
+    let shares =
+        Array.map2 (fun rows -> Option.defaultValue (Array.create (Array.length rows) 0.0)) heard told
+
+    let estimates = view.Rows.WeightedSums(view.Pool, heard, shares)
+
+    match hears |> Array.filter (fun node -> told[node].IsNone) with
+    | [||] -> ()
+    | untold ->
+        let steps = stepwise smoothing iterations start finite untold heard view
+        estimates.index_copy_ (0L, Transfers.Send(untold, estimates.device), steps) |> ignore
+
+    for node in deaf do
+        estimates[int64 node].copy_ view.Pool[int64 view.Own[node]] |> ignore
 
     estimates.MoveToOuterDisposeScope() |> NetworkView.withoutStages view
 
