@@ -66,6 +66,7 @@ let private beyond =
           "pipeline-label-of-a-stage"
           "pipeline-merges-senders"
           "pipeline-of-rules-alone"
+          "pipeline-own-twice"
           "pipeline-rule-before-the-end"
           "placement-without-byzantine-nodes"
           "reference-incomplete"

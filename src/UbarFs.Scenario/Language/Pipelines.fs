@@ -58,11 +58,21 @@ let private readRule context (node: Node) =
         |> Validation.error
     | _ -> Decode.read rule context node
 
-// No rule can keep records of senders that a stage has merged.
-let private sensible (stages: Chosen<PipelineStage> list) (rule: Chosen<Rule>) (node: Node) =
-    match stages |> List.tryFind _.Value.MergesSenders with
-    | Some merging when rule.Value.JudgesSenders ->
-        Diagnostic.error node.Span $"'{rule.Name}' judges senders, and '{merging.Name}' leaves no single ones"
+// The own estimate joins once, and no rule can keep records of senders that a stage has merged.
+let private sensible (stages: Chosen<PipelineStage> list) (rule: Chosen<Rule>) (items: Node list) =
+    let joining =
+        List.zip stages (List.truncate stages.Length items)
+        |> List.filter (fun (stage, _) -> stage.Value.JoinsOwn)
+
+    match joining, stages |> List.tryFind _.Value.MergesSenders with
+    | _ :: (second, node) :: _, _ ->
+        Diagnostic.error node.Span $"the own estimate has joined already, and '{second.Name}' would add it again"
+        |> Diagnostic.hinted "one of the two is enough"
+        |> Validation.error
+    | _, Some merging when rule.Value.JudgesSenders ->
+        Diagnostic.error
+            (List.last items).Span
+            $"'{rule.Name}' judges senders, and '{merging.Name}' leaves no single ones"
         |> Diagnostic.hinted "take one of them out"
         |> Validation.error
     | _ -> Ok()
@@ -80,7 +90,7 @@ let private ofList context (items: Node list) =
         return stages, rule
     }
     |> Result.bind (fun (stages, rule) ->
-        sensible stages rule last |> Result.map (fun () -> reading (Pipeline.ofChosen stages rule)))
+        sensible stages rule items |> Result.map (fun () -> reading (Pipeline.ofChosen stages rule)))
 
 /// A rule, or a list of stages that ends with one: what the stages make of what was received is what the rule sees.
 let decoder: Decoder<Chosen<Rule>> =
