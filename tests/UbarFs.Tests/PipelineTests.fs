@@ -25,11 +25,12 @@ let private pipelines =
     gen {
         let! count = Gen.choose (1, 3)
 
-        let! stages = Gen.elements Catalogue.stages
+        let! stages =
+            Gen.elements Catalogue.stages
             |> Gen.bind Generators.chosen
             |> Gen.listOfLength count
             // The own estimate joins once.
-            |> Gen.where (fun stages -> stages |> List.filter _.Value.JoinsOwn |> List.length < 2)
+            |> Gen.where (fun stages -> (stages |> List.filter _.Value.JoinsOwn).Length < 2)
 
         let merges = stages |> List.exists _.Value.MergesSenders
 
