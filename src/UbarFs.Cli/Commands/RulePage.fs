@@ -192,12 +192,9 @@ let print (subject: TestedRule.Subject) (plan: Plan) inFull (report: RuleReport)
     section "claimed" (standing Standing.Claimed)
     section "not claimed, for information" (standing Standing.Unclaimed)
 
-    if
-        report.Resilience.IsSome
-        || not report.Breakdown.IsEmpty
-        || report.Cost.IsSome
-        || not report.NotMeasured.IsEmpty
-    then
+    let isMeasured = report.Resilience.IsSome || report.Cost.IsSome || not report.Breakdown.IsEmpty
+
+    if isMeasured || not report.NotMeasured.IsEmpty then
         printfn ""
         Say.linef "%s" (bold "measured")
         Option.iter resilienceLine report.Resilience

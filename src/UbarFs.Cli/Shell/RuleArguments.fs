@@ -24,7 +24,8 @@ type TestRuleArguments =
         member argument.Usage =
             match argument with
             | Rule _ ->
-                "name of a rule, a pipeline ('[nnm, dmedian]'), or an F# script (.fsx) or an assembly (.dll) that defines one"
+                "name of a rule, a pipeline ('[nnm, dmedian]'), or an F# script (.fsx) or an assembly (.dll) that defines \
+                 one"
             | Type _ -> "the class in the assembly that is the rule"
             | Property _ -> "test this law alone, by its name in the output; may be repeated"
             | Tests _ -> "tests of each law (default: 100, and fewer for laws that the rule does not claim)"

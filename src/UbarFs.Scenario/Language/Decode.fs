@@ -107,6 +107,21 @@ module Decode =
         | Some(Value.Real number) -> Some number
         | _ -> None
 
+    // What other languages and people write for a truth value.
+    let private truthOf (text: string) =
+        match text.ToLowerInvariant() with
+        | "true"
+        | "yes"
+        | "on"
+        | "y"
+        | "1" -> Some "true"
+        | "false"
+        | "no"
+        | "off"
+        | "n"
+        | "0" -> Some "false"
+        | _ -> None
+
     /// The value that a text was probably meant to be.
     let rec private meant kind (text: string) =
         let percent interval =
@@ -148,18 +163,9 @@ module Decode =
         | Kind.Choice words -> nearest words
         | Kind.Text -> None
         | Kind.Truth ->
-            match text.ToLowerInvariant() with
-            | "true"
-            | "yes"
-            | "on"
-            | "y"
-            | "1" -> Some(Correction.words [ "true" ])
-            | "false"
-            | "no"
-            | "off"
-            | "n"
-            | "0" -> Some(Correction.words [ "false" ])
-            | _ -> nearest [ "true"; "false" ]
+            truthOf text
+            |> Option.map (fun word -> Correction.words [ word ])
+            |> Option.orElseWith (fun () -> nearest [ "true"; "false" ])
         | Kind.Whole(low, high) ->
             match numberIn Interval.unbounded text with
             // Beyond 2^53, a floating-point number is not the one that was written.

@@ -72,39 +72,35 @@ let private isWithoutTies (view: View) =
 
     ascending |> Array.pairwise |> Array.forall (fun (one, next) -> next - one > 1e-6 * next)
 
+// What a stage handed on, by where it comes from.
+let private sorted (rowOf: int -> int) (found: Handed) =
+    let rows places = places |> Array.map rowOf |> Array.sort |> List.ofArray
+
+    Array.zip found.Origins found.Estimates
+    |> Array.map (fun (origin, estimate) -> (rows origin.StandsFor, rows origin.MadeOf), estimate)
+    |> Array.sortBy fst
+
+// The view with what was received in another order.
+let private reordered (order: int[]) (view: View) : View =
+    let inOrder (items: 'item[]) = order |> Array.map (fun row -> items[row])
+
+    { view with
+        Received = Estimate.rows order view.Received
+        Senders = inOrder view.Senders
+        Weights = inOrder view.Weights
+        Losses = fun rows -> view.Losses(rows |> Array.map (fun row -> order[row])) }
+
 /// What comes in backwards is handed on as the same estimates, made of the same ones.
 let private order: LawCheck =
     ofEach (fun stage view found ->
         let m = int view.Received.shape[0]
         let backwards = [| m - 1 .. -1 .. 0 |]
-        let of' (items: 'item[]) = backwards |> Array.map (fun row -> items[row])
 
         if not (List.contains Law.NeighbourOrder stage.Claims && isWithoutTies view) then
             Ok()
         else
-            let losses (rows: int[]) = view.Losses(rows |> Array.map (fun row -> backwards[row]))
-
-            let turned =
-                { view with
-                    Received = Estimate.rows backwards view.Received
-                    Senders = of' view.Senders
-                    Weights = of' view.Weights
-                    Losses = losses }
-
-            let _, again = handed stage turned
-            let back (rows: int[]) = rows |> Array.map (fun row -> backwards[row]) |> Array.sort
-
-            let origin (origin: Provenance) =
-                List.ofArray (Array.sort origin.StandsFor), List.ofArray (Array.sort origin.MadeOf)
-
-            let expected = Array.zip (Array.map origin found.Origins) found.Estimates |> Array.sortBy fst
-
-            let got =
-                Array.zip
-                    (again.Origins
-                     |> Array.map (fun made -> origin { StandsFor = back made.StandsFor; MadeOf = back made.MadeOf }))
-                    again.Estimates
-                |> Array.sortBy fst
+            let expected = sorted id found
+            let got = handed stage (reordered backwards view) |> snd |> sorted (fun row -> backwards[row])
 
             let isSame =
                 expected.Length = got.Length
@@ -114,12 +110,8 @@ let private order: LawCheck =
                 Ok()
             else
                 let told (rows: (_ * float[])[]) = rows |> Seq.map (snd >> written) |> String.concat "; "
-
-                Error(
-                    Violation.create
-                        (told expected)
-                        $"{told got}, or of other estimates, with the neighbours backwards"
-                ))
+                let got = $"{told got}, or of other estimates, with the neighbours backwards"
+                Error(Violation.create (told expected) got))
 
 /// Nothing is stood for twice, and an estimate is finite if and only if what it is made of is.
 let private provenance: LawCheck =
