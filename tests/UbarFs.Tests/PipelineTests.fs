@@ -189,12 +189,14 @@ let private promises =
               Expect.floatClose Accuracy.high (Option.get (kappa "[nnm, dmedian]")) (2.0 * (plain + 1.0)) "16/8"
               Expect.isNone (kappa "[with-own, dmedian]") "not known"
               Expect.isNone (kappa "[nnm, ubar]") "ubar has none"
+              Expect.isSome (kappa "[{ nnm: 2 }, { trimmed-mean: 2 }]") "both reckon with two"
+              Expect.isNone (kappa "[{ nnm: 3 }, { trimmed-mean: 2 }]") "they do not reckon with the same number"
+              Expect.isNone (kappa "[nnm, dkrum]") "nor do they under their own caps"
 
-          testCase "no pair of estimates is found that goes beyond the κ of nnm with dmedian, krum or a trimmed mean"
+          testCase "no pair of estimates is found that goes beyond the κ of nnm and arc with a median or a trimmed mean"
           <| fun () ->
               for text in
                   [ "[nnm, dmedian]"
-                    "[nnm, dkrum]"
                     "[arc, dmedian]"
                     "[nnm, trimmed-mean]"
                     "[arc, nnm, dmedian]" ] do

@@ -69,6 +69,7 @@ let private sample (parameter: Type) : obj =
       [ 1 ]
       [ "1" ]
       [ term ]
+      [ box "1" ]
       [ "seed", term ] ]
     |> List.find parameter.IsInstanceOfType
 

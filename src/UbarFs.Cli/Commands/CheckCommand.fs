@@ -20,7 +20,7 @@ let private print (scenario: Scenario, forecasts: Forecast list) =
         printfn "  %s: %s" path value
 
     for line in Assumptions.lines scenario do
-        printfn "  %s" line
+        Say.linef "  %s" line
 
     let total = forecasts |> List.sumBy _.Seconds
 

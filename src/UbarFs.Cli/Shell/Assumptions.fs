@@ -13,8 +13,7 @@ let private mostNetworks, private mostWork = 100, 20_000_000L
 
 /// What a network depends on besides its seed, and whether it is attacked.
 let private networkKey (run: Run) =
-    let ofNetwork = Run.canonical run |> List.filter (fun (path, _) -> path.StartsWith "network.")
-    ofNetwork, run.Attacks |> List.exists _.Value.IsAbsent, NetworkChecks.isAttacked run
+    Run.networkSettings run, run.Attacks |> List.exists _.Value.IsAbsent, NetworkChecks.isAttacked run
 
 /// The networks of the first seeds, by what they depend on.
 let private networks (runs: Run list) =

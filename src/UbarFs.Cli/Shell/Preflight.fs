@@ -29,12 +29,9 @@ let private obstacle (tried: HashSet<string>) (run: Run) : string option =
 let private mostWork = 20_000_000L
 
 /// Why some node could not aggregate by the run's rule. Most rules fit every network, and none is drawn for them.
-let private misfit (drawn: Dictionary<string, string option>) (work: int64 ref) (run: Run) : string option =
-    let plan = run.Network
-
-    let key =
-        $"{run.Seed} {Chosen.canonical run.Rule} {Chosen.canonical plan.Topology} {plan.Benign} {plan.ByzantineRatio} \
-          {plan.BenignRatio} {plan.EnforceBenignRatio} {plan.Placement} {run.Attacks |> List.exists _.Value.IsAbsent}"
+let private misfit (drawn: Dictionary<_, string option>) (work: int64 ref) (run: Run) : string option =
+    let isAbsent = run.Attacks |> List.exists _.Value.IsAbsent
+    let key = run.Seed, Chosen.canonical run.Rule, Run.networkSettings run, isAbsent
 
     match run.Rule.Value.Objection, drawn.TryGetValue key with
     | None, _ -> None
@@ -56,7 +53,7 @@ let private misfit (drawn: Dictionary<string, string option>) (work: int64 ref) 
 /// Refuses a scenario with runs that cannot be, at the place in its file that sets the size of their networks, or names
 /// the rule that does not fit them.
 let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
-    let tried, drawn, work = HashSet<string>(), Dictionary<string, string option>(), ref 0L
+    let tried, drawn, work = HashSet<string>(), Dictionary(HashIdentity.Structural), ref 0L
 
     let refuse (run: Run) (place: NetworkPlaces) =
         match obstacle tried run with

@@ -61,6 +61,17 @@ module Law =
           Law.TwoStages
           Law.Precision ]
 
+    /// What a mean keeps whose weights follow from the distances between estimates.
+    let ofWeightedMean =
+        [ Law.NeighbourOrder
+          Law.Translation
+          Law.Scaling
+          Law.Rotation
+          Law.Mirroring
+          Law.CoordinateRange
+          Law.Containment
+          Law.Fixpoint ]
+
     /// The law's name, one word.
     let name law =
         match law with

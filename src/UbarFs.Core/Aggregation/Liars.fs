@@ -78,8 +78,8 @@ module Liars =
     let count (liars: Liars) (headcount: Headcount) =
         wanted liars headcount |> min (liars.Cap headcount.Received) |> max 0
 
-    /// n̂ among so many neighbours: of a rule that is told how many there are, the most that it is defined for.
-    let tolerance (liars: Liars) networkRatio neighbours =
+    // n̂ among so many neighbours: of a rule that is told how many there are, the most that it is defined for.
+    let private tolerance (liars: Liars) networkRatio neighbours =
         count
             liars
             { BenignRatio = networkRatio
@@ -87,15 +87,17 @@ module Liars =
               Received = neighbours
               Byzantine = neighbours }
 
+    let private assumption (liars: Liars) (headcount: Headcount) : Assumption =
+        { Wanted = wanted liars headcount; Taken = count liars headcount }
+
     /// The rule with n̂ for its tolerance, and what it would be without the cap.
     let toleratedBy (liars: Liars) (rule: Rule) : Rule =
-        let assumes headcount = { Wanted = wanted liars headcount; Taken = count liars headcount }
-        { Rule.tolerating (tolerance liars) rule with Assumes = Some assumes }
+        { Rule.tolerating (tolerance liars) rule with Assumes = Some(assumption liars) }
 
     /// The stage of a pipeline likewise.
     let stageToleratedBy (liars: Liars) (stage: PipelineStage) : PipelineStage =
-        let assumes headcount = { Wanted = wanted liars headcount; Taken = count liars headcount }
-        { PipelineStage.tolerating (tolerance liars) stage with Assumes = Some assumes }
+        { PipelineStage.tolerating (tolerance liars) stage with
+            Assumes = Some(assumption liars) }
 
     /// n̂ of one node.
     let ofView (liars: Liars) (view: View) = count liars (Headcount.ofView view)

@@ -181,6 +181,22 @@ let private assumption one other (headcount: Headcount) : Assumption =
     |> List.choose (Option.map (fun assumes -> assumes headcount))
     |> List.maxBy (fun (found: Assumption) -> found.Wanted - found.Taken)
 
+// Whether a stage and a rule reckon with the same number of liars at any node: theory knows κ of both together for one f.
+let private agree (stage: PipelineStage) (rule: Rule) =
+    let headcounts =
+        [ for tenths in 1..10 do
+              for neighbours in 1..40 do
+                  for byzantine in [ 0; neighbours / 4; neighbours / 2 ] ->
+                      { BenignRatio = float tenths / 10.0
+                        Neighbours = neighbours
+                        Received = neighbours
+                        Byzantine = byzantine } ]
+
+    match stage.Assumes, rule.Assumes with
+    | Some one, Some other ->
+        headcounts |> List.forall (fun headcount -> (one headcount).Taken = (other headcount).Taken)
+    | _ -> true
+
 let private behind (stage: PipelineStage) (rule: Rule) : Rule =
     let left (headcount: Headcount) = { headcount with Received = stage.Count headcount.Received }
     let assumes = rule.Assumes |> Option.map (fun assumes -> left >> assumes)
@@ -201,10 +217,10 @@ let private behind (stage: PipelineStage) (rule: Rule) : Rule =
             rule.Claims
             |> List.filter (fun law -> List.contains law PipelineStage.laws && List.contains law stage.Claims)
         Kappa =
-            Option.map2
-                (fun bound kappa neighbours liars -> bound neighbours liars (kappa neighbours liars))
-                stage.Kappa
-                rule.Kappa }
+            match stage.Kappa, rule.Kappa with
+            | Some bound, Some kappa when agree stage rule ->
+                Some(fun neighbours liars -> bound neighbours liars (kappa neighbours liars))
+            | _ -> None }
 
 /// `compose` with the most numbers that a stage makes at a time, unless a single node takes more. It changes no result.
 let composeWithin (mostNumbers: int64) (stages: PipelineStage list) (rule: Rule) : Rule =

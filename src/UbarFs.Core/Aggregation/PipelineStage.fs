@@ -120,16 +120,7 @@ module PipelineStage =
     let boundedBy kappa (stage: PipelineStage) = { stage with PipelineStage.Kappa = Some kappa }
 
     /// The laws that a stage can claim.
-    let laws =
-        [ Law.NeighbourOrder
-          Law.Translation
-          Law.Scaling
-          Law.Rotation
-          Law.Mirroring
-          Law.CoordinateRange
-          Law.Containment
-          Law.Fixpoint
-          Law.OwnApart ]
+    let laws = Law.OwnApart :: Law.ofWeightedMean
 
     // The own weight is left to the own estimate unless that has joined; what nothing stands for goes to it too.
     let private weighed (weights: float[]) ownWeight (origins: Provenance[]) =

@@ -32,18 +32,7 @@ let private network (view: NetworkView) =
 let rule: Component<Rule> =
     { Rule.aggregating 0.0 reference with Update = Update.Mixed }
     |> Rule.allAtOnce network
-    |> Rule.claiming
-        [ Law.NeighbourOrder
-          Law.Translation
-          Law.Scaling
-          Law.CoordinateRange
-          Law.Containment
-          Law.Fixpoint
-          Law.Rotation
-          Law.Mirroring
-          Law.OwnApart
-          Law.Weightless
-          Law.Precision ]
+    |> Rule.claiming (Law.OwnApart :: Law.Weightless :: Law.Precision :: Law.ofWeightedMean)
     |> Setting.none
     |> Define.Named "average"
     |> Component.describedBy

@@ -33,18 +33,7 @@ let rule: Component<Rule> =
             |> Rule.selecting [ "loss" ]
             |> Rule.costing Cost.LinearWithLosses
             |> Liars.toleratedBy liars
-            |> Rule.claiming
-                [ Law.NeighbourOrder
-                  Law.Translation
-                  Law.Scaling
-                  Law.CoordinateRange
-                  Law.Containment
-                  Law.Fixpoint
-                  Law.Rotation
-                  Law.Mirroring
-                  Law.OwnApart
-                  Law.MeanOfKept
-                  Law.Precision ]
+            |> Rule.claiming (Law.OwnApart :: Law.MeanOfKept :: Law.Precision :: Law.ofWeightedMean)
     }
     |> Define.Named "rd-svm"
     |> Component.describedBy

@@ -103,17 +103,7 @@ let private network rho stages (view: NetworkView) =
 
     view |> NetworkView.meansOf kept |> NetworkView.withStages [ shortlist; kept ] view
 
-let private claims =
-    [ Law.NeighbourOrder
-      Law.Translation
-      Law.Scaling
-      Law.Rotation
-      Law.Mirroring
-      Law.CoordinateRange
-      Law.Containment
-      Law.Fixpoint
-      Law.MeanOfKept
-      Law.Precision ]
+let private claims = (Law.MeanOfKept :: Law.Precision :: Law.ofWeightedMean)
 
 let rule: Component<Rule> =
     settings {

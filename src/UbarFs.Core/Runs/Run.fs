@@ -57,6 +57,11 @@ module Run =
     /// Everything that determines the run's numbers, by its path in the language. Runs with the same text are the same.
     let canonical (run: Run) = ("seed", string run.Seed) :: run.Settings
 
+    /// What its network follows from, beside its seed and whether anybody is left out: the canonical values of `network`.
+    let networkSettings (run: Run) =
+        run.Settings
+        |> List.filter (fun (path, _) -> path.StartsWith("network.", System.StringComparison.Ordinal))
+
     /// The run with the graph of its topology's file read, which counts by its edges: by their checksum.
     let onGraph (graph: Topology) (print: string) (run: Run) =
         let settings =

@@ -188,16 +188,7 @@ let rule: Component<Rule> =
             |> Rule.judgingSenders
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> neighbours)
-            |> Rule.claiming
-                [ Law.NeighbourOrder
-                  Law.Translation
-                  Law.Scaling
-                  Law.Rotation
-                  Law.Mirroring
-                  Law.CoordinateRange
-                  Law.Containment
-                  Law.Fixpoint
-                  Law.Precision ]
+            |> Rule.claiming (Law.Precision :: Law.ofWeightedMean)
     }
     |> Define.Named "fools-gold"
     |> Component.describedBy

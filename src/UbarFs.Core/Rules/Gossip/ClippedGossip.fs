@@ -26,16 +26,7 @@ let private adaptive (standing: LocalView) b (distances: float[]) (places: int[]
     |> Array.sumBy (fun place -> standing.Weights[place] * distances[place] * distances[place])
     |> fun sum -> sqrt (sum / b)
 
-let private claims =
-    [ Law.NeighbourOrder
-      Law.Translation
-      Law.Scaling
-      Law.Rotation
-      Law.Mirroring
-      Law.CoordinateRange
-      Law.Containment
-      Law.Fixpoint
-      Law.Precision ]
+let private claims = (Law.Precision :: Law.ofWeightedMean)
 
 let private made liars weigh laws =
     Mixing.rule 0.0 [] true (FromOwn weigh) |> Liars.toleratedBy liars |> Rule.claiming laws

@@ -30,17 +30,7 @@ let rule: Component<Rule> =
         return
             Mixing.rule 0.0 [ "near" ] true (FromOwn(weigh liars))
             |> Liars.toleratedBy liars
-            |> Rule.claiming
-                [ Law.NeighbourOrder
-                  Law.Weightless
-                  Law.Translation
-                  Law.Scaling
-                  Law.Rotation
-                  Law.Mirroring
-                  Law.CoordinateRange
-                  Law.Containment
-                  Law.Fixpoint
-                  Law.Precision ]
+            |> Rule.claiming (Law.Weightless :: Law.Precision :: Law.ofWeightedMean)
     }
     |> Define.Named "gts"
     |> Component.describedBy

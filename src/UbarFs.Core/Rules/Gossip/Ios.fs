@@ -58,16 +58,7 @@ let private made equal liars =
     Mixing.rule 0.0 [ "left" ] true (Among(weigh equal liars))
     |> Rule.costing Cost.Quadratic
     |> Liars.toleratedBy liars
-    |> Rule.claiming
-        [ Law.NeighbourOrder
-          Law.Translation
-          Law.Scaling
-          Law.Rotation
-          Law.Mirroring
-          Law.CoordinateRange
-          Law.Containment
-          Law.Fixpoint
-          Law.Precision ]
+    |> Rule.claiming (Law.Precision :: Law.ofWeightedMean)
 
 let private common =
     "Ties go to the lowest index. The own estimate counts in the mean and is never dropped, so α is 0. An estimate that is \

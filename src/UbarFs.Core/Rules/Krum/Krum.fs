@@ -67,18 +67,7 @@ let private network liars closest (keep: int -> int -> int) (view: NetworkView) 
 
     view |> NetworkView.meansOf kept |> NetworkView.withStages [ kept ] view
 
-let private claims =
-    [ Law.NeighbourOrder
-      Law.Translation
-      Law.Scaling
-      Law.CoordinateRange
-      Law.Containment
-      Law.Fixpoint
-      Law.Rotation
-      Law.Mirroring
-      Law.OwnApart
-      Law.MeanOfKept
-      Law.Precision ]
+let private claims = (Law.OwnApart :: Law.MeanOfKept :: Law.Precision :: Law.ofWeightedMean)
 
 let private closestSetting =
     Setting.choice

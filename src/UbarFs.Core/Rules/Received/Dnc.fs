@@ -172,7 +172,7 @@ let rule: Component<Rule> =
             |> Rule.allAtOnce (network liars coordinates rounds)
             |> Rule.selecting [ "dnc" ]
             |> Rule.costing Cost.Quadratic
-            |> Rule.tolerating (Liars.tolerance liars)
+            |> Liars.toleratedBy liars
             // Not of rotation, for some coordinates decide; nor do all rounds always keep an estimate in common.
             |> Rule.claiming (
                 [ Law.NeighbourOrder

@@ -20,16 +20,7 @@ let rule: Component<Rule> =
         return
             Mixing.rule alpha [ "nearest" ] true (FromOwn(weigh liars))
             |> Liars.toleratedBy liars
-            |> Rule.claiming
-                [ Law.NeighbourOrder
-                  Law.Translation
-                  Law.Scaling
-                  Law.Rotation
-                  Law.Mirroring
-                  Law.CoordinateRange
-                  Law.Containment
-                  Law.Fixpoint
-                  Law.Precision ]
+            |> Rule.claiming (Law.Precision :: Law.ofWeightedMean)
     }
     |> Define.Named "nna"
     |> Component.describedBy
