@@ -48,11 +48,20 @@ let private hanging =
             System.Threading.Thread.Sleep(System.TimeSpan.FromMinutes 5.0)
             failwith "nobody has ended it" """
 
+// Long enough that many frames are drawn meanwhile.
+let private talking =
+    script
+        """            for line in 1..400 do
+                if line % 2 = 0 then printfn "line %d" line else eprintfn "line %d" line
+            Aggregate.ofEstimate view.Own"""
+
 let private files =
     [ "quick.yaml", scenario "average" 20
       "long.yaml", scenario "average" 500000
       "failing.yaml", scenario "{ script: failing.fsx }" 20
       "failing.fsx", failing
+      "talking.yaml", scenario "{ script: talking.fsx }" 2
+      "talking.fsx", talking
       "hanging.yaml", scenario "{ script: hanging.fsx }" 20
       "hanging.fsx", hanging ]
 
@@ -91,6 +100,15 @@ let private failed columns jobs =
             let called = lines |> List.filter (fun line -> line.Contains "the rule was called")
             Expect.isNonEmpty called "what the rule prints is seen"
             Expect.allEqual called "the rule was called" "and mixed with nothing"
+            isTidy ending)
+
+/// Who prints, who draws and who waits for either must not wait for each other in a ring.
+let private talked =
+    testCase "rules that print without end, two at once, do not stop the sweep"
+    <| fun () ->
+        inFolder (fun folder ->
+            let ending = toEnd folder (size 80) [] $"{ubarfs} talking.yaml --jobs 2"
+            Expect.equal ending.Code 0 ending.Seen.Text
             isTidy ending)
 
 let private isDeaf () = CommandLineTests.isIgnored 2
@@ -252,6 +270,7 @@ let tests =
               finished columns jobs
           failed 80 1
           failed 120 2
+          talked
           interrupted 80 2
           interrupted 120 1
           interruptedTwice ""

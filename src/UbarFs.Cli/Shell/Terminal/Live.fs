@@ -2,7 +2,6 @@
 module UbarFs.Cli.Live
 
 open System
-open System.IO
 open System.Threading
 
 let private betweenFrames = 200
@@ -13,16 +12,13 @@ let mutable private current: Screen option = None
 /// Erases the lines for good, for a process that ends in the middle of its work.
 let close () = current |> Option.iter _.Close()
 
-/// Draws until it is told to stop. A terminal that has gone away is nobody's failure.
+/// Draws until it is told to stop.
 type private Artist(screen: Screen, lines: unit -> Span list list) =
     let stopped = new ManualResetEventSlim false
 
     let draw () =
-        try
-            while not (stopped.Wait betweenFrames) do
-                screen.Show(lines ())
-        with :? IOException ->
-            ()
+        while not (stopped.Wait betweenFrames) do
+            screen.Show(lines ())
 
     let thread = Thread(draw, IsBackground = true, Name = "progress")
 
@@ -55,13 +51,7 @@ type private Diversion(screen: Screen) =
 
 /// Does some work under lines at the foot of the terminal, for standard error on a live terminal only.
 let during (lines: unit -> Span list list) (work: unit -> 'result) : 'result =
-    let errors = Console.Error
-
-    let write (text: string) =
-        errors.Write text
-        errors.Flush()
-
-    let screen = Screen(write, Terminal.size, Terminal.hasColours ())
+    let screen = Screen(Terminal.write, Terminal.size, Terminal.hasColours ())
     current <- Some screen
 
     try

@@ -4,6 +4,7 @@ module UbarFs.Cli.Terminal
 open System
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
 open Spectre.Console
 
 /// In cells.
@@ -20,7 +21,12 @@ module private Native =
     [<DllImport("libc", EntryPoint = "ioctl")>]
     extern int WindowSizeOf(int descriptor, unativeint request, WindowSize& size)
 
+    [<DllImport("libc", EntryPoint = "write", SetLastError = true)>]
+    extern nativeint Write(int descriptor, nativeint bytes, unativeint count)
+
     let tiocgwinsz = 0x5413un
+    let interrupted = 4
+    let full = if OperatingSystem.IsMacOS() then 35 else 11
     let standardError = 2
 
 let private usual = { Columns = 80; Rows = 24 }
@@ -63,6 +69,39 @@ let private understandsMovement () =
         AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput Console.Error)).Profile.Capabilities.Ansi
     else
         not (List.contains (variable "TERM") [ ""; "dumb"; "unknown" ])
+
+/// Writes everything, as soon as there is room; a terminal that has gone away is nobody's failure.
+let private writeAll (bytes: byte[]) =
+    let pinned = GCHandle.Alloc(bytes, GCHandleType.Pinned)
+
+    let rec from position =
+        if position < bytes.Length then
+            let rest = pinned.AddrOfPinnedObject() + nativeint position
+            let count = Native.Write(Native.standardError, rest, unativeint (bytes.Length - position))
+
+            if count >= 0n then
+                from (position + int count)
+            else
+                match Marshal.GetLastPInvokeError() with
+                | error when error = Native.interrupted -> from position
+                | error when error = Native.full ->
+                    Thread.Sleep 1
+                    from position
+                | _ -> ()
+
+    try
+        from 0
+    finally
+        pinned.Free()
+
+/// Writes to standard error under no lock but the caller's: .NET's own streams take that of `Console.Out` for each write,
+/// and whoever prints through a writer of ours holds it already while he waits for the screen.
+let write (text: string) =
+    if OperatingSystem.IsWindows() then
+        use errors = Console.OpenStandardError()
+        errors.Write(Text.Encoding.UTF8.GetBytes text)
+    else
+        writeAll (Text.Encoding.UTF8.GetBytes text)
 
 /// Whether text that was written can be replaced by other text.
 let isLive () = not Console.IsErrorRedirected && understandsMovement ()
