@@ -3,6 +3,7 @@ module UbarFs.Cli.Program
 
 open System
 open System.IO
+open System.Runtime.InteropServices
 open Argu
 open UbarFs.Core
 open UbarFs.Scenario
@@ -59,7 +60,7 @@ let private withCommand (arguments: string list) : Result<string list, string> =
     match arguments with
     | [] -> Ok [ "--help" ]
     | "help" :: rest -> Ok(rest @ [ "--help" ])
-    | first :: _ when List.contains first commands || first = "--help" || first = "--version" -> Ok arguments
+    | first :: _ when List.contains first ([ "worker"; "--help"; "--version" ] @ commands) -> Ok arguments
     | first :: _ when first.StartsWith "--" -> Ok("run" :: arguments)
     | first :: _ ->
         match Nearest.find commands first with
@@ -74,6 +75,7 @@ let private execute (command: ParseResults<Command>) =
     else
         match command.GetSubCommand() with
         | Run arguments -> RunCommand.run arguments
+        | Worker arguments -> Worker.run arguments
         | Check arguments -> CheckCommand.run arguments
         | Report arguments -> ReportCommand.run arguments
         | Runs arguments -> RunsCommand.run arguments
@@ -113,8 +115,21 @@ let private parseAndExecute (arguments: string list) =
             Exit.done'
         | _ -> Exit.refuse (complaint arguments error)
 
-[<EntryPoint>]
-let main arguments =
+/// Only this program ends itself: where code of somebody else's does so, nothing is done, whatever it says of its success.
+let private guardEnd (isOver: bool ref) =
+    // The runtime ends a process that is asked to with the same event.
+    let asked = ref false
+
+    PosixSignalRegistration.Create(PosixSignal.SIGTERM, (fun _ -> asked.Value <- true)) |> ignore
+
+    AppDomain.CurrentDomain.ProcessExit.Add(fun _ ->
+        if not (isOver.Value || asked.Value) then
+            Live.close ()
+            let complaint = "code of your own ended the program in the middle of its work (exit, Environment.Exit)"
+            Exit.complain complaint
+            Interruption.endAtOnce Exit.runFailed)
+
+let private executeAll (arguments: string[]) : int =
     // What a pipe's reader cannot see should not arrive as mojibake.
     Console.OutputEncoding <- Text.UTF8Encoding false
     let arguments = arguments |> Array.map (fun argument -> if argument = "-h" then "--help" else argument)
@@ -132,3 +147,15 @@ let main arguments =
         // Nothing foreseen: the trace is for whoever gets the report.
         Exit.complain $"this is a defect of ubarfs: {error.Message}\n{error.StackTrace}"
         Exit.runFailed
+
+[<EntryPoint>]
+let main arguments =
+    let isOver = ref false
+
+    // Whoever delegates to a worker sees how it ends.
+    if Array.tryHead arguments <> Some "worker" then
+        guardEnd isOver
+
+    let code = executeAll arguments
+    isOver.Value <- true
+    code

@@ -65,6 +65,7 @@ let run (arguments: ParseResults<CheckArguments>) : int =
             let! scenarios =
                 Scenarios.load
                     (not (arguments.Contains CheckArguments.NoScripts))
+                    Scenarios.unasked
                     overrides
                     (arguments.GetResult CheckArguments.Files)
 

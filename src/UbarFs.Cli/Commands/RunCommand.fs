@@ -12,27 +12,6 @@ open UbarFs.Report
 open UbarFs.Scenario
 open UbarFs.Cli.Arguments
 
-/// The runs of a scenario with the store that their results go to.
-type private Planned = { Campaign: Campaign; Store: RunStore }
-
-/// Every dataset that the scenarios name, loaded once. Damaged files refuse the whole command; missing ones only
-/// the runs that need them.
-let private supplies device (places: UbarFs.Engine.Data.Place list) (scenarios: Scenario list) =
-    let supply (dataset: Chosen<Dataset>) =
-        match Store.load places dataset with
-        | Ok loaded ->
-            loaded.Notices |> List.iter Exit.complain
-            Ok(dataset.Value, Supply.Available(Samples.create device loaded, loaded.Checksum))
-        | Error(DataProblem.Missing _ as missing) -> Ok(dataset.Value, Supply.Missing(DataProblem.describe missing))
-        | Error damaged -> Error(DataProblem.describe damaged)
-
-    scenarios
-    |> List.collect _.Runs
-    |> List.map _.Dataset
-    |> List.distinctBy _.Value
-    |> List.traverseResultM supply
-    |> Result.map Map.ofList
-
 let private missing (results: RunResult list) =
     results
     |> List.filter (fun result -> result.Status = Status.MissingData)
@@ -110,34 +89,6 @@ let private print
 
     elsewhere session all
 
-/// What of a session the command line says.
-let private session (arguments: ParseResults<RunArguments>) device supply : Result<Session, string> =
-    result {
-        let! jobs =
-            match arguments.GetResult(Jobs, 1) with
-            | jobs when jobs < 1 -> Error $"--jobs is {jobs}: expected 1 or more"
-            | jobs -> Ok jobs
-
-        let! shard =
-            match arguments.TryGetResult RunArguments.Shard with
-            | Some text -> Shard.parse text
-            | None -> Ok Shard.whole
-
-        let! cadence =
-            match arguments.TryGetResult CheckpointEvery with
-            | Some text -> Cadence.parse text
-            | None -> Ok Cadence.standard
-
-        return
-            { SessionDefaults.create device supply with
-                Fresh = arguments.Contains Fresh
-                Retry = arguments.Contains Retry
-                Shard = shard
-                Jobs = jobs
-                Checkpoints = cadence
-                KeepModels = not (arguments.Contains NoModels) }
-    }
-
 let private own session (planned: Planned, results: RunResult list) =
     let ids = Session.runs session planned.Campaign |> List.map RunStore.id |> Set.ofList
     results |> List.filter (fun result -> ids.Contains(RunStore.id result.Run))
@@ -183,42 +134,60 @@ let private execute
         Exit.complain $"the results cannot be written: {reason}. What is complete is not done again."
         Exit.runFailed
 
-let private opened out (scenario: Scenario) =
-    RunStore.opened out scenario.Name
-    |> Result.map (fun store -> { Campaign = Campaign.ofScenario scenario; Store = store })
+/// What the processes that run code of the user's own are allowed.
+let private allowance (arguments: ParseResults<RunArguments>) : Result<Allowance, string> =
+    result {
+        let! jobs = RunPlan.jobs arguments
+
+        let! patience =
+            let text = arguments.GetResult(RuleTimeout, "5min")
+
+            match Cadence.parse text with
+            | Ok Cadence.Never -> Ok None
+            | Ok(Cadence.Seconds seconds) -> Ok(Some(TimeSpan.FromSeconds seconds))
+            | Ok(Cadence.Iterations _)
+            | Error _ -> Error $"--rule-timeout is '{text}': expected a time such as 30s or 10min, or 'never'"
+
+        let! memory =
+            match arguments.TryGetResult RuleMemory with
+            | Some gibibytes when gibibytes > 0.0 -> Ok(gibibytes * 1024.0 ** 3.0)
+            | Some gibibytes -> Error $"--rule-memory is {gibibytes}: expected a number of GiB above 0"
+            | None -> Ok(Admission.usable * Admission.freeMemory () / float jobs)
+
+        return { Patience = patience; Memory = int64 memory }
+    }
+
+/// What another process needs to be told to do runs of this command.
+let private forWorkers (arguments: ParseResults<RunArguments>) : string list =
+    arguments.GetAllResults()
+    |> List.filter (function
+        | RunArguments.Watch _
+        | RunArguments.Tensorboard
+        | RunArguments.Json
+        | RunArguments.Quiet
+        | Fresh
+        | RuleTimeout _
+        | RuleMemory _ -> false
+        | _ -> true)
+    |> arguments.Parser.PrintCommandLineArguments
+    |> List.ofArray
 
 let run (arguments: ParseResults<RunArguments>) : int =
     let prepared =
         result {
-            let! overrides = Overriding.read (arguments.GetResults RunArguments.Set) |> Result.mapError Exit.refuse
-            let! places = Places.named (arguments.TryGetResult RunArguments.Data) |> Result.mapError Exit.refuse
-
-            let! scenarios =
-                Scenarios.load
-                    (not (arguments.Contains RunArguments.NoScripts))
-                    overrides
-                    (arguments.GetResult RunArguments.Files)
-
-            let! libtorch =
-                LibTorch.load (arguments.TryGetResult RunArguments.Libtorch) |> Result.mapError Exit.refuse
-
-            let! device =
-                Device.parse (arguments.GetResult(RunArguments.Device, "auto")) |> Result.mapError Exit.refuse
-
-            do! Preflight.all scenarios
-            let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
-            let supply (dataset: Chosen<Dataset>) = Map.find dataset.Value supplies
-            let! session = session arguments device supply |> Result.mapError Exit.refuse
-            let out = arguments.GetResult(RunArguments.Out, "runs")
-            let! planned = scenarios |> List.traverseResultM (opened out) |> Result.mapError Exit.refuse
-            libtorch.Warning |> Option.ofObj |> Option.iter Exit.complain
+            let! allowance = allowance arguments |> Result.mapError Exit.refuse
+            use workers = new Workers(forWorkers arguments, allowance)
+            let! plan = RunPlan.ofArguments workers.Permit arguments
+            let session = { plan.Session with Delegate = Some workers }
 
             let tracker =
-                planned |> List.collect (fun planned -> Session.runs session planned.Campaign) |> Progress.Tracker
+                plan.Planned
+                |> List.collect (fun planned -> Session.runs session planned.Campaign)
+                |> Progress.Tracker
 
-            let! server = watch arguments tracker planned |> Result.mapError Exit.refuse
+            let! server = watch arguments tracker plan.Planned |> Result.mapError Exit.refuse
             use _ = server |> Option.toObj
-            return execute arguments { session with Versions = Provenance.versions libtorch } tracker planned
+            return execute arguments session tracker plan.Planned
         }
 
     Result.either id id prepared

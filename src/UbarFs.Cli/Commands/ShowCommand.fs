@@ -12,7 +12,7 @@ let run (arguments: ParseResults<ShowArguments>) : int =
         result {
             let! overrides = Overriding.read (arguments.GetResults ShowArguments.Set) |> Result.mapError Exit.refuse
             let scripts = not (arguments.Contains ShowArguments.NoScripts)
-            return! Scenarios.load scripts overrides [ arguments.GetResult ShowArguments.File ]
+            return! Scenarios.load scripts Scenarios.unasked overrides [ arguments.GetResult ShowArguments.File ]
         }
 
     match shown with

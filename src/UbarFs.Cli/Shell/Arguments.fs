@@ -14,6 +14,8 @@ type RunArguments =
     | [<Unique>] Jobs of count: int
     | [<Unique>] Shard of part: string
     | [<Unique; CustomCommandLine "--checkpoint-every">] CheckpointEvery of interval: string
+    | [<Unique; CustomCommandLine "--rule-timeout">] RuleTimeout of time: string
+    | [<Unique; CustomCommandLine "--rule-memory">] RuleMemory of GiB: float
     | [<Unique>] Fresh
     | [<Unique>] Retry
     | [<Unique; CustomCommandLine "--no-models">] NoModels
@@ -36,6 +38,12 @@ type RunArguments =
             | Shard _ -> "I/N: only part I of N; all machines divide the runs in the same way"
             | CheckpointEvery _ ->
                 "how often runs are saved: iterations (50), a time (30s, 2min) or never (default: 1min)"
+            | RuleTimeout _ ->
+                "how long one call of a rule or an attack of your own may take, and loading it: a time (30s, 10min) or \
+                 never (default: 5min)"
+            | RuleMemory _ ->
+                "how much memory a process may take that runs code of your own (default: nine tenths of what is free, \
+                 divided by --jobs)"
             | Fresh -> "run again what is already complete"
             | Retry -> "run again what has failed"
             | NoModels -> "do not keep the trained models that 'ubarfs export' writes"
@@ -243,6 +251,7 @@ type DoctorArguments =
 
 type Command =
     | [<CliPrefix(CliPrefix.None)>] Run of ParseResults<RunArguments>
+    | [<CliPrefix(CliPrefix.None); Hidden>] Worker of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None)>] Check of ParseResults<CheckArguments>
     | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
     | [<CliPrefix(CliPrefix.None)>] Runs of ParseResults<RunsArguments>
@@ -264,6 +273,7 @@ type Command =
         member argument.Usage =
             match argument with
             | Run _ -> "run scenarios; 'ubarfs FILE…' is the same"
+            | Worker _ -> "do runs for another process"
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
             | Report _ -> "rebuild the reports of run stores, merge them, and write figures and tables"
             | Runs _ -> "list, show and prune the runs that a store holds"

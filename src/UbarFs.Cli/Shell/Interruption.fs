@@ -9,12 +9,12 @@ module private Native =
     [<DllImport("libc", EntryPoint = "_exit")>]
     extern void Exit(int code)
 
-// Not Environment.Exit, which waits: this is for when something hangs.
-let private endAtOnce () =
+/// Ends the process with an exit code. Not like Environment.Exit, which waits: this is for when something hangs.
+let endAtOnce (code: int) =
     if OperatingSystem.IsWindows() then
-        Environment.Exit Exit.interrupted
+        Environment.Exit code
     else
-        Native.Exit Exit.interrupted
+        Native.Exit code
 
 /// Does some work that the first Ctrl-C or SIGTERM asks to stop, and says so in these words; the second ends the process
 /// at once, whatever hangs.
@@ -31,7 +31,7 @@ let stoppable (saying: string) (work: CancellationToken -> 'result) : 'result =
             Exit.complain saying
         else
             Live.close ()
-            endAtOnce ()
+            endAtOnce Exit.interrupted
 
     use _ = PosixSignalRegistration.Create(PosixSignal.SIGINT, stop)
     use _ = PosixSignalRegistration.Create(PosixSignal.SIGTERM, stop)

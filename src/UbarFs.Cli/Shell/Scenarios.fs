@@ -37,12 +37,14 @@ let print (diagnostics: Diagnostic list) =
 
 let private noScripts = "--no-scripts refuses to run code"
 
-let private loadFile world scripts overrides (file: string) : Result<Scenario list * Diagnostic list, Diagnostic list> =
+let private loadFile world scripts permit overrides (file: string) =
     if not (Script.isScript file) then
         Scenario.loadIn world file overrides
         |> Result.map (fun (scenario, warnings) -> [ scenario ], warnings)
     elif scripts then
-        Script.load world file overrides
+        permit file
+        |> Result.mapError List.singleton
+        |> Result.bind (fun () -> Script.load world file overrides)
     else
         Diagnostic.fileError file $"this is an F# script, and {noScripts}"
         |> Diagnostic.hinted "'ubarfs show' prints a script's scenarios as YAML, which needs no code"
@@ -56,12 +58,24 @@ let access scripts (code: UserCode.UserCode) : string -> CodeAccess =
     else
         fun _ -> CodeAccess.refused $"this is code, and {noScripts}" "name a component of the catalogue"
 
+/// The same, with somebody asked before any code of a file runs.
+let private permitted (permit: string -> Result<unit, Diagnostic>) (access: CodeAccess) : CodeAccess =
+    let asking load file =
+        permit (CodeFile.path file) |> Result.mapError List.singleton |> Result.bind (fun () -> load file)
+
+    { Rule = asking access.Rule
+      Stage = asking access.Stage
+      Attack = asking access.Attack }
+
+/// Whoever runs code where it can hurt nobody else, or has no choice, asks nobody.
+let unasked (_: string) : Result<unit, Diagnostic> = Ok()
+
 /// Loads the scenarios of all files, or prints what is wrong with any of them and gives the exit code. `scripts` says
-/// whether code may run that scenarios are or bring along.
-let load scripts overrides (files: string list) : Result<Scenario list, int> =
+/// whether code may run that scenarios are or bring along, and `permit` is asked before that of a file does.
+let load scripts permit overrides (files: string list) : Result<Scenario list, int> =
     let code = UserCode.create ()
-    let world = { World.machine with Code = access scripts code }
-    let loaded = files |> List.map (loadFile world scripts overrides)
+    let world = { World.machine with Code = access scripts code >> permitted permit }
+    let loaded = files |> List.map (loadFile world scripts permit overrides)
     let scenarios = loaded |> List.collect (Result.map fst >> Result.defaultValue [])
     let warnings = loaded |> List.collect (Result.map snd >> Result.defaultValue [])
 
@@ -71,7 +85,7 @@ let load scripts overrides (files: string list) : Result<Scenario list, int> =
             | Ok _ -> []
             | Error diagnostics -> diagnostics)
 
-    let errors = failures @ Scenario.clashes scenarios
+    let errors = List.distinct failures @ Scenario.clashes scenarios
 
     print (errors @ code.Warnings() @ warnings)
     if errors.IsEmpty then Ok scenarios else Error Exit.badUsage

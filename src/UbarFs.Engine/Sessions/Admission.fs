@@ -13,13 +13,13 @@ module private Native =
     extern int MemoryInfo(unativeint& free, unativeint& total)
 
 /// The share of what is free that runs may take.
-let private usable = 0.9
+let usable = 0.9
 
 let private kibibytes (line: string) =
     line.Split(' ', StringSplitOptions.RemoveEmptyEntries) |> Array.tryItem 1 |> Option.map float
 
 /// Bytes of main memory that nobody uses; a container's limit counts.
-let private freeMemory () =
+let freeMemory () =
     let limit = float (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) - float Environment.WorkingSet
 
     let free =

@@ -174,7 +174,7 @@ module Execution =
                         writeNodes evaluation)
 
                     meter.Sample()
-                    session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation))
+                    session.Notify(Event.Evaluated(run, experiment.Schedule, evaluation.Iterations, evaluation.Worst))
               Reached =
                 fun stopping midway ->
                     if midway.State.Iteration = total then
@@ -241,6 +241,27 @@ module Execution =
 
     let private without session run checksum outcome =
         ended (Meter(0.0, 0.0)) outcome (begun session run checksum [] (sitting session None))
+
+    /// Writes down that a run failed in another process, which cannot do so any more. For whoever has its lock.
+    let broken (session: Session) json store (run: Run) (reason: string) : RunResult =
+        let checksum =
+            match session.Supply run.Dataset with
+            | Supply.Available(_, checksum) -> checksum
+            | Supply.Missing _ -> ""
+
+        let record =
+            match RunStore.tryRecord store run with
+            | Some begun ->
+                { begun with
+                    Status = string Status.Failed
+                    Reason = Some reason
+                    Breach = None
+                    Finished = Some DateTimeOffset.UtcNow }
+            | None -> without session run checksum (failed reason)
+
+        RunStore.save json store run record
+        RunLog.write (RunStore.folderOf store run) (record.Status + ": " + reason)
+        { Run = run; Status = Status.Failed; Record = Some record }
 
     /// Whether the folder of a complete run has files that only runs under way need.
     let isUntidy (folder: string) =

@@ -19,7 +19,8 @@ type Event =
     /// A run that is not complete yet has its turn, from this iteration on.
     | Started of Run * Schedule * from: int
     | Iterated of Run * int
-    | Evaluated of Run * Schedule * Evaluation
+    /// After so many iterations, with the worst accuracy, as a fraction.
+    | Evaluated of Run * Schedule * iterations: int * worst: float
     /// Something that the user should know of a run: a damaged checkpoint, for instance.
     | Noticed of Run * string
     | Ended of RunResult
@@ -27,6 +28,30 @@ type Event =
     | Reused of RunResult
     /// All that is left is in the hands of other processes.
     | Waiting of (Run * Holder option) list
+
+/// What became of a run that another process was asked to do.
+[<RequireQualifiedAccess>]
+type Deed =
+    /// The store has what came of it.
+    | Done
+    /// The store had it already.
+    | Reused
+    /// Somebody else is at it: it has to be looked at again.
+    | Held of Holder option
+    /// Something took it from that process: it has to be looked at again.
+    | Lost
+    /// The process ended, and nothing but the run's own code can have ended it.
+    | Broken of reason: string
+    /// The store cannot be written.
+    | Unwritable of reason: string
+
+/// Does runs in processes of their own.
+type Delegate =
+    /// Whether a run is to be done elsewhere.
+    abstract Takes: Run -> bool
+
+    /// Has a run of a store done, as far as the token lets it be, and tells what happens meanwhile but for its end.
+    abstract Do: store: RunStore * run: Run * notify: (Event -> unit) * cancellation: CancellationToken -> Deed
 
 /// The data of a run, or why there are none.
 [<RequireQualifiedAccess>]
@@ -84,6 +109,8 @@ type Session =
         Supply: Chosen<Dataset> -> Supply
         Versions: Map<string, string>
         Notify: Event -> unit
+        /// Who does what this process does not do itself.
+        Delegate: Delegate option
         Cancellation: CancellationToken
     }
 
@@ -102,4 +129,5 @@ module SessionDefaults =
           Supply = supply
           Versions = Map.empty
           Notify = ignore
+          Delegate = None
           Cancellation = CancellationToken.None }

@@ -55,18 +55,52 @@ module Session =
 
         session.Notify(Event.Reused result)
 
-    let private turn session (holders: ConcurrentDictionary<string, Holder option>) item : Turn =
-        let id = RunStore.id item.Run
+    let private held (holders: ConcurrentDictionary<string, Holder option>) item holder =
+        holders[RunStore.id item.Run] <- holder
+        Turn.Later
 
-        match item.Ledger.Now item.Run with
-        | result when isSettled session item result ->
+    // The process that ended may have come to the end of the run before.
+    let private breakOff session holders item reason =
+        let ledger = item.Ledger
+
+        match Locks.claim ledger.Locks (RunStore.folderOf ledger.Store item.Run) with
+        | Claim.Held holder -> held holders item holder
+        | Claim.Granted(lock, _) ->
+            use lock = lock
+
+            let result =
+                match ledger.Now item.Run with
+                | result when result.Status = Status.Complete ->
+                    Execution.tidy ledger.Store lock item.Run
+                    result
+                | _ -> Execution.broken session ledger.Campaign.Json ledger.Store item.Run reason
+
+            session.Notify(Event.Ended result)
+            Turn.Done
+
+    let private delegated session holders item (other: Delegate) : Turn =
+        match other.Do(item.Ledger.Store, item.Run, session.Notify, session.Cancellation) with
+        | Deed.Done ->
+            item.Ledger.SaveSometimes()
+            session.Notify(Event.Ended(item.Ledger.Now item.Run))
+            Turn.Done
+        | Deed.Reused ->
+            session.Notify(Event.Reused(item.Ledger.Now item.Run))
+            Turn.Done
+        | Deed.Held holder -> held holders item holder
+        | Deed.Lost -> Turn.Later
+        | Deed.Broken reason -> breakOff session holders item reason
+        | Deed.Unwritable reason -> raise (IOException reason)
+
+    let private turn session (holders: ConcurrentDictionary<string, Holder option>) item : Turn =
+        match item.Ledger.Now item.Run, session.Delegate with
+        | result, _ when isSettled session item result ->
             reuse session item result
             Turn.Done
+        | _, Some other when other.Takes item.Run -> delegated session holders item other
         | _ ->
             match Locks.claim item.Ledger.Locks (RunStore.folderOf item.Ledger.Store item.Run) with
-            | Claim.Held holder ->
-                holders[id] <- holder
-                Turn.Later
+            | Claim.Held holder -> held holders item holder
             | Claim.Granted(held, abandonedBy) ->
                 use held = held
 
@@ -148,6 +182,27 @@ module Session =
             opened |> List.iter (fun ledger -> ledger.Save())
 
         opened |> List.map (fun ledger -> ledger.Results())
+
+    /// Does a run that another process delegates, here and now.
+    let perform (session: Session) (ledger: Ledger) (run: Run) : Deed =
+        let holders = ConcurrentDictionary<string, Holder option>()
+        let deed = ref Deed.Lost
+
+        let notify event =
+            match event with
+            | Event.Ended _ -> deed.Value <- Deed.Done
+            | Event.Reused _ -> deed.Value <- Deed.Reused
+            | event -> session.Notify event
+
+        let session = { session with Notify = notify; Delegate = None }
+
+        try
+            match turn session holders { Ledger = ledger; Run = run; Before = (ledger.Now run).Record } with
+            | Turn.Later when not holders.IsEmpty -> Deed.Held(Seq.head holders.Values)
+            | _ -> deed.Value
+        with
+        | :? IOException
+        | :? System.UnauthorizedAccessException as error -> Deed.Unwritable(error.Message.TrimEnd '.')
 
     /// Runs one campaign.
     let run session (store: RunStore) (campaign: Campaign) : RunResult list =

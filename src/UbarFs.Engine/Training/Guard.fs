@@ -9,12 +9,12 @@ open UbarFs.Kernels.Estimates
 /// A rule or an attack failed, or made what it must not: of this node (none: of all at once) in this iteration, counted
 /// from 1.
 type BreachException(culprit: string, node: int option, iteration: int64, reason: string, inner: exn | null) =
-    inherit
-        Exception(
-            (let place = node |> Option.map (fun node -> $"node {node}") |> Option.defaultValue "all nodes"
-             $"{culprit} at {place}, iteration {iteration}: {reason}"),
-            inner
-        )
+    inherit Exception($"{BreachException.Place(culprit, node, iteration)}: {reason}", inner)
+
+    /// Who is asked, for whom and when, in words.
+    static member Place(culprit: string, node: int option, iteration: int64) =
+        let node = node |> Option.map (fun node -> $"node {node}") |> Option.defaultValue "all nodes"
+        $"{culprit} at {node}, iteration {iteration}"
 
     member _.Node = node
     member _.Iteration = iteration
@@ -44,7 +44,7 @@ module Guard =
     /// Does some work in the name of a rule or an attack; what it throws is a breach. `iteration` counts from 0.
     let attempt culprit node iteration (work: unit -> 'result) : 'result =
         try
-            work ()
+            Calls.during (fun () -> BreachException.Place(culprit, node, iteration + 1L)) work
         with
         | :? BreachException -> reraise ()
         | error when isOutOfMemory error -> reraise ()

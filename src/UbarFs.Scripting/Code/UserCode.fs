@@ -25,14 +25,20 @@ let private from (scenario: string) (file: CodeFile) =
     | CodeFile.Script _ -> CodeFile.Script path
     | CodeFile.Assembly(_, name) -> CodeFile.Assembly(path, name)
 
-let private once (load: CodeFile -> Result<Loaded<'value>, Diagnostic list>) =
+/// What is loaded, with `watch` about its value.
+let private watched (watch: string -> 'value -> 'value) (file: CodeFile) (loaded: Loaded<'value>) : Loaded<'value> =
+    let settings = loaded.Component.Settings
+    let settings = { settings with Read = settings.Read >> watch (CodeFile.path file) }
+    { loaded with Component = { loaded.Component with Settings = settings } }
+
+let private once watch (load: CodeFile -> Result<Loaded<'value>, Diagnostic list>) =
     let known = Dictionary<CodeFile, Result<Loaded<'value>, Diagnostic list>>()
 
     let find file =
         match known.TryGetValue file with
         | true, loaded -> loaded
         | false, _ ->
-            known[file] <- load file
+            known[file] <- load file |> Result.map (watched watch file)
             known[file]
 
     let warnings () =
@@ -61,10 +67,11 @@ let loadAttack file : Result<Loaded<Attack>, Diagnostic list> =
     | CodeFile.Script path -> RuleScript.loadAttack path
     | CodeFile.Assembly(path, name) -> RuleAssembly.loadAttack path name
 
+/// Code for runs: what it changes of what it is lent is told, and fails the run.
 let create () : UserCode =
-    let rule, ruleWarnings = once loadRule
-    let stage, stageWarnings = once loadStage
-    let attack, attackWarnings = once loadAttack
+    let rule, ruleWarnings = once Loan.rule loadRule
+    let stage, stageWarnings = once Loan.stage loadStage
+    let attack, attackWarnings = once Loan.attack loadAttack
 
     let access scenario : CodeAccess =
         { Rule = from scenario >> rule

@@ -75,9 +75,9 @@ let private plain (total: int) : Event -> unit =
         count run
         lastLine.Restart()
         line run $"{title run}: {beginning schedule from}"
-    | Event.Evaluated(run, schedule, evaluation) when lastLine.Elapsed.TotalSeconds >= 2.0 ->
+    | Event.Evaluated(run, schedule, iterations, worst) when lastLine.Elapsed.TotalSeconds >= 2.0 ->
         lastLine.Restart()
-        indented run $"{epochs schedule evaluation.Iterations}, worst accuracy {percent evaluation.Worst}"
+        indented run $"{epochs schedule iterations}, worst accuracy {percent worst}"
     | Event.Evaluated _
     | Event.Iterated _ -> ()
     | Event.Noticed(run, text) -> Exit.complain $"{title run}: {text}"

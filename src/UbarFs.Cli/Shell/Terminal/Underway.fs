@@ -74,12 +74,8 @@ module Underway =
                 Since = Some(Option.defaultValue now state.Since) }
         | Event.Iterated(run, iterations) ->
             state |> change run (fun progress -> { progress with Iterations = iterations })
-        | Event.Evaluated(run, _, evaluation) ->
-            state
-            |> change run (fun progress ->
-                { progress with
-                    Iterations = evaluation.Iterations
-                    Worst = Some evaluation.Worst })
+        | Event.Evaluated(run, _, iterations, worst) ->
+            state |> change run (fun progress -> { progress with Iterations = iterations; Worst = Some worst })
         | Event.Ended result
         | Event.Reused result -> { without result.Run state with Finished = state.Finished + 1 }
         | Event.Noticed _
