@@ -10,6 +10,9 @@ open UbarFs.Core
 /// More files than these are refused.
 let private mostFiles = 2_000_000
 
+/// The most bytes of an image: more than the largest has without any compression.
+let longestImage = 256 <<< 20
+
 // Not deeper than one folder too deep, so that a loop of links ends.
 let private options =
     EnumerationOptions(
@@ -19,7 +22,16 @@ let private options =
         IgnoreInaccessible = false
     )
 
-/// The files of `train` and `test` in a folder, with their paths in it, '/' between the parts, as the key.
+/// An image that is none of the disk's files, or too long to be one.
+let private strange (found: (string * FileInfo) list) =
+    found
+    |> Seq.filter (fun (path, _) -> ImageTree.isImage path)
+    |> Seq.tryPick (fun (path, file) ->
+        InputFile.objection (int64 longestImage) file.FullName
+        |> Option.map (fun reason -> $"holds '{path}', which {reason}"))
+
+/// The files of `train` and `test` in a folder, with their paths in it, '/' between the parts, as the key. Each image is
+/// a file and not too long.
 let files (folder: string) : Result<(string * FileInfo) list, string> =
     try
         let found =
@@ -34,7 +46,7 @@ let files (folder: string) : Result<(string * FileInfo) list, string> =
         if found.Length > mostFiles then
             Error $"has more than {mostFiles} files"
         else
-            Ok found
+            strange found |> Option.map Error |> Option.defaultValue (Ok found)
     with
     | :? IOException
     | :? UnauthorizedAccessException as problem -> Error $"cannot be read: {problem.Message}"
@@ -48,7 +60,7 @@ let private firstShape folder (form: ImageForm) (tree: ImageTree) =
           Width = form.Size |> Option.defaultValue shape.Width }
 
     try
-        File.ReadAllBytes(Path.Combine(folder, path))
+        InputFile.read longestImage (Path.Combine(folder, path))
         |> Picture.shape
         |> Result.map formed
         |> Result.mapError (fun reason -> $"'{path}' {reason}")

@@ -82,9 +82,10 @@ module Decoded =
 
     let private opened (path: string) (read: FileStream -> Result<'value, string>) =
         try
-            use stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1)
+            use stream = InputFile.openRead InputFile.unbounded path
             read stream
         with
+        | :? InputFile.RefusedException as refused -> Error $"it {refused.Reason}"
         | :? IOException
         | :? UnauthorizedAccessException as problem -> Error $"it cannot be read: {problem.Message}"
 

@@ -90,7 +90,7 @@ module Store =
 
         let owner path =
             try
-                use stream = File.OpenRead path
+                use stream = InputFile.openRead InputFile.unbounded path
 
                 Idx.read smallest.Dimensions stream
                 |> Result.toOption

@@ -5,6 +5,7 @@ open System.Collections.Generic
 open System.Globalization
 open System.IO
 open System.Text
+open UbarFs.Core
 
 /// A line of a table that was read, whose cells are asked for by their column's heading.
 type CsvRow(places: IReadOnlyDictionary<string, int>, cells: string[]) =
@@ -128,9 +129,7 @@ module Csv =
     /// The rows of a file that another process may be writing; none if there is no such file.
     let read (file: string) : CsvRow list =
         try
-            use stream =
-                new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
-
+            use stream = InputFile.openShared InputFile.unbounded file
             use reader = new StreamReader(stream)
             rows (reader.ReadToEnd())
         with

@@ -5,6 +5,7 @@ module UbarFs.Engine.Durable
 open System
 open System.IO
 open System.Runtime.InteropServices
+open UbarFs.Core
 open UbarFs.Kernels
 
 module private Native =
@@ -76,15 +77,13 @@ let probeIn (folder: string) = Path.Combine(folder, $".probe-{Guid.NewGuid():N}{
 /// Removes the drafts that killed processes left in a folder where others may be writing now.
 let sweepAbandoned (folder: string) = Drafts.RemoveAbandoned(folder, "*" + Draft)
 
-/// The bytes of a file that is no longer than it may be; none if there is no such file or it is longer.
+/// The bytes of a file that is no longer than it may be; none if there is no such file, or it is longer or no file at all.
 let tryRead (longest: int) (file: string) : byte[] option =
     try
-        use stream =
-            new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
-
-        if stream.Length > int64 longest then
+        if (InputFile.objection (int64 longest) file).IsSome then
             None
         else
+            use stream = InputFile.openShared InputFile.unbounded file
             let content = Array.zeroCreate<byte>(int stream.Length)
             Some content[.. stream.ReadAtLeast(content, content.Length, false) - 1]
     with

@@ -8,6 +8,7 @@ open System.Text
 open System.Text.Json
 open FsToolkit.ErrorHandling
 open TorchSharp
+open UbarFs.Core
 
 /// What a safetensors file holds.
 type NamedTensors = { Metadata: Map<string, string>; Tensors: Map<string, torch.Tensor> }
@@ -227,7 +228,7 @@ module Safetensors =
     /// Nothing larger than the file is ever allocated.
     let read (file: string) : Result<NamedTensors, string> =
         try
-            use stream = File.OpenRead file
+            use stream = InputFile.openRead InputFile.unbounded file
             use _ = torch.NewDisposeScope()
 
             result {

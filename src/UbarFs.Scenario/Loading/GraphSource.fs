@@ -14,7 +14,8 @@ let private longestLine = 10_000
 
 let private strict = UTF8Encoding(false, true)
 
-let private opened (path: string) : TextReader = new StreamReader(path, strict, true)
+let private opened (path: string) : TextReader =
+    new StreamReader(InputFile.openRead InputFile.unbounded path, strict, true)
 
 /// The texts of some lines, by their numbers.
 let private texts (path: string) (numbers: int Set) =

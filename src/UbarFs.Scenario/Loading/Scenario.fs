@@ -188,7 +188,7 @@ module Scenario =
 
     /// Reads a scenario file, and the files that it names.
     let loadIn world (path: string) overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
-        ScenarioFile.read path
+        ScenarioFile.readNamed path
         |> Result.mapError List.singleton
         |> Result.bind (fun text -> loadText world path text overrides)
 

@@ -43,8 +43,7 @@ let private sibling (path: string) =
     |> Option.orElseWith (fun () -> Nearest.find names written)
     |> Option.map (fun name -> Path.Combine(Path.GetDirectoryName path |> string, name))
 
-let private bytes (path: string) =
-    use stream = new FileStream(path, FileMode.Open, FileAccess.Read)
+let private bytes (stream: Stream) =
     let buffer = Array.zeroCreate<byte>(Yaml.longest + 1)
     let length = stream.ReadAtLeast(buffer, buffer.Length, false)
     buffer[.. length - 1]
@@ -86,14 +85,21 @@ let attempt (path: string) (action: unit -> Result<'value, Diagnostic>) : Result
         | None -> Error missing
     | :? UnauthorizedAccessException -> failed "the file may not be read"
     | :? ArgumentException -> failed "this is not the name of a file"
+    | :? InputFile.RefusedException as refused -> failed $"this {refused.Reason}"
     | :? IOException as error -> failed error.Message
 
-/// Reads a file. What can go wrong on the way is a diagnostic.
-let read (path: string) : Result<string, Diagnostic> =
+let private readIf (opened: string -> FileStream) (path: string) : Result<string, Diagnostic> =
     attempt path (fun () ->
         if Directory.Exists path then
             Diagnostic.fileError path "this is a folder, not a file"
             |> Diagnostic.hinted $"""name the files in it, as in {Path.Combine(path, "*.yaml")}"""
             |> Error
         else
-            decode path (bytes path))
+            use stream = opened path
+            decode path (bytes stream))
+
+/// Reads a file. What can go wrong on the way is a diagnostic.
+let read (path: string) : Result<string, Diagnostic> = readIf (InputFile.openRead InputFile.unbounded) path
+
+/// Reads a file that the command line names, and that may be a pipe.
+let readNamed (path: string) : Result<string, Diagnostic> = readIf (InputFile.openNamed InputFile.unbounded) path

@@ -34,6 +34,7 @@ type private Guest(path: string) =
         | _ ->
             resolver.ResolveAssemblyToPath name
             |> Option.ofObj
+            |> Option.filter (fun path -> (InputFile.objection (int64 AssemblyFile.longest) path).IsNone)
             |> Option.map guest.LoadFromAssemblyPath
             |> Option.toObj
 
@@ -64,15 +65,16 @@ let private read (path: string) : Result<Assembly, Diagnostic> =
             let symbols = Path.ChangeExtension(full, ".pdb")
 
             // Out of memory, so that the file can be built anew meanwhile.
-            use code = new MemoryStream(File.ReadAllBytes full)
+            use code = new MemoryStream(AssemblyFile.read full)
 
             if File.Exists symbols then
-                use symbols = new MemoryStream(File.ReadAllBytes symbols)
+                use symbols = new MemoryStream(AssemblyFile.read symbols)
                 Ok(Guest(full).LoadFromStream(code, symbols))
             else
                 Ok(Guest(full).LoadFromStream code)
         with
         | :? BadImageFormatException -> Error(refuse "this is not a .NET assembly")
+        | :? InputFile.RefusedException as refused -> Error(refuse $"this {refused.Reason}")
         | :? IOException
         | :? UnauthorizedAccessException as error -> Error(refuse error.Message)
 
@@ -177,7 +179,7 @@ let private fingerprint (path: string) (assembly: Assembly) =
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
 
     let rec add (known: Set<string>) (file: string, assembly: Assembly) =
-        hash.AppendData(SHA256.HashData(File.ReadAllBytes file))
+        hash.AppendData(SHA256.HashData(AssemblyFile.read file))
 
         assembly.GetReferencedAssemblies()
         |> Array.sortBy _.FullName
@@ -227,11 +229,11 @@ let private thrown (path: string) (found: Type) (what: string) (error: exn) : Di
         try
             let bytes =
                 if File.Exists symbols then
-                    Some(File.ReadAllBytes symbols)
+                    Some(AssemblyFile.read symbols)
                 else
                     None
 
-            method |> Option.bind (Symbols.methodPlace (File.ReadAllBytes full) bytes)
+            method |> Option.bind (Symbols.methodPlace (AssemblyFile.read full) bytes)
         with
         | :? IOException
         | :? UnauthorizedAccessException -> None

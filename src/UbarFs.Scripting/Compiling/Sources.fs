@@ -7,6 +7,7 @@ open System.Security.Cryptography
 open System.Text
 open System.Text.RegularExpressions
 open FsToolkit.ErrorHandling
+open UbarFs.Core
 open UbarFs.Scenario
 
 /// A file of F# on its way to the compiler.
@@ -122,7 +123,10 @@ module Sources =
 
             match tryGiven written.Value with
             | Some given -> Ok given
-            | None when File.Exists path -> Ok path
+            | None when File.Exists path ->
+                match InputFile.objection (int64 AssemblyFile.longest) path with
+                | Some reason -> Validation.error (Diagnostic.error written.Span $"'{path}' {reason}")
+                | None -> Ok path
             | None -> Validation.error (Diagnostic.error written.Span $"there is no assembly '{path}'")
 
     // A file that is loaded twice is compiled once, before whatever loads it.
@@ -209,6 +213,6 @@ module Sources =
 
         // What the program has itself is told by its version, where that matters.
         for reference in sources.References |> List.except given.Values do
-            add (File.ReadAllBytes reference)
+            add (AssemblyFile.read reference)
 
         Convert.ToHexStringLower(hash.GetHashAndReset())

@@ -7,6 +7,7 @@ open System.IO
 open System.IO.Compression
 open System.Threading
 open FsToolkit.ErrorHandling
+open UbarFs.Core
 open ZstdSharp
 
 /// What an archive may hold. More than that is taken for a bomb.
@@ -210,7 +211,7 @@ module Archive =
     /// cancellation is thrown.
     let visit (visit: Visit) (archive: string) : Result<unit, string> =
         try
-            use stream = new FileStream(archive, FileMode.Open, FileAccess.Read, FileShare.Read)
+            use stream = InputFile.openRead InputFile.unbounded archive
             ofStream visit stream
         with
         | :? EndOfStreamException
@@ -220,6 +221,7 @@ module Archive =
         | :? OverflowException
         | :? OutOfMemoryException
         | :? ZstdException as problem -> Error $"is damaged: {problem.Message}"
+        | :? InputFile.RefusedException as refused -> Error refused.Reason
         | :? IOException
         | :? NotSupportedException
         | :? UnauthorizedAccessException as problem -> Error $"cannot be read: {problem.Message}"
@@ -242,7 +244,7 @@ module Archive =
             tally.Add(path, file.Length, true)
             |> Result.bind (fun () ->
                 if visit.Wanted path then
-                    take visit path (File.ReadAllBytes file.FullName)
+                    take visit path (InputFile.read (int visit.Limits.EntryBytes) file.FullName)
                 else
                     Ok())
 

@@ -93,7 +93,7 @@ module Download =
     let private archive (file: ArchiveFile) =
         let verified (path: string) =
             try
-                use stream = File.OpenRead path
+                use stream = InputFile.openRead InputFile.unbounded path
                 Pictures.verify file stream |> Result.isOk
             with :? IOException ->
                 false

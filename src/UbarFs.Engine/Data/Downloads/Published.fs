@@ -70,8 +70,9 @@ let find (folder: string) (file: File) =
 /// `read` from a path. A file that cannot be opened or read is an error like any other damage.
 let readPath known (file: File) (path: string) =
     try
-        use stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read)
+        use stream = InputFile.openRead InputFile.unbounded path
         read known file stream
     with
+    | :? InputFile.RefusedException as refused -> Error $"it {refused.Reason}"
     | :? IOException
     | :? UnauthorizedAccessException as problem -> Error $"it cannot be read: {problem.Message}"
