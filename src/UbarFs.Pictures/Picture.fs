@@ -18,6 +18,8 @@ let private opened (content: byte[]) (action: SKCodec -> Result<'value, string>)
         Error $"is a {codec.EncodedFormat} image; expected PNG or JPEG"
     elif max codec.Info.Width codec.Info.Height > ImageTree.widest then
         Error $"has {codec.Info.Height}×{codec.Info.Width} pixels; {ImageTree.widest}×{ImageTree.widest} are the most"
+    elif codec.EncodedFormat = SKEncodedImageFormat.Jpeg && PictureFile.isCutShort content then
+        Error "is cut short"
     else
         action codec
 
@@ -38,6 +40,8 @@ type Conversion =
     /// Some of its pixels were not opaque.
     | WithoutTransparency
     | Scaled
+    /// It had 16 bits for each channel of a pixel.
+    | Narrowed
 
 /// Interleaved values (`stride` for each pixel) as one plane after another.
 let private planes channels stride (values: byte[]) =
@@ -139,24 +143,32 @@ let convert isSized (wanted: ImageShape) (content: byte[]) : Result<byte[] * Con
         let found = shapeOf codec
         let isSame = found.Height = wanted.Height && found.Width = wanted.Width
 
+        let narrowed =
+            if PictureFile.isDeep content then
+                [ Conversion.Narrowed ]
+            else
+                []
+
         if isSame || isSized then
             channelled wanted.Channels found codec
             |> Result.map (fun (planes, conversions) ->
                 if isSame then
-                    planes, conversions
+                    planes, conversions @ narrowed
                 else
-                    scaled found wanted planes, conversions @ [ Conversion.Scaled ])
+                    scaled found wanted planes, conversions @ [ Conversion.Scaled ] @ narrowed)
         else
             Error
                 $"is {found.Height}×{found.Width} pixels; expected {wanted.Height}×{wanted.Width}, as the first image \
                   is, or the key 'size' of the dataset")
 
-/// The pixels of a picture that must have the expected shape, and no transparency.
+/// The pixels of a picture that must have the expected shape, 8 bits for each channel, and no transparency.
 let decode (expected: ImageShape) (content: byte[]) : Result<byte[], string> =
     opened content (fun codec ->
         let found = shapeOf codec
 
-        if found = expected then
+        if PictureFile.isDeep content then
+            Error "has 16 bits for each channel of a pixel; expected 8"
+        elif found = expected then
             channelled found.Channels found codec
         else
             Error $"is {found}; expected {expected} (channels×height×width), as the other images are")

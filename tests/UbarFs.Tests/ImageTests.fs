@@ -84,6 +84,36 @@ let private pictures =
                   Picture.convert false colour (transparentPng colour values 128uy) |> Result.map snd =
                       Ok [ Picture.Conversion.WithoutTransparency ]))
 
+          testCase "a JPEG that ends before its picture is refused, wherever it ends"
+          <| fun () ->
+              let shape = { Channels = 3; Height = 32; Width = 32 }
+              let content = encode SKEncodedImageFormat.Jpeg shape (pixels shape 5)
+              Expect.isOk (Picture.decode shape content) "whole"
+
+              Expect.isOk
+                  (Picture.decode shape (Array.append content (Array.zeroCreate 100)))
+                  "with something behind it"
+
+              for length in Seq.append [ content.Length - 1; content.Length - 2 ] [ 4..37 .. content.Length - 3 ] do
+                  Expect.isError (Picture.decode shape (Array.truncate length content)) $"{length} bytes"
+
+              Expect.equal
+                  (Picture.decode shape (Array.truncate (content.Length * 2 / 3) content))
+                  (Error "is cut short")
+                  "the reason"
+
+          testCase "a PNG of 16 bits is brought to 8, which is said; as a published image it is refused"
+          <| fun () ->
+              let shape = { Channels = 3; Height = 4; Width = 4 }
+              let content = deepPng shape 77uy
+
+              Expect.equal
+                  (Picture.convert false shape content)
+                  (Ok(Array.create shape.Pixels 77uy, [ Picture.Conversion.Narrowed ]))
+                  "the conversion"
+
+              Expect.isError (Picture.decode shape content) "published"
+
           testCase "pictures are scaled only where that is wanted"
           <| fun () ->
               let even = { shape with Channels = 1 }

@@ -64,6 +64,42 @@ let transparentPng (shape: ImageShape) (pixels: byte[]) (alpha: byte) : byte[] =
     use data = bitmap.Encode(SKEncodedImageFormat.Png, 100)
     data.ToArray()
 
+// The checksum of PNG and zip.
+let private crc (bytes: byte[]) =
+    let step crc (letter: byte) =
+        Seq.fold
+            (fun crc _ ->
+                if crc &&& 1u = 1u then
+                    (crc >>> 1) ^^^ 0xedb88320u
+                else
+                    crc >>> 1)
+            (crc ^^^ uint32 letter)
+            (seq { 1..8 })
+
+    ~~~(Array.fold step UInt32.MaxValue bytes)
+
+/// A coloured PNG of 16 bits for each channel, all of one brightness.
+let deepPng (shape: ImageShape) (brightness: byte) : byte[] =
+    let number (value: uint32) = BitConverter.GetBytes value |> Array.rev
+
+    let chunk (name: byte[]) (content: byte[]) =
+        let named = Array.append name content
+        Array.concat [ number (uint32 content.Length); named; number (crc named) ]
+
+    let row = Array.append [| 0uy |] (Array.create (6 * shape.Width) brightness)
+    let rows = Array.concat (Array.replicate shape.Height row)
+    use packed = new MemoryStream()
+
+    using (new ZLibStream(packed, CompressionLevel.Optimal, true)) (fun zlib -> zlib.Write(rows, 0, rows.Length))
+
+    let size = Array.append (number (uint32 shape.Width)) (number (uint32 shape.Height))
+
+    Array.concat
+        [ [| 0x89uy; yield! "PNG\r\n"B; 0x1auy; 10uy |]
+          chunk "IHDR"B (Array.append size [| 16uy; 2uy; 0uy; 0uy; 0uy |])
+          chunk "IDAT"B (packed.ToArray())
+          chunk "IEND"B [||] ]
+
 let classes = [ "ant"; "bee"; "cat" ]
 
 /// Ten training images and four for testing, in files of records or in folders.

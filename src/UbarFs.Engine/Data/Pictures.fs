@@ -99,8 +99,9 @@ module Pictures =
 
     let private read (path: string) =
         try
-            Ok(File.ReadAllBytes path)
+            Ok(InputFile.read ImageFolder.longestImage path)
         with
+        | :? InputFile.RefusedException as refused -> Error refused.Reason
         | :? IOException
         | :? UnauthorizedAccessException as problem -> Error $"cannot be read: {problem.Message}"
 
@@ -116,9 +117,10 @@ module Pictures =
         result {
             do!
                 try
-                    use stream = File.OpenRead path
+                    use stream = InputFile.openRead InputFile.unbounded path
                     verify records.Archive stream
                 with
+                | :? InputFile.RefusedException as refused -> Error refused.Reason
                 | :? IOException
                 | :? UnauthorizedAccessException as problem -> Error $"cannot be read: {problem.Message}"
 
@@ -192,6 +194,7 @@ module Pictures =
         | Picture.Conversion.ColourToGrey -> "coloured to grey"
         | Picture.Conversion.WithoutTransparency -> "transparent, which is left out"
         | Picture.Conversion.Scaled -> "of another size"
+        | Picture.Conversion.Narrowed -> "of 16 bits, brought to 8"
 
     /// One sentence on what was done to the images.
     let private conversionNotice (dataset: Dataset) folder (done': ConcurrentDictionary<Picture.Conversion, int>) =
