@@ -1,6 +1,7 @@
 /// Graphs in files: what is read, and what is said of what can't be.
 module UbarFs.Tests.GraphFileTests
 
+open System
 open System.IO
 open Expecto
 open FsCheck.FSharp
@@ -227,6 +228,9 @@ let private directed =
               [ "edgedefault", (graphMl nodes edge).Replace("undirected", "directed")
                 "true", graphMl nodes (edge.Replace("<edge", "<edge directed=\"true\""))
                 "1", graphMl nodes (edge.Replace("<edge", "<edge directed=\" 1 \""))
+                "with a capital", (graphMl nodes edge).Replace("\"undirected\"", "\"Directed\"")
+                "in a namespace", graphMl nodes (edge.Replace("<edge", "<edge xmlns:g=\"urn:g\" g:Directed=\"TRUE\""))
+                "of the graph itself", (graphMl nodes edge).Replace("<graph ", "<graph directed=\"1\" ")
                 "an arrow", "a -> b"
                 "a column of a table", "Source,Target,Type\n0,1,Directed\n1,2,Directed"
                 "SNAP's comment", "# Directed graph (each unordered pair of nodes is saved once)\n0 1"
@@ -249,6 +253,13 @@ let private directed =
               isFlawed
                   (graphMl nodes (edge.Replace("<edge", "<edge directed=\"yes\"")))
                   [ 6, "expected 'true' or 'false'" ] ]
+
+let private numbers =
+    testCase "a number beyond all networks is refused before a list is made for each node up to it"
+    <| fun () ->
+        let before = GC.GetAllocatedBytesForCurrentThread()
+        isFlawed "0 9999999\n1 2" [ 1, "'9999999' is not a node number from 0 to 99999" ]
+        Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 1_000_000L "allocated bytes"
 
 let private otherFormats =
     testList
@@ -381,6 +392,7 @@ let tests =
         [ edgeLists
           neighbourLists
           directed
+          numbers
           otherFormats
           graphMls
           identity

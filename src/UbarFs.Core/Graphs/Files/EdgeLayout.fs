@@ -34,8 +34,9 @@ type EdgeLayout =
 [<RequireQualifiedAccess>]
 module EdgeLayout =
 
-    // A graph has a list for every number up to the highest: a typing error must not ask for billions.
-    let highest = 9_999_999
+    // A graph has a list for every number up to the highest: a typing error must not ask for millions. It is some times
+    // the most nodes of a network; larger numbers are names.
+    let highest = 99_999
 
     let number (text: string) =
         match Int32.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture) with

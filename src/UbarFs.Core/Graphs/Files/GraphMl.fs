@@ -75,9 +75,22 @@ let private here (reader: XmlReader) text =
 
 let private attribute (name: string) (reader: XmlReader) = reader.GetAttribute name |> Option.ofObj
 
-/// An XML boolean, which is a word or a digit.
+/// An attribute whose name programs write with and without capitals, and in namespaces of their own.
+let private attributeInAnyForm (name: string) (reader: XmlReader) =
+    let mutable found = None
+
+    for index in 0 .. reader.AttributeCount - 1 do
+        reader.MoveToAttribute index
+
+        if reader.LocalName.Equals(name, System.StringComparison.OrdinalIgnoreCase) then
+            found <- Some reader.Value
+
+    reader.MoveToElement() |> ignore
+    found
+
+/// An XML boolean, which is a word or a digit; some programs write the word with capitals.
 let private truth (text: string) =
-    match text.Trim() with
+    match text.Trim().ToLowerInvariant() with
     | "true"
     | "1" -> Some true
     | "false"
@@ -94,7 +107,12 @@ let private readGraph (document: Document) reader =
     document.Graphs <- document.Graphs + 1
     document.GraphPlace <- here reader ""
 
-    match attribute "edgedefault" reader |> Option.map _.Trim() with
+    // Not of GraphML, but of formats like it.
+    match attributeInAnyForm "directed" reader |> Option.bind truth with
+    | Some isDirected -> document.IsDirected <- isDirected
+    | None -> ()
+
+    match attributeInAnyForm "edgedefault" reader |> Option.map _.Trim().ToLowerInvariant() with
     | Some "directed" -> document.IsDirected <- true
     | Some "undirected"
     | None -> ()
@@ -128,7 +146,7 @@ let private addEdge (document: Document) reader =
               Column = place.Column }
 
 let private readEdge (document: Document) reader =
-    match attribute "directed" reader with
+    match attributeInAnyForm "directed" reader with
     | None when document.IsDirected ->
         // Said once, of the graph.
         document.HasInheritedDirection <- true
