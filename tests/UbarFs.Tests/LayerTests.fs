@@ -81,6 +81,7 @@ let private language =
           refused "[mlp, cnn]" "'mlp' is a model: to try several models, list them for 'model' under 'sweep'"
           refused "relu" "'relu' is a layer: a model of layers is a list, as in [relu, dense]"
           refused "[]" "'model' is a list"
+          refused ("[" + String.replicate 1000 "relu, " + "dense]") "a model of 1001 layers, more than 1000"
           refused "[{ conv: { chanels: 3 } }, dense]" "the layer 'conv' has no parameter 'chanels'" ]
 
 let private fit =

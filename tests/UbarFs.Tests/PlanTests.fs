@@ -1,6 +1,7 @@
 /// What a sweep can do beside the product of lists: lists side by side, variants, exclusions, listed seeds.
 module UbarFs.Tests.PlanTests
 
+open System
 open Expecto
 open FsCheck
 open FsCheck.FSharp
@@ -78,6 +79,29 @@ let private zips =
                       |> canonical
 
                   List.map canonical (runs text []) = List.map alone combinations)
+
+          testCase "a value is excluded however it is written, also beside another swept path"
+          <| fun () ->
+              let left exclusion =
+                  let sweep = "sweep: { training.rate: [0.1, 0.25, 1], seed: [1, 2], exclude: "
+                  (runs (minimal + sweep + exclusion + " }") []).Length
+
+              Expect.equal (left "{ training.rate: 0.10 }") 4 "a zero more"
+              Expect.equal (left "{ training.rate: [1.0, 2.5e-1] }") 2 "two of them"
+              Expect.equal (left "[{ training.rate: 0.1, seed: 2 }, { seed: 1 }]") 2 "with a condition on another path"
+
+          testCase "the work of many exclusions grows with them and the sweep, not with the product"
+          <| fun () ->
+              let allocated count =
+                  let numbers = [ 1..count ] |> List.map string |> String.concat ", "
+                  let excluded = [ 1..2..count ] |> List.map (sprintf "{ seed: %d }") |> String.concat ", "
+                  let text = minimal + $"sweep: {{ seed: [{numbers}], exclude: [{excluded}] }}"
+                  let before = GC.GetAllocatedBytesForCurrentThread()
+                  Expect.hasLength (runs text []) (count / 2) "runs"
+                  GC.GetAllocatedBytesForCurrentThread() - before
+
+              allocated 20 |> ignore
+              Expect.isLessThan (allocated 800) (6L * allocated 200) "four times as many"
 
           testCase "an exclusion can name what runs cannot be"
           <| fun () ->

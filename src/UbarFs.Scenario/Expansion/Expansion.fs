@@ -144,7 +144,7 @@ let private variants survey (context: Context) (plan: Plan) root =
 
     let concerns =
         plan.Exclusions
-        |> List.map (Exclusion.map resolved >> Exclusions.concerns context read plan.Factors)
+        |> List.map (Exclusion.map resolved >> Exclusions.concern context read plan.Factors)
         |> Array.ofList
 
     let isExcluded combination =

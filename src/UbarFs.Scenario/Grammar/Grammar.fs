@@ -13,6 +13,9 @@ module Grammar =
     /// The most runs of a scenario.
     let mostRuns = 100_000
 
+    /// The most layers of a model: the time of a pass grows with layers × parameters.
+    let mostLayers = 1000
+
     // The largest whole number that every program which reads a seed understands: 2^53 − 1.
     let largestSeed = 9_007_199_254_740_991L
 
@@ -201,12 +204,24 @@ module Grammar =
 
     /// A model by its name, or as a list of layers with their places.
     let private model =
+        let bounded (decoder: Decoder<'model>) =
+            let read context (node: Node) =
+                match node.Content with
+                | Content.Sequence layers when layers.Length > mostLayers ->
+                    $"a model of {layers.Length} layers, more than {mostLayers}"
+                    |> Diagnostic.error node.Span
+                    |> Validation.error
+                | _ -> decoder.Read context node
+
+            { decoder with Read = read }
+
         let ofLayers (layers: Located<Chosen<int -> Layer>> list) =
             Model.ofLayers (layers |> List.map (fun layer -> layer.Value)), layers |> List.map (fun layer -> layer.Span)
 
         Choice.decoder "model" Catalogue.models
         |> Decode.map (fun model -> model, [])
         |> Decode.orList (Choice.decoder "layer" Catalogue.layers |> Decode.located) ofLayers
+        |> bounded
 
     let private run =
         fields {

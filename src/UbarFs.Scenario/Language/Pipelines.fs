@@ -81,6 +81,9 @@ let private reading (chosen: Chosen<Rule>) : Decoded<Chosen<Rule>> =
     { Value = chosen
       Said = Said.Value(Chosen.canonical chosen, Chosen.fingerprints chosen) }
 
+/// The most items of a pipeline: each stage goes through all estimates.
+let private longest = 100
+
 let private ofList context (items: Node list) =
     let before, last = List.truncate (items.Length - 1) items, List.last items
 
@@ -103,6 +106,10 @@ let decoder: Decoder<Chosen<Rule>> =
       Read =
         fun context node ->
             match node.Content with
+            | Content.Sequence items when items.Length > longest ->
+                $"a pipeline of {items.Length} stages and rules, more than {longest}"
+                |> Diagnostic.error node.Span
+                |> Validation.error
             // Rules alone were meant to be tried in turn, and a single one to stand by itself.
             | Content.Sequence items when not (List.forall isRule items) -> ofList context items
             | Content.Sequence [ only ] when isStage only -> ofList context [ only ]

@@ -62,13 +62,12 @@ let private isInForce (context: Context) read tree path (value: Node) =
         | None -> false
     | _ -> assignments context.Grammar path value |> List.forall (changesNothing context read tree)
 
-let private touches grammar (path: Path) factor =
-    Factor.assignments factor
-    |> Seq.distinctBy Assignment.text
-    |> Seq.exists (fun assignment -> Path.overlap grammar assignment.Path path <> Overlap.None)
+/// A factor with the paths that its levels set, each once.
+type private Swept = { Index: int; Factor: Factor; Assignments: Assignment list }
 
-let private touching grammar (factors: Factor list) (condition: Condition) =
-    factors |> List.indexed |> List.filter (snd >> touches grammar condition.Path) |> List.map fst
+let private touching grammar (swept: Swept list) (condition: Condition) =
+    let touches (assignment: Assignment) = Path.overlap grammar assignment.Path condition.Path <> Overlap.None
+    swept |> List.filter (fun factor -> List.exists touches factor.Assignments)
 
 let private isVariant (condition: Condition) (levels: (int * Level) list) =
     let names = condition.Values |> List.map Node.flow
@@ -78,36 +77,129 @@ let private isVariant (condition: Condition) (levels: (int * Level) list) =
         level.Name
         |> Option.exists (fun name -> List.contains (Node.flow (Node.scalar name.Span name.Value)) names))
 
+/// The path that a factor sweeps alone.
+let private onlyPath (swept: Swept) =
+    match swept.Assignments with
+    | [ only ] when swept.Factor.Levels |> List.forall (fun level -> level.Assignments.Length = 1) -> Some only.Path
+    | _ -> None
+
+/// The levels of a factor of one path, by the runs that they come to, with everything else as in one tree.
+type private LevelsByRun = { Tree: Node; Levels: Dictionary<string, int list> }
+
+/// The run that a tree comes to with a value at a path.
+let private runWith (context: Context) read tree path value : string option =
+    match Path.set context.Grammar path value tree with
+    | changed, [] ->
+        canonical read changed
+        |> Option.map (List.map (fun (path, value) -> $"{path}: {value}\n") >> String.concat "")
+    | _ -> None
+
+let private levelsByRun context read tree path (factor: Factor) =
+    let levels = Dictionary<string, int list>()
+
+    for index, level in List.indexed factor.Levels do
+        match runWith context read tree path level.Assignments.Head.Value with
+        | Some run ->
+            levels[run] <-
+                index
+                :: (match levels.TryGetValue run with
+                    | true, others -> others
+                    | false, _ -> [])
+        | None -> ()
+
+    { Tree = tree; Levels = levels }
+
+/// The levels that meet a condition on just the path that their factor sweeps: each of them is read once for all
+/// conditions, however many there are.
+let private levelsMeeting context read (known: LevelsByRun) (condition: Condition) : HashSet<int> =
+    condition.Values
+    |> List.choose (runWith context read known.Tree condition.Path)
+    |> List.collect (fun run ->
+        match known.Levels.TryGetValue run with
+        | true, levels -> levels
+        | false, _ -> [])
+    |> HashSet
+
 /// Whether a combination meets a condition. What the answer depends on is worked out once.
-let private meets context read factors (condition: Condition) : Combination -> bool =
-    if isColumn condition then
-        fun combination -> isVariant condition combination.Levels
-    else
-        let factors = touching context.Grammar factors condition
-        let known = Dictionary<int list, bool>()
+let private meetsAny context read (factors: Swept list) (condition: Condition) : Combination -> bool =
+    let known = Dictionary<int list, bool>()
+
+    fun combination ->
+        let key = factors |> List.map (fun factor -> fst (List.item factor.Index combination.Levels))
+
+        match known.TryGetValue key with
+        | true, answer -> answer
+        | false, _ ->
+            let answer = condition.Values |> List.exists (isInForce context read combination.Tree condition.Path)
+
+            known[key] <- answer
+            answer
+
+let private meets (context: Context) read swept (byRun: Swept -> Path -> Node -> LevelsByRun) (condition: Condition) =
+    let speaksOfPathAlone (value: Node) =
+        match assignments context.Grammar condition.Path value with
+        | [ single ] -> Assignment.text single = Path.text condition.Path
+        | _ -> false
+
+    let isComponent = ofComponent (Shape.at (Path.names condition.Path) context.Grammar)
+
+    match touching context.Grammar swept condition with
+    | _ when isColumn condition -> fun (combination: Combination) -> isVariant condition combination.Levels
+    | [ factor ] when
+        not isComponent
+        && onlyPath factor |> Option.map Path.text = Some(Path.text condition.Path)
+        && List.forall speaksOfPathAlone condition.Values
+        ->
+        let decided = ref None
+
+        // Where no level can be read with what this combination has beside it, each combination counts for itself.
+        let decide tree : Combination -> bool =
+            let known = byRun factor condition.Path tree
+
+            if known.Levels.Count = 0 then
+                meetsAny context read [ factor ] condition
+            else
+                let meeting = levelsMeeting context read known condition
+                fun combination -> meeting.Contains(fst (List.item factor.Index combination.Levels))
 
         fun combination ->
-            let levels = combination.Levels |> List.indexed |> List.map (fun (factor, (level, _)) -> factor, level)
-            let key = levels |> List.filter (fun (factor, _) -> List.contains factor factors) |> List.map snd
+            let isMet =
+                match decided.Value with
+                | Some isMet -> isMet
+                | None ->
+                    let isMet = decide combination.Tree
+                    decided.Value <- Some isMet
+                    isMet
 
-            match known.TryGetValue key with
-            | true, answer -> answer
-            | false, _ ->
-                let answer = condition.Values |> List.exists (isInForce context read combination.Tree condition.Path)
+            isMet combination
+    | factors -> meetsAny context read factors condition
 
-                known[key] <- answer
-                answer
+/// Whether exclusions leave a combination out, for all combinations of a sweep.
+let concern context (read: Read) (factors: Factor list) : Exclusion -> Combination -> bool =
+    let swept =
+        factors
+        |> List.mapi (fun index factor ->
+            { Index = index
+              Factor = factor
+              Assignments = Factor.assignments factor |> List.distinctBy Assignment.text })
 
-/// Whether an exclusion leaves a combination out. Asked for all combinations of a sweep.
-let concerns context (read: Read) (factors: Factor list) (exclusion: Exclusion) : Combination -> bool =
-    let conditions = exclusion.Conditions |> List.map (meets context read factors)
-    fun combination -> conditions |> List.forall (fun isMet -> isMet combination)
+    let known = Dictionary<int, LevelsByRun>()
+
+    let byRun (factor: Swept) path tree =
+        match known.TryGetValue factor.Index with
+        | true, levels -> levels
+        | false, _ ->
+            known[factor.Index] <- levelsByRun context read tree path factor.Factor
+            known[factor.Index]
+
+    fun exclusion ->
+        let conditions = exclusion.Conditions |> List.map (meets context read swept byRun)
+        fun combination -> conditions |> List.forall (fun isMet -> isMet combination)
 
 /// What is wrong with an exclusion by itself: a path or a value that no run can have.
 let errors (context: Context) (read: Read) (factors: Factor list) (tree: Node) (exclusion: Exclusion) =
-    let variants = factors |> List.collect _.Levels |> List.choose _.Name |> List.map _.Value
-
     let unknownVariant (value: Node) =
+        let variants = factors |> List.collect _.Levels |> List.choose _.Name |> List.map _.Value
         let name = (Node.flow value).Trim '\''
 
         if List.contains name variants then
