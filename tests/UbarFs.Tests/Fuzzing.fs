@@ -133,6 +133,34 @@ let private decoded folder images =
     Decoded.write file (String('0', 64)) { Shape = shape; Training = images; Test = images }
     File.ReadAllBytes file
 
+let private cases =
+    """[ { "rule": { "ubar": { "rho": 0.3 } }, "own": [0, 1.5], "neighbours": [[2, 3], ["NaN", 4e3], [-1, 0]],
+  "rho": 0.5, "weights": [0.25, 0.25, 0.25, 0.25], "byzantine": 1, "ownLoss": 1, "losses": [0.5, 0.1, "Infinity"] },
+  { "rule": "byrdie", "own": [1e-3], "neighbours": [[0], [1], [2]] },
+  { "rule": ["nnm", "dmedian"], "own": [1], "neighbours": [[0], [1], [2]] } ]"""
+
+/// What a rule needs that a case does not give is a refusal of the command's.
+let private applied (bytes: byte[]) =
+    let apply case =
+        try
+            if (Case.objection case).IsNone then
+                Case.apply case |> ignore
+        with :? UnknownLossException ->
+            ()
+
+    match Case.parse (RuleText.read CodeAccess.none) bytes with
+    | Ok(One case) -> apply case
+    | Ok(Many cases) -> List.iter apply cases
+    | Error _ -> ()
+
+let private graph =
+    """<?xml version="1.0"?>
+<graphml><key id="d" for="edge" attr.name="weight"/><graph edgedefault="undirected">
+<node id="0"/><node id="1"/><node id="2"/>
+<edge source="0" target="1"><data key="d">1</data></edge><edge source="1" target="2" directed="false"/>
+</graph></graphml>
+"""
+
 /// The names of the targets.
 let names =
     [ "IDX"
@@ -142,6 +170,9 @@ let names =
       "run.json"
       "tar archive"
       "zip archive"
+      "cases of apply"
+      "NumPy's arrays"
+      "graphs"
       "YAML" ]
 
 /// Every reader of files, with a folder for those that read paths.
@@ -173,6 +204,15 @@ let targets (folder: string) : Target list =
       { Name = "zip archive"
         Example = zip
         Read = ofFile folder "fuzzed.zip" (fun file -> Archive.visit visit file |> ignore) }
+      { Name = "cases of apply"
+        Example = Encoding.UTF8.GetBytes cases
+        Read = applied }
+      { Name = "NumPy's arrays"
+        Example = Npy.write { Shape = [ 2; 3 ]; Values = Array.init 6 float; IsSingle = false }
+        Read = fun bytes -> Npy.read bytes |> ignore }
+      { Name = "graphs"
+        Example = Encoding.UTF8.GetBytes graph
+        Read = ofFile folder "fuzzed.graphml" (GraphSource.read >> ignore) }
       { Name = "YAML"
         Example = Encoding.UTF8.GetBytes yaml
         Read =

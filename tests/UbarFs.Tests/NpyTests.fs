@@ -84,6 +84,12 @@ let tests =
                 "a shape beyond all memory", file 1uy (header "<f8" "False" "(99999999, 99999999)") [||], "asks for"
                 "big-endian numbers", file 1uy (header ">f8" "False" "(1,)") (doubles [ 1.0 ]), "astype('<f8')"
                 "whole numbers", file 1uy (header "<i8" "False" "(1,)") (doubles [ 1.0 ]), "type '<i8'"
+                "more dimensions than NumPy has",
+                file 1uy (header "<f8" "False" ("(" + String.replicate 30 "1,1,1," + ")")) (doubles [ 1.0 ]),
+                "it has 90 dimensions; 64 are the most"
+                "a header without an end",
+                file 2uy (String('x', 20_000)) [||],
+                "its header has 20001 bytes; 10000 are the most"
                 "a version to come", file 4uy (header "<f8" "False" "(1,)") (doubles [ 1.0 ]), "version 4" ] do
               testCase $"{name}: the reason is told"
               <| fun () ->

@@ -30,7 +30,7 @@ let private agrees (expected: float) (result: float) =
 
 let private check index (node: JsonNode) =
     let case =
-        match Case.parse (RuleText.read CodeAccess.none) (node.ToJsonString()) with
+        match Case.parse (RuleText.read CodeAccess.none) (System.Text.Encoding.UTF8.GetBytes(node.ToJsonString())) with
         | Ok(One case) -> case
         | Ok(Many _) -> failtest "one case was written"
         | Error reason -> failtest reason

@@ -10,6 +10,8 @@ open UbarFs.Engine
 open UbarFs.Scenario
 open UbarFs.Testing
 
+let private utf8 (text: string) = Text.Encoding.UTF8.GetBytes text
+
 let private defaults (component': Component<Rule>) = (Component.choose Map.empty component').Value
 
 let private plan tests : Plan =
@@ -193,7 +195,9 @@ let private takenAlong =
           let report = ownApart.Value
           let found = counterexample report
 
-          match Case.parse (RuleText.read CodeAccess.none) ((Pasted.cases (named "ubar") found).ToJsonString()) with
+          match
+              Case.parse (RuleText.read CodeAccess.none) (utf8 ((Pasted.cases (named "ubar") found).ToJsonString()))
+          with
           | Error reason -> failtest reason
           | Ok(One _) -> failtest "what was asked first, and after the change"
           | Ok(Many cases) ->
@@ -209,7 +213,9 @@ let private takenAlong =
                 Losses = [| 1.0; infinity |]
                 BenignRatio = 1.0 }
 
-          match Case.parse (RuleText.read CodeAccess.none) ((Pasted.case (named "dkrum") view).ToJsonString()) with
+          match
+              Case.parse (RuleText.read CodeAccess.none) (utf8 ((Pasted.case (named "dkrum") view).ToJsonString()))
+          with
           | Ok(One case) -> Expect.equal (Array.map Written.numbers case.Neighbours) [| "[NaN]"; "[-∞]" |] "numbers"
           | other -> failtest $"%A{other}"
 
@@ -218,7 +224,7 @@ let private takenAlong =
           let text =
               """{ "rule": { "ubar": { "rho": 1, "stages": "distance" } }, "own": [0], "neighbours": [[2], [4]] }"""
 
-          match Case.parse (RuleText.read CodeAccess.none) text with
+          match Case.parse (RuleText.read CodeAccess.none) (utf8 text) with
           | Ok(One case) -> Expect.equal (Case.apply case).Result [| 3.0 |] "both neighbours' mean"
           | other -> failtest $"%A{other}"
 

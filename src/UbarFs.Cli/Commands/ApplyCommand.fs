@@ -7,6 +7,7 @@ open System.Text.Json
 open System.Text.Json.Nodes
 open Argu
 open FsToolkit.ErrorHandling
+open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Scenario
 open UbarFs.Scripting
@@ -14,30 +15,18 @@ open UbarFs.Cli.RuleArguments
 
 /// The bytes of a file, or of standard input.
 let private bytes (file: string) : Result<byte[], string> =
-    let tooLarge = Error $"{file}: larger than {Npy.largest / 1024L / 1024L} MiB"
+    let longest = int Npy.largest
 
     try
-        use input: Stream =
-            if file = "-" then
-                Console.OpenStandardInput()
-            else
-                File.OpenRead file
-
-        use memory = new MemoryStream()
-        let buffer = Array.zeroCreate<byte> 65536
-        let mutable read = input.Read buffer
-
-        while read > 0 && memory.Length <= Npy.largest do
-            memory.Write(buffer, 0, read)
-            read <- input.Read buffer
-
-        if memory.Length > Npy.largest then
-            tooLarge
+        if file = "-" then
+            use input = Console.OpenStandardInput()
+            Ok(InputFile.readStream longest "standard input" input)
         else
-            Ok(memory.ToArray())
+            use input = InputFile.openNamed Npy.largest file
+            Ok(InputFile.readStream longest file input)
     with
     | :? IOException
-    | :? UnauthorizedAccessException as error -> Error $"{file}: {error.Message}"
+    | :? UnauthorizedAccessException as error -> Error error.Message
 
 let private npy dimensions (file: string) : Result<NpyArray, string> =
     bytes file
@@ -64,7 +53,9 @@ let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<C
         let losses = losses |> Option.map _.Values |> Option.defaultValue (Array.create m nan)
         let rho = arguments.GetResult(Rho, 0.4)
 
-        if received.Shape[1] <> d then
+        if d = 0 then
+            return! Error "--own has no numbers; an estimate has one at least"
+        elif received.Shape[1] <> d then
             return! Error $"--received has estimates of {received.Shape[1]} numbers, and --own has {d}"
         elif losses.Length <> m then
             return! Error $"--losses has {losses.Length} losses for {m} received estimates"
@@ -87,7 +78,9 @@ let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<C
 /// What a rule makes of a case, in the user's words where its code fails.
 let private verdict (case: Case) : Result<Verdict, string> =
     try
-        Ok(Case.apply case)
+        match Case.objection case with
+        | Some reason -> Error $"'{case.Rule.Name}' cannot aggregate so many neighbours: {reason}"
+        | None -> Ok(Case.apply case)
     with
     | CodeException _ as error -> Error error.Message
     | :? UnknownLossException as error -> Error error.Message
@@ -208,10 +201,9 @@ let private applyArrays (arguments: ParseResults<ApplyArguments>) access =
 let private applyCases (arguments: ParseResults<ApplyArguments>) file access =
     result {
         let! bytes = bytes file
-        let text = Text.UTF8Encoding(false).GetString(bytes).TrimStart '\uFEFF'
 
         let! cases =
-            Case.parse (RuleText.read access) text |> Result.mapError (fun reason -> $"{file}: {reason}")
+            Case.parse (RuleText.read access) bytes |> Result.mapError (fun reason -> $"{file}: {reason}")
 
         let all =
             match cases with

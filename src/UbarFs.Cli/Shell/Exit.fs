@@ -10,9 +10,14 @@ let runFailed = 1
 let badUsage = 2
 let interrupted = 130
 
-/// Prints one message to standard error; a terminal gets lines that end between words.
+// Messages quote what files hold and how they are called.
+let private printable (message: string) =
+    message.ReplaceLineEndings("\n").Split '\n' |> Array.map Rendering.printable |> String.concat "\n"
+
+/// Prints one message to standard error, without anything that a terminal could take for a command; a terminal gets lines
+/// that end between words.
 let complain (message: string) =
-    let message = $"ubarfs: {message}"
+    let message = printable $"ubarfs: {message}"
 
     if Console.IsErrorRedirected then
         eprintfn "%s" message

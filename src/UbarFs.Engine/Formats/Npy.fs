@@ -22,6 +22,9 @@ module Npy =
     /// The largest file that is read, in bytes.
     let largest = 256L * 1024L * 1024L
 
+    /// The longest header, in bytes, and the most dimensions: those of NumPy.
+    let private longestHeader, mostDimensions = 10_000L, 64
+
     let private magic = "\u0093NUMPY" |> Seq.map byte |> Array.ofSeq
 
     /// The header of a file, and where its numbers begin.
@@ -40,6 +43,10 @@ module Npy =
             match bytes[6] with
             | 1uy
             | 2uy
+            | 3uy when length > longestHeader && int64 start + length <= bytes.LongLength ->
+                Error $"its header has {length} bytes; {longestHeader} are the most"
+            | 1uy
+            | 2uy
             | 3uy when int64 start + length <= bytes.LongLength ->
                 let encoding = if bytes[6] = 3uy then Encoding.UTF8 else Encoding.Latin1
                 Ok(encoding.GetString(bytes, start, int length), start + int length)
@@ -48,10 +55,16 @@ module Npy =
             | 3uy -> short
             | version -> Error $"version {version} of the format is not known here"
 
+    let private shortened (text: string) =
+        if text.Length <= 200 then
+            text
+        else
+            text.Substring(0, 199) + "…"
+
     let private field (name: string) (value: string) (header: string) : Result<string, string> =
         match Regex.Match(header, $@"['""]{name}['""]\s*:\s*{value}") with
         | found when found.Success -> Ok found.Groups[1].Value
-        | _ -> Error $"its header has no '{name}' that is understood here: {header.Trim()}"
+        | _ -> Error $"its header has no '{name}' that is understood here: {shortened (header.Trim())}"
 
     /// How many bytes a number has.
     let private width (descr: string) =
@@ -60,7 +73,8 @@ module Npy =
         | "<f8" -> Ok 8
         | ">f4"
         | ">f8" -> Error $"its numbers are big-endian ('{descr}'); save array.astype('<f8')"
-        | other -> Error $"its numbers are of type '{other}': expected float32 or float64; save array.astype('<f8')"
+        | other ->
+            Error $"its numbers are of type '{shortened other}': expected float32 or float64; save array.astype('<f8')"
 
     let private shape (text: string) : Result<int list, string> =
         let parts = text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
@@ -72,10 +86,12 @@ module Npy =
                 | true, size -> Some size
                 | false, _ -> None)
 
-        if Array.forall Option.isSome sizes then
+        if parts.Length > mostDimensions then
+            Error $"it has {parts.Length} dimensions; {mostDimensions} are the most"
+        elif Array.forall Option.isSome sizes then
             Ok(sizes |> Array.choose id |> List.ofArray)
         else
-            Error $"its shape ({text}) is not understood"
+            Error $"its shape ({shortened text}) is not understood"
 
     /// From Fortran's order, the first index fastest, to C's.
     let private transposed (shape: int list) (values: float[]) =

@@ -154,7 +154,9 @@ module Case =
                 let! byzantine = optional case place "byzantine" (count neighbours.Length) 0
                 let! losses = optional case place "losses" vector (Array.create neighbours.Length nan)
 
-                if neighbours |> Array.exists (fun neighbour -> neighbour.Length <> own.Length) then
+                if own.Length = 0 then
+                    return! Error $"{place}.own: an estimate has one number at least"
+                elif neighbours |> Array.exists (fun neighbour -> neighbour.Length <> own.Length) then
                     return!
                         Error $"{place}.neighbours: every estimate must have the {own.Length} numbers that 'own' has"
                 elif losses.Length <> neighbours.Length then
@@ -174,19 +176,27 @@ module Case =
             }
         | _ -> Error $"{place}: expected a case: an object with 'rule', 'own' and 'neighbours'"
 
-    /// Reads one case or a list of cases. `read` reads a rule as a scenario writes it.
-    let parse (read: string -> Result<Chosen<Rule>, string>) (text: string) : Result<Cases, string> =
-        try
-            match JsonNode.Parse text with
+    /// Reads one case or a list of cases, in UTF-8. `read` reads a rule as a scenario writes it.
+    let parse (read: string -> Result<Chosen<Rule>, string>) (text: byte[]) : Result<Cases, string> =
+        StrictJson.parse text
+        |> Result.bind (function
             | :? JsonArray as cases ->
                 cases
                 |> List.ofSeq
                 |> List.mapi (fun index -> ofNode read $"case {index}")
                 |> List.sequenceResultM
                 |> Result.map Many
-            | single -> ofNode read "case" single |> Result.map One
-        with :? JsonException as error ->
-            Error $"this is not JSON: {error.Message}"
+            | single -> ofNode read "case" single |> Result.map One)
+
+    /// Why the rule cannot be computed for so many neighbours, in the user's words.
+    let objection (case: Case) : string option =
+        let headcount =
+            { BenignRatio = case.BenignRatio
+              Neighbours = case.Neighbours.Length
+              Received = case.Neighbours.Length
+              Byzantine = case.Byzantine }
+
+        case.Rule.Value.Objection |> Option.bind (fun objection -> objection headcount)
 
     /// Applies the case's rule.
     let apply (case: Case) : Verdict =

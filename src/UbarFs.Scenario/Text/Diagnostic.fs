@@ -114,8 +114,8 @@ module Rendering =
     /// Longer messages are cut.
     let private longest = 400
 
-    // What a terminal could take for a command must not reach it.
-    let private printable =
+    /// A line without what a terminal could take for a command.
+    let printable: string -> string =
         let isCommand letter = Char.IsControl letter && letter <> '\t'
         String.map (fun letter -> if isCommand letter then '·' else letter)
 
