@@ -13,6 +13,9 @@ open UbarFs.Scenario
 open UbarFs.Scripting
 open UbarFs.Cli.RuleArguments
 
+/// What messages call a file.
+let private called (file: string) = if file = "-" then "standard input" else file
+
 /// The bytes of a file, or of standard input.
 let private bytes (file: string) : Result<byte[], string> =
     let longest = int Npy.largest
@@ -20,7 +23,7 @@ let private bytes (file: string) : Result<byte[], string> =
     try
         if file = "-" then
             use input = Console.OpenStandardInput()
-            Ok(InputFile.readStream longest "standard input" input)
+            Ok(InputFile.readStream longest (called file) input)
         else
             use input = InputFile.openNamed Npy.largest file
             Ok(InputFile.readStream longest file input)
@@ -30,14 +33,14 @@ let private bytes (file: string) : Result<byte[], string> =
 
 let private npy dimensions (file: string) : Result<NpyArray, string> =
     bytes file
-    |> Result.bind (Npy.read >> Result.mapError (fun reason -> $"{file}: {reason}"))
+    |> Result.bind (Npy.read >> Result.mapError (fun reason -> $"{called file}: {reason}"))
     |> Result.bind (fun array ->
         if array.Shape.Length = dimensions then
             Ok array
         else
             let sizes = array.Shape |> List.map string |> String.concat ", "
             let expected = if dimensions = 1 then "[d]" else "[m, d]"
-            Error $"{file}: its shape is [{sizes}]; expected {expected}")
+            Error $"{called file}: its shape is [{sizes}]; expected {expected}")
 
 /// A case out of NumPy's arrays, and the type of its numbers.
 let private ofArrays (arguments: ParseResults<ApplyArguments>) access : Result<Case * NpyArray, string> =
@@ -203,7 +206,8 @@ let private applyCases (arguments: ParseResults<ApplyArguments>) file access =
         let! bytes = bytes file
 
         let! cases =
-            Case.parse (RuleText.read access) bytes |> Result.mapError (fun reason -> $"{file}: {reason}")
+            Case.parse (RuleText.read access) bytes
+            |> Result.mapError (fun reason -> $"{called file}: {reason}")
 
         let all =
             match cases with
