@@ -116,6 +116,16 @@ let private studyOf folder (scenario: Scenario) =
         SweepFile.write store (Campaign.ofScenario scenario)
         (Study.tryLoad store.Folder).Value
 
+/// The study of a store that a version with this code wrote, or one that did not tell: its ids begin with a digit.
+let private ofVersion folder code (digit: char) (scenario: Scenario) =
+    let store = Path.Combine(folder, "study")
+    Directory.CreateDirectory store |> ignore
+    let record = SweepFile.ofCampaign (Campaign.ofScenario scenario)
+    let renamed (run: SweptRun) = { run with Id = $"{digit}{run.Id.Substring 1}" }
+    let record = { record with Code = code; Runs = Array.map renamed record.Runs }
+    File.WriteAllText(Path.Combine(store, "sweep.json"), SweepFile.text record)
+    (Study.tryLoad store).Value
+
 let private merged (scenarios: Scenario list) : Study =
     TinyDataset.inFolder (fun folder ->
         scenarios
@@ -177,21 +187,20 @@ let private stores =
           TinyDataset.inFolder (fun folder ->
               let sweep = scenario (with' 4 0.2 "")
               let study = studyOf (Path.Combine(folder, "new")) sweep
-              let older = Path.Combine(folder, "old", "study")
-              Directory.CreateDirectory older |> ignore
-              let record = SweepFile.ofCampaign (Campaign.ofScenario sweep)
-
-              let record =
-                  { record with
-                      Code = Some(String('f', 64))
-                      Runs =
-                          record.Runs
-                          |> Array.map (fun run -> { run with Id = String(Array.rev (run.Id.ToCharArray())) }) }
-
-              File.WriteAllText(Path.Combine(older, "sweep.json"), SweepFile.text record)
-              let groups = Study.merge [ study; (Study.tryLoad older).Value ] |> Summary.groups
+              let older = ofVersion (Path.Combine(folder, "old")) (Some(String('f', 64))) 'f' sweep
+              let groups = Study.merge [ study; older ] |> Summary.groups
               Expect.equal (groups |> List.map _.Runs.Length) [ 2; 2 ] "each seed once in a group"
               Expect.equal (Summary.paths groups) [ Columns.code ] "the column")
+
+      testCase "what two versions computed that no store tells apart counts a seed once, and that is said"
+      <| fun () ->
+          TinyDataset.inFolder (fun folder ->
+              let older version =
+                  ofVersion (Path.Combine(folder, string version)) None version (scenario (with' 4 0.2 ""))
+
+              let merged = Study.merge [ older 'a'; older 'b' ]
+              Expect.equal (Summary.groups merged |> List.map _.Runs.Length) [ 2 ] "each seed once"
+              Expect.stringContains (List.exactlyOne merged.Problems) "2 runs are left out" "and why")
 
       testCase "the same store twice counts once"
       <| fun () ->

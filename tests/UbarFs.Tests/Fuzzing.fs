@@ -9,6 +9,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Engine.Data
+open UbarFs.Report
 open UbarFs.Scenario
 
 /// Something that reads a whole file, from a good example on. It must end without an exception, whatever the bytes.
@@ -76,7 +77,8 @@ let private record =
                 FromSeconds = 0.0
                 Host = "host"
                 Device = "cpu"
-                Threads = 2 } ] }
+                Threads = 2 } ]
+          Files = Map [ "metrics.csv", { Bytes = 12L; Sha256 = String('0', 64) } ] }
     |> Encoding.UTF8.GetBytes
 
 let private safetensors () =
@@ -161,6 +163,28 @@ let private graph =
 </graph></graphml>
 """
 
+let private sweep =
+    """{ "name": "study", "description": "", "scenario": "rule: ubar\n", "baseline": "average", "code": "0123",
+  "settings": { "data.dataset": "digits" }, "varied": [{ "path": "attack", "values": ["none", "absent"] }],
+  "runs": [{ "id": "0123456789ab", "seed": 1, "dataset": "digits", "model": "mlp", "rule": "ubar", "attack": "none",
+    "swept": [["attack", "none"]], "varied": [0], "chance": 0.1, "test_images": 10, "test_size": 20,
+    "stages": ["stage 1"] }] }"""
+
+let private metrics =
+    let row iteration =
+        MetricsFile.header [ "stage 1" ] |> List.map (fun _ -> string iteration) |> String.concat ","
+
+    let headings = MetricsFile.header [ "stage 1" ] |> String.concat ","
+    $"{headings}\n{row 0}\n{row 1}\n"
+
+let private parquet folder =
+    let lines = [ for node in 0..9 -> $"1,10,{node},0.5,1.25,0.75" ]
+    File.WriteAllLines(Path.Combine(folder, NodesFile.name), "epoch,iteration,node,accuracy,test_loss,loss" :: lines)
+    NodesFile.finish folder
+    let content = File.ReadAllBytes(Path.Combine(folder, NodesFile.complete))
+    File.Delete(Path.Combine(folder, NodesFile.complete))
+    content
+
 /// The names of the targets.
 let names =
     [ "IDX"
@@ -168,6 +192,11 @@ let names =
       "decoded images"
       "safetensors"
       "run.json"
+      "sweep.json"
+      "network.json"
+      "holder.json"
+      "metrics.csv"
+      "nodes.parquet"
       "tar archive"
       "zip archive"
       "cases of apply"
@@ -181,6 +210,7 @@ let targets (folder: string) : Target list =
         use scope = torch.NewDisposeScope()
         Safetensors.read file |> ignore
 
+    let locks = lazy Locks.ofStore folder
     let images: ImageSet = { Pixels = Array.init 24 byte; Labels = [| 1uy; 2uy |] }
 
     [ { Name = "IDX"
@@ -197,7 +227,22 @@ let targets (folder: string) : Target list =
         Read = ofFile folder "fuzzed.safetensors" readTensors }
       { Name = "run.json"
         Example = record
-        Read = fun bytes -> RunRecord.tryParse bytes |> ignore }
+        Read = fun bytes -> RunRecord.parse bytes |> ignore }
+      { Name = "sweep.json"
+        Example = Encoding.UTF8.GetBytes sweep
+        Read = ofFile folder "sweep.json" (fun _ -> Study.load folder |> ignore) }
+      { Name = "network.json"
+        Example = """{"benign":[0,1,2],"byzantine":[3],"edges":[[0,1],[1,2],[2,3]]}"""B
+        Read = ofFile folder "network.json" (fun _ -> NetworkFile.read folder |> ignore) }
+      { Name = "holder.json"
+        Example = """{"Host":"here","Process":1,"Kernel":"k","Token":"t","Beat":3}"""B
+        Read = ofFile folder "holder.json" (fun _ -> Locks.tryHolder locks.Value folder |> ignore) }
+      { Name = "metrics.csv"
+        Example = Encoding.UTF8.GetBytes metrics
+        Read = ofFile folder "metrics.csv" (fun _ -> MetricsFile.read [ "stage 1" ] folder |> ignore) }
+      { Name = "nodes.parquet"
+        Example = parquet folder
+        Read = ofFile folder "nodes.parquet" (fun _ -> NodesFile.read folder |> ignore) }
       { Name = "tar archive"
         Example = tar
         Read = ofFile folder "fuzzed.tar" (fun file -> Archive.visit visit file |> ignore) }

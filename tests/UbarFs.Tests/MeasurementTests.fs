@@ -166,7 +166,7 @@ let private files =
               let run = RunStore.folderOf store Runs.digits
               let last = Csv.read (Path.Combine(run, "metrics.csv")) |> List.last
               let results = Csv.read (Path.Combine(store.Folder, "results.csv")) |> List.exactlyOne
-              let nodes = NodesFile.read run
+              let nodes = (NodesFile.read run |> Result.defaultWith failtest)
               let final = nodes |> Array.filter (fun node -> node.Iteration = last.Whole "iteration")
               let record = result.Record.Value
               Expect.equal (final |> Array.averageBy _.TestLoss.Value) (last.Number "test_loss") "mean over the nodes"
@@ -199,7 +199,7 @@ let private files =
           TinyDataset.inFolder (fun folder ->
               let lines = [ "epoch,iteration,node,accuracy,loss"; "1,5,2,0.5,1.25" ]
               File.WriteAllLines(Path.Combine(folder, "nodes.csv"), lines)
-              let node = NodesFile.read folder |> Array.exactlyOne
+              let node = NodesFile.read folder |> Result.defaultWith failtest |> Array.exactlyOne
               Expect.equal (node.Accuracy, node.TestLoss, node.Loss) (0.5, None, Some 1.25) "the rest is there") ]
 
 [<Tests>]

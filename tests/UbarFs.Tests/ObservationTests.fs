@@ -111,6 +111,8 @@ let private expected evaluations =
 // NaN differs from itself.
 let private text (rows: NodeMeasurement[]) = rows |> Array.map (sprintf "%A")
 
+let private nodesIn folder = NodesFile.read folder |> Result.defaultWith failtest
+
 let private nodes =
     [ testCase "nodes.parquet says what was measured, bit for bit"
       <| fun () ->
@@ -118,10 +120,10 @@ let private nodes =
               let evaluations = List.mapi evaluation [ 0; 5; 10 ]
               let writer, write = NodesFile.openFor folder network false
               List.iter write evaluations
-              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "while the run lasts"
+              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "while the run lasts"
               writer.Dispose()
               NodesFile.finish folder
-              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "and afterwards"
+              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "and afterwards"
               Expect.isFalse (File.Exists(Path.Combine(folder, "nodes.csv"))) "in one file")
 
       testCase "of a file without even its head nothing is known yet"
@@ -129,7 +131,7 @@ let private nodes =
           TinyDataset.inFolder (fun folder ->
               for beginning in [ ""; "epoch,it"; "epoch,iteration,node,accuracy,test_loss,loss\n" ] do
                   File.WriteAllText(Path.Combine(folder, "nodes.csv"), beginning)
-                  Expect.isEmpty (NodesFile.read folder) $"'{beginning}'")
+                  Expect.isEmpty (nodesIn folder) $"'{beginning}'")
 
       testCase "a process that dies while it writes loses no more than the line at hand"
       <| fun () ->
@@ -139,7 +141,7 @@ let private nodes =
               List.iter write evaluations
               writer.Write "1.5,10,0,0."
               writer.Dispose()
-              Expect.equal (text (NodesFile.read folder)) (text (expected evaluations)) "whole lines") ]
+              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "whole lines") ]
 
 let private files =
     testCase "a run leaves its network, its nodes and what its rule selected"
@@ -165,9 +167,9 @@ let private files =
                         Supply.Available(Runs.samples.Value, "digits"))
 
                 Session.run session store (Campaign.ofScenario sweep) |> ignore
-                let network = (NetworkFile.tryRead (RunStore.folderOf store run)).Value
+                let network = (NetworkFile.read (RunStore.folderOf store run) |> Result.defaultWith failtest).Value
                 Expect.equal (network.Benign.Length, network.Byzantine.Length) (6, 2) "all nodes"
-                let rows = NodesFile.read (RunStore.folderOf store run)
+                let rows = nodesIn (RunStore.folderOf store run)
                 Expect.hasLength rows (4 * 6) "four evaluations of the benign nodes"
                 Expect.isTrue (rows |> Array.forall (fun row -> row.Loss.IsSome = (row.Iteration > 0))) "losses"
                 let lines = File.ReadAllLines(file store "metrics.csv") |> Array.map _.Split(',')

@@ -71,7 +71,8 @@ let private ofRuns name description runs : Study =
       Baselines = [ "average" ]
       Runs = runs
       Folders = [ "runs/" + name ]
-      Others = [] }
+      Others = []
+      Problems = [] }
 
 /// Averaging and UBAR without and with an attack, with two seeds.
 let usual =
@@ -103,6 +104,23 @@ let swept (rules: string list) =
                               StudyRun.Resolved =
                                   run.Resolved |> Map.add "network.benign" "10" |> Map.add "network.byzantine" ratio
                               StudyRun.Settings = settings } ]
+
+/// A study with so many rates, each with two rules, two attacks and two seeds.
+let large rates =
+    let run (rate: int) rule attack seed =
+        let run = run rule attack seed 0.8
+        let rate = FormattableString.Invariant $"{0.001 * float rate}"
+
+        { run with
+            StudyRun.Identity.Id = $"{run.Identity.Id}-{rate}"
+            StudyRun.Identity.Swept = Array.append run.Identity.Swept [| [| "training.rate"; rate |] |]
+            StudyRun.Resolved = Map.add "training.rate" rate run.Resolved }
+
+    [ for rule in [ "average"; "ubar" ] do
+          for attack in [ "absent"; "bit-flip" ] do
+              for rate in 1..rates do
+                  for seed in 1L .. 2L -> run rate rule attack seed ]
+    |> fun runs -> ofRuns "large" "A question" (Columns.align [ runs ])
 
 /// The study with the runs of a rule failed half way.
 let failing rule (study: Study) =

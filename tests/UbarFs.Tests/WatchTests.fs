@@ -174,7 +174,8 @@ let private record (run: StudyRun) from (started: DateTimeOffset) : RunRecord =
             FromSeconds = 0.0
             Host = "here"
             Device = "cpu"
-            Threads = 1 } ] }
+            Threads = 1 } ]
+      Files = Map.empty }
 
 let private ofOthers =
     testProperty "of another process's run, what is left takes as long for its share as what this sitting did"

@@ -115,12 +115,15 @@ let private runFolder (given: string) : Result<string, string> =
 
     if not (Directory.Exists folder) then
         Error $"there is no folder '{folder}': 'results.csv' names the folders of the runs beside it"
+    elif StoreReading.isLink folder then
+        Error $"'{folder}' is a link, and links are not followed: name the folder that it leads to"
     elif File.Exists(Path.Combine(folder, ModelFile.name)) then
         Ok folder
     else
-        match SweepFile.tryRead folder with
-        | Some sweep -> Error(ofSweep folder sweep)
-        | None ->
+        match SweepFile.read folder with
+        | Ok(Some sweep) -> Error(ofSweep folder sweep)
+        | Error reason -> Error(StoredRuns.unreadable folder reason)
+        | Ok None ->
             match sweeps () with
             | [] -> Ok folder
             | sweeps -> Error $"'{folder}' is a folder of sweeps. Name a run of one of them:{listed sweeps}"
@@ -176,6 +179,13 @@ let private export (arguments: ParseResults<ExportArguments>) : Result<unit, str
                 | None ->
                     folder |> Option.iter (Directory.CreateDirectory >> ignore)
                     Ok nodes)
+
+        RunFolder.modelDamage run
+        |> Result.teeError (fun reason ->
+            Exit.complain
+                $"'{Path.Combine(run, RunFolder.recordName)}' cannot be read: {reason}. Whether the model is the run's own \
+                  is not known")
+        |> ignore
 
         let! models = ModelFile.export run choose target
         report target models

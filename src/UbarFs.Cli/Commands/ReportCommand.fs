@@ -10,29 +10,27 @@ open UbarFs.Report
 open UbarFs.Cli.Arguments
 
 let private loaded isAll (folder: string) : Result<Study list, string> =
-    let tryLoad = if isAll then Study.tryLoadAll else Study.tryLoad
+    let load store =
+        store
+        |> if isAll then Study.loadAll else Study.load
+        |> Result.mapError (StoredRuns.unreadable store)
 
-    let isDamaged store =
-        File.Exists(Path.Combine(store, "sweep.json")) && (SweepFile.tryRead store).IsNone
-
-    let unreadable store =
-        let file = Path.Combine(store, "sweep.json")
-        $"'{file}' cannot be read: it is damaged, or of another version. 'ubarfs run' of its scenario writes it anew"
+    // Nothing is left out without a word.
+    let aloud result =
+        match result with
+        | Ok study -> study
+        | Error reason ->
+            Exit.complain reason
+            None
 
     if not (Directory.Exists folder) then
         Error $"there is no folder '{folder}'"
     else
-        match tryLoad folder with
-        | Some study -> Ok [ study ]
-        | None when isDamaged folder -> Error(unreadable folder)
-        | None ->
-            // Nothing is left out without a word.
-            Directory.GetDirectories folder
-            |> Array.sort
-            |> Array.filter isDamaged
-            |> Array.iter (unreadable >> Exit.complain)
-
-            match Directory.GetDirectories folder |> Array.sort |> Array.choose tryLoad |> List.ofArray with
+        match load folder with
+        | Ok(Some study) -> Ok [ study ]
+        | Error reason -> Error reason
+        | Ok None ->
+            match Directory.GetDirectories folder |> Array.sort |> Array.choose (load >> aloud) |> List.ofArray with
             | [] ->
                 Error
                     $"'{folder}' is no run store: it has no sweep.json. 'ubarfs run' writes it, also for a scenario that \
@@ -112,6 +110,8 @@ let private write (arguments: ParseResults<ReportArguments>) figures studies : R
             List.map snd pages @ figures |> List.iter (printfn "%s")
 
         if arguments.Contains All then
+            Studies.tellProblems studies
+
             for folder, count in List.collect _.Others studies do
                 Exit.complain
                     $"{count} of the runs in {folder} were left out: an older version wrote them without what a report \

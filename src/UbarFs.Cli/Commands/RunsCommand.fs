@@ -128,7 +128,8 @@ let private describe (listed: Listed) near =
          | "" -> status stored
          | worst -> $"{status stored}, worst accuracy {worst} %%")
 
-    stored.Record |> Option.bind _.Reason |> Option.iter (line "reason")
+    stored.Record |> Option.bind _.Reason |> Option.orElse stored.Problem |> Option.iter (line "reason")
+
     line "when" (time stored)
     line "folder" stored.Folder
     line "size" (size stored.Bytes)

@@ -19,7 +19,8 @@ type Watched(tracker: Progress.Tracker, folders: string list) =
           Baselines = []
           Runs = []
           Folders = []
-          Others = [] }
+          Others = []
+          Problems = [] }
 
     let load () =
         match List.choose Study.tryLoad folders with
@@ -61,8 +62,9 @@ type Watched(tracker: Progress.Tracker, folders: string list) =
     let ofOthers (holder: string) (run: StudyRun) =
         let file name = Path.Combine(run.Folder, name)
 
-        Durable.tryRead RunRecord.longest (file "run.json")
-        |> Option.bind RunRecord.tryParse
+        RunRecord.read (file RunFolder.recordName)
+        |> Result.toOption
+        |> Option.flatten
         |> Option.map (fun record ->
             let measured = DateTimeOffset(File.GetLastWriteTimeUtc(file MetricsFile.name), TimeSpan.Zero)
             Activity.ofStore DateTimeOffset.UtcNow measured holder record run)

@@ -10,14 +10,11 @@ let runFailed = 1
 let badUsage = 2
 let interrupted = 130
 
-// Messages quote what files hold and how they are called.
-let private printable (message: string) =
-    message.ReplaceLineEndings("\n").Split '\n' |> Array.map Rendering.printable |> String.concat "\n"
-
 /// Prints one message to standard error, without anything that a terminal could take for a command; a terminal gets lines
 /// that end between words.
 let complain (message: string) =
-    let message = printable $"ubarfs: {message}"
+    // Names of files, and what they say, may be anybody's.
+    let message = Visible.lines $"ubarfs: {message}"
 
     if Console.IsErrorRedirected then
         eprintfn "%s" message

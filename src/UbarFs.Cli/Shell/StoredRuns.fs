@@ -16,10 +16,20 @@ let columnsOf (listed: Listed) =
     | Some run -> run.Settings @ [ "seed", string run.Identity.Seed ]
     | None -> []
 
-/// Every run folder of a store; fails if the folder is none.
+/// Why a folder's sweep is not read, as a sentence.
+let unreadable (folder: string) (reason: string) =
+    $"'{Path.Combine(folder, SweepFile.name)}' cannot be read: {reason}. 'ubarfs run' of its scenario writes it anew"
+
+/// Every run folder of a store; fails if the folder is none. What cannot be read is said on standard error.
 let listed (folder: string) : Result<Listed list, string> =
-    match Contents.current folder, Study.tryLoadAll folder with
-    | Some current, Some study ->
+    match Contents.current folder, Study.loadAll folder with
+    | _, Error reason -> Error(unreadable folder reason)
+    | Some current, Ok(Some study) ->
+        Summary.problems study |> List.iter Exit.complain
+
+        for link in Contents.links folder do
+            Exit.complain $"'{link}' is a link, and links are not followed: it is left alone"
+
         let known = study.Runs |> List.map (fun run -> run.Identity.Id, run) |> Map.ofList
 
         Contents.runs folder current

@@ -22,8 +22,15 @@ let writeReport (study: Study) = writePage (Path.Combine(study.Folders.Head, pag
 /// Writes the event files of a study's runs into its own folder.
 let writeTensorBoard (study: Study) = TensorBoard.ofStudy (Path.Combine(study.Folders.Head, "tensorboard")) study
 
-/// Says on standard error what of the runs differs although their settings do not say so, and what else the stores hold.
+/// Says on standard error what of the stores cannot be used.
+let tellProblems (studies: Study list) =
+    studies |> List.collect Summary.problems |> List.distinct |> List.iter Exit.complain
+
+/// Says on standard error what of the stores cannot be used, what of the runs differs although their
+/// settings do not say so, and what else the stores hold.
 let tellMore (studies: Study list) =
+    tellProblems studies
+
     for study in studies do
         Summary.remarks study @ Summary.others study |> List.iter Exit.complain
 

@@ -8,7 +8,10 @@ open System.Text
 open UbarFs.Core
 
 /// A line of a table that was read, whose cells are asked for by their column's heading.
-type CsvRow(places: IReadOnlyDictionary<string, int>, cells: string[]) =
+type CsvRow(headings: int, places: IReadOnlyDictionary<string, int>, cells: string[]) =
+
+    /// Whether it has a cell for each heading.
+    member _.IsWhole = cells.Length = headings
 
     /// The cell of a column; none if it is empty, or the table has no such column.
     member _.TryCell(heading: string) : string option =
@@ -124,7 +127,7 @@ module Csv =
 
             rows
             |> List.filter (fun cells -> cells <> [| "" |])
-            |> List.map (fun cells -> CsvRow(places, cells))
+            |> List.map (fun cells -> CsvRow(headings.Length, places, cells))
 
     /// The rows of a file that another process may be writing; none if there is no such file.
     let read (file: string) : CsvRow list =

@@ -86,7 +86,8 @@ module Execution =
           Jobs = session.Jobs
           DataChecksum = checksum
           Versions = session.Versions |> Map.add "code" (Identity.code.Substring(0, 12))
-          Sittings = earlier @ [ now ] }
+          Sittings = earlier @ [ now ]
+          Files = Map.empty }
 
     let private ended (meter: Meter) outcome (record: RunRecord) =
         { record with
@@ -209,7 +210,14 @@ module Execution =
     let private sit (session: Session) save store held run tell checksum (experiment: Experiment) =
         use _ = torch.NewDisposeScope()
         let folder, id = RunStore.folderOf store run, RunStore.id run
-        let before = RunStore.tryRecord store run
+
+        let before =
+            match RunStore.record store run with
+            | Ok before -> before
+            | Error reason ->
+                tell $"its {RunFolder.recordName} cannot be read, {reason}: the run starts anew"
+                None
+
         let fits = before |> Option.exists (fun record -> record.DataChecksum = checksum)
 
         if not fits then
@@ -300,6 +308,7 @@ module Execution =
         if held.IsLost then
             raise (LostException run)
 
+        let record = RunFolder.completed folder record
         save record
         let reason = record.Reason |> Option.map (fun reason -> ": " + reason) |> Option.defaultValue ""
         RunLog.write folder (record.Status + reason)

@@ -18,12 +18,12 @@ module Session =
         | Supply.Available(_, checksum) -> checksum = record.DataChecksum
         | Supply.Missing _ -> true
 
-    /// Whether there is nothing to do for a run: it is complete, or has failed and is not to be tried again. What has
-    /// failed since the session began has been tried by another process.
+    /// Whether there is nothing to do for a run: it is complete, or has failed or is damaged and is not to be tried again.
+    /// What has failed since the session began has been tried by another process.
     let private isSettled session item (result: RunResult) =
         match result.Status, result.Record with
         | Status.Complete, Some record -> hasSameData session item.Run record
-        | Status.Failed, Some record -> not session.Retry || Some record <> item.Before
+        | (Status.Failed | Status.Damaged), Some record -> not session.Retry || Some record <> item.Before
         | _ -> false
 
     let private underLock session item (held: HeldLock) =

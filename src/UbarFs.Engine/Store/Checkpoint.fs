@@ -113,8 +113,10 @@ module Checkpoint =
                     ->
                     Ok notes
                 | _ -> Error "its notes are not whole"
-        with :? JsonException ->
-            Error "its notes cannot be understood"
+        with
+        | :? JsonException
+        | :? InvalidOperationException
+        | :? NotSupportedException -> Error "its notes cannot be understood"
 
     let private laidOut (notes: CheckpointNotes) name (tensor: torch.Tensor) =
         match Map.tryFind name notes.Strides with
@@ -159,6 +161,13 @@ module Checkpoint =
                   CpuSeconds = notes.CpuSeconds }
         | _ -> Error "its estimates are not those of this run"
 
+    // What torch refuses, such as strides that lead out of a tensor, was not written here.
+    let private tryRestored experiment saved notes =
+        try
+            restored experiment saved notes
+        with :? Runtime.InteropServices.ExternalException as error ->
+            Error $"its tensors are not as they should be: {Visible.line error.Message}"
+
     // Only files of names known here are written, whatever names the checkpoint has.
     let private bringBack run (saved: NamedTensors) =
         for name in growing do
@@ -172,7 +181,7 @@ module Checkpoint =
         result {
             let! saved = Safetensors.read file
             let! notes = parseNotes saved id
-            let! checkpoint = restored experiment saved notes
+            let! checkpoint = tryRestored experiment saved notes
             bringBack run saved
             let state = checkpoint.Midway.State
 

@@ -10,6 +10,8 @@ type StoredRun =
         Folder: string
         /// Nothing where no record can be read.
         Record: RunRecord option
+        /// Why there is a record that cannot be read.
+        Problem: string option
         /// Whether the store's scenario, as it is now, has the run.
         IsCurrent: bool
         /// What its files take, in bytes.
@@ -32,16 +34,23 @@ type Removal =
 [<RequireQualifiedAccess>]
 module Contents =
 
-    let private isId (name: string) = name.Length = 12 && Seq.forall Char.IsAsciiHexDigitLower name
+    let private isRun (folder: DirectoryInfo) = StoreReading.isId folder.Name
 
     /// The folders of runs: real ones, named by an id. Nothing that links lead to is the store's.
     let folders (store: string) : DirectoryInfo list =
         DirectoryInfo(store).EnumerateDirectories()
-        |> Seq.filter (fun folder -> isId folder.Name && isNull folder.LinkTarget)
+        |> Seq.filter (fun folder -> isRun folder && isNull folder.LinkTarget)
+        |> List.ofSeq
+
+    /// Links that are called like runs: nobody follows them, and nobody removes them.
+    let links (store: string) : string list =
+        DirectoryInfo(store).EnumerateDirectories()
+        |> Seq.filter (fun folder -> isRun folder && not (isNull folder.LinkTarget))
+        |> Seq.map _.FullName
         |> List.ofSeq
 
     /// Whether there is more in a run's folder than a lock.
-    let isBegun (folder: DirectoryInfo) = File.Exists(Path.Combine(folder.FullName, "run.json"))
+    let isBegun (folder: DirectoryInfo) = File.Exists(Path.Combine(folder.FullName, RunFolder.recordName))
 
     /// The ids of the runs of a store's scenario; nothing if the folder is no store.
     let current (store: string) : Set<string> option =
@@ -58,20 +67,17 @@ module Contents =
         with :? DirectoryNotFoundException ->
             []
 
-    let private record (folder: string) =
-        try
-            Durable.tryRead RunRecord.longest (Path.Combine(folder, "run.json"))
-            |> Option.bind RunRecord.tryParse
-        with
-        | :? IOException
-        | :? UnauthorizedAccessException -> None
-
     let private stored (current: Set<string>) (folder: DirectoryInfo) : StoredRun =
         let files = files folder |> List.filter _.Exists
+        let record = RunFolder.read folder.FullName folder.Name
 
         { Id = folder.Name
           Folder = folder.FullName
-          Record = record folder.FullName |> Option.filter (fun record -> record.Id = folder.Name)
+          Record = record |> Result.toOption |> Option.flatten
+          Problem =
+            match record with
+            | Error reason -> Some reason
+            | Ok _ -> None
           IsCurrent = current.Contains folder.Name
           Bytes = files |> List.sumBy _.Length
           Changed = files |> List.map _.LastWriteTimeUtc |> List.fold max folder.LastWriteTimeUtc }
@@ -106,7 +112,7 @@ module Contents =
         let folder = DirectoryInfo(Path.Combine(store, run.Id))
 
         try
-            if not (isId run.Id && folder.Exists && isNull folder.LinkTarget) then
+            if not (StoreReading.isId run.Id && folder.Exists && isNull folder.LinkTarget) then
                 Removal.Failed "it is no folder of a run any more"
             else
                 match Locks.claim locks folder.FullName with

@@ -6,6 +6,7 @@ open System.Diagnostics
 open System.IO
 open System.Text.Json
 open System.Threading
+open UbarFs.Core
 
 /// Who works on something: written beside the lock, for people and for machines that do not share locks.
 type Holder =
@@ -123,14 +124,18 @@ module Locks =
         with :? IOException as error when isHeld error ->
             None
 
+    let private holder (value: StoredValue) : Holder =
+        let text name = StoredValue.required name StoredValue.text value
+
+        { Host = text "Host"
+          Process = StoredValue.required "Process" StoredValue.count value
+          Kernel = text "Kernel"
+          Token = text "Token"
+          Beat = StoredValue.required "Beat" StoredValue.long value }
+
+    // Who cannot be made out holds nothing: the lock itself is the file beside it.
     let private readHolder folder : Holder option =
-        try
-            Durable.tryRead 4096 (holderFile folder)
-            |> Option.bind (fun text -> JsonSerializer.Deserialize<Holder>(ReadOnlySpan text) |> Option.ofObj)
-            |> Option.filter (fun holder -> not (isNull (box holder.Token)))
-        with
-        | :? JsonException
-        | :? IOException -> None
+        StoreReading.json 4096 holder (holderFile folder) |> Result.toOption |> Option.flatten
 
     /// Whether the file system knows locks: then nobody can open a locked file again.
     let private areReliable folder =
@@ -173,8 +178,21 @@ module Locks =
             stream.Dispose()
             reraise ()
 
-    /// Tries to lock a folder, which is created, without waiting.
+    // What a run grows in place, or empties: through a link it would be somebody else's.
+    let private written = [ lockName; holderName; "log.txt"; "metrics.csv"; "nodes.csv"; "checkpoint" ]
+
+    let private refuseLinks (folder: string) =
+        match
+            folder :: (written |> List.map (fun name -> Path.Combine(folder, name)))
+            |> List.tryFind StoreReading.isLink
+        with
+        | Some link -> raise (IOException $"'{Visible.line link}' is a link, and links are not followed: remove it")
+        | None -> ()
+
+    /// Tries to lock a folder, which is created, without waiting. Fails with an IOException if the folder is a link, or a
+    /// file that a run writes in it is one.
     let claim (locks: Locks) (folder: string) : Claim =
+        refuseLinks folder
         Directory.CreateDirectory folder |> ignore
 
         match tryOpen (Path.Combine(folder, lockName)) with

@@ -1,6 +1,7 @@
 namespace UbarFs.Engine
 
 open System
+open System.IO
 
 /// `metrics.csv` of a run: a line for each evaluation.
 [<RequireQualifiedAccess>]
@@ -81,3 +82,40 @@ module MetricsFile =
           Csv.seconds evaluation.EvaluationSeconds
           Csv.seconds evaluation.Elapsed ]
         @ stageCells evaluation.Selections
+
+    // ---- Reading
+
+    let private longest = 1 <<< 30
+
+    let private share (row: CsvRow) heading =
+        match row.Number heading with
+        | share when share >= 0.0 && share <= StoreReading.mostShare -> ()
+        | number -> StoreReading.fail $"{number} under '{heading}' is no accuracy"
+
+    let private duration (row: CsvRow) heading =
+        match row.TryNumber heading with
+        | Some seconds when not (seconds >= 0.0 && seconds <= StoreReading.mostSeconds) ->
+            StoreReading.fail $"{seconds} under '{heading}' is no number of seconds"
+        | _ -> ()
+
+    // Stages have names of their own; what they are the means of can be missing, and is a number where it is there.
+    let private checkedRow (stages: string list) (row: CsvRow) : CsvRow =
+        [ "worst_accuracy"; "mean_accuracy"; "best_accuracy" ] |> List.iter (share row)
+        header [] |> List.filter _.EndsWith("_seconds") |> List.iter (duration row)
+        header stages |> List.iter (row.TryNumber >> ignore)
+
+        if not (row.Number "epoch" >= 0.0 && Double.IsFinite(row.Number "epoch")) || row.Whole "iteration" < 0 then
+            StoreReading.fail "epoch and iteration are not negative"
+
+        row
+
+    /// The evaluations that a run's folder has, for a rule with these stages; `Ok None` where the file is not there.
+    let read (stages: string list) (folder: string) : Result<CsvRow list option, string> =
+        let isAscending (rows: CsvRow list) =
+            rows
+            |> List.pairwise
+            |> List.forall (fun (one, next) -> one.Whole "iteration" < next.Whole "iteration")
+
+        match StoreReading.table longest (checkedRow stages) (Path.Combine(folder, name)) with
+        | Ok(Some rows) when not (isAscending rows) -> Error "its iterations do not ascend"
+        | result -> result

@@ -36,7 +36,7 @@ type ExportedModel = { Node: int; Notes: ModelNotes }
 [<RequireQualifiedAccess>]
 module ModelFile =
 
-    let name = "model.safetensors"
+    let name = RunFolder.modelName
 
     let private notes (experiment: Experiment) : ModelNotes =
         let dict = StateDict.ofArchitecture experiment.Architecture
@@ -63,25 +63,47 @@ module ModelFile =
         Durable.write (Path.Combine(run, name)) (fun stream ->
             Safetensors.write stream metadata [ "estimates", estimates ])
 
+    let private parameter (value: StoredValue) : ModelParameter =
+        { Name = StoredValue.required "Name" StoredValue.text value
+          Shape = StoredValue.required "Shape" (StoredValue.array (StoredValue.count >> int64)) value
+          Offset = StoredValue.required "Offset" StoredValue.long value }
+
+    // `count` is how many nodes there are.
+    let private decode (count: int64) (value: StoredValue) : ModelNotes =
+        let optional name read = StoredValue.optional name (StoredValue.array read) value |> Option.toObj
+
+        let node value =
+            match StoredValue.count value with
+            | node when int64 node < count -> node
+            | node -> StoreReading.fail $"it has no node {node}"
+
+        { Module = StoredValue.required "Module" StoredValue.text value
+          Parameters = StoredValue.required "Parameters" (StoredValue.array parameter) value
+          Benign = StoredValue.required "Benign" (StoredValue.array node) value
+          Participants = optional "Participants" node
+          Dataset = StoredValue.optional "Dataset" StoredValue.text value |> Option.toObj
+          Input = optional "Input" StoredValue.count
+          Classes = StoredValue.optional "Classes" StoredValue.count value |> Option.defaultValue 0
+          Mean = optional "Mean" StoredValue.number
+          Deviation = optional "Deviation" StoredValue.number }
+
     let private parse (saved: NamedTensors) =
-        try
-            match Map.tryFind "notes" saved.Metadata, Map.tryFind "estimates" saved.Tensors with
-            | Some text, Some estimates when estimates.dim () = 2L ->
-                match JsonSerializer.Deserialize<ModelNotes>(text) |> Option.ofObj with
-                | Some notes when not (isNull (box notes.Benign) || isNull (box notes.Parameters)) ->
-                    Ok(notes, estimates)
-                | _ -> Error "its notes are not whole"
-            | _ -> Error "it holds no model"
-        with :? JsonException ->
-            Error "its notes cannot be understood"
+        match Map.tryFind "notes" saved.Metadata, Map.tryFind "estimates" saved.Tensors with
+        | Some text, Some estimates when estimates.dim () = 2L ->
+            System.Text.Encoding.UTF8.GetBytes text
+            |> StoreReading.parse (decode estimates.shape[0])
+            |> Result.map (fun notes -> notes, estimates)
+            |> Result.mapError (fun reason -> $"its notes cannot be understood: {reason}")
+        | _ -> Error "it holds no model"
 
     let private part (row: torch.Tensor) (parameter: ModelParameter) =
-        let length = Array.fold (*) 1L parameter.Shape
+        // As a number that does not overflow.
+        let length = parameter.Shape |> Array.fold (fun length side -> length * bigint side) 1I
 
-        if parameter.Offset < 0L || length < 0L || parameter.Offset + length > row.numel () then
+        if parameter.Offset < 0L || bigint parameter.Offset + length > bigint (row.numel ()) then
             Error $"its parameter '{parameter.Name}' lies outside of the estimates"
         else
-            Ok(parameter.Name, row.narrow(0L, parameter.Offset, length).reshape parameter.Shape)
+            Ok(parameter.Name, row.narrow(0L, parameter.Offset, int64 length).reshape parameter.Shape)
 
     /// What a node's file says beside the parameters: texts, lists of numbers as JSON.
     let private metadata (notes: ModelNotes) node =
@@ -121,6 +143,10 @@ module ModelFile =
                     Error
                         $"there is no '{file}'. A run has one when it is complete, unless it was done with --no-models: \
                           'results.csv' beside the runs' folders says which are"
+
+            match RunFolder.modelDamage run with
+            | Ok(Some reason) -> return! Error reason |> prefixed
+            | _ -> ()
 
             let! saved = Safetensors.read file |> prefixed
             let! notes, estimates = parse saved |> prefixed

@@ -19,7 +19,9 @@ module NetworkFile =
 
     let private options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower)
 
-    let private file folder = Path.Combine(folder, "network.json")
+    let name = "network.json"
+
+    let private file folder = Path.Combine(folder, name)
 
     let private record (experiment: Experiment) =
         let byzantine, benign =
@@ -34,11 +36,24 @@ module NetworkFile =
         Directory.CreateDirectory folder |> ignore
         Durable.writeText (file folder) (JsonSerializer.Serialize(record experiment, options) + "\n")
 
-    /// The network of a run; nothing if it was never begun or the file is not whole.
-    let tryRead folder : NetworkRecord option =
-        try
-            JsonSerializer.Deserialize<NetworkRecord>(File.ReadAllText(file folder), options) |> Option.ofObj
-        with
-        | :? FileNotFoundException
-        | :? DirectoryNotFoundException
-        | :? JsonException -> None
+    let private longest = 1 <<< 28
+
+    let private decode (value: StoredValue) : NetworkRecord =
+        let nodes name = StoredValue.required name (StoredValue.array StoredValue.count) value
+        let benign, byzantine = nodes "benign", nodes "byzantine"
+        let known = System.Collections.Generic.HashSet(Array.append benign byzantine)
+
+        if known.Count < benign.Length + byzantine.Length then
+            StoreReading.fail "it has a node twice"
+
+        let edge (value: StoredValue) =
+            match StoredValue.array StoredValue.count value with
+            | [| one; other |] as edge when one <> other && known.Contains one && known.Contains other -> edge
+            | _ -> StoreReading.fail $"{value.Place} is no edge between two of its nodes"
+
+        { Benign = benign
+          Byzantine = byzantine
+          Edges = StoredValue.required "edges" (StoredValue.array edge) value }
+
+    /// The network of a run; `Ok None` if it was never begun.
+    let read (folder: string) : Result<NetworkRecord option, string> = StoreReading.json longest decode (file folder)

@@ -29,8 +29,11 @@ module NodesFile =
     /// The name of the file that grows during a run.
     let name = "nodes.csv"
 
+    /// The name of the file of a complete run.
+    let complete = "nodes.parquet"
+
     let private csv folder = Path.Combine(folder, name)
-    let private parquet folder = Path.Combine(folder, "nodes.parquet")
+    let private parquet folder = Path.Combine(folder, complete)
     let private header = [ "epoch"; "iteration"; "node"; "accuracy"; "test_loss"; "loss" ]
 
     let private write (writer: TextWriter) (nodes: int[]) (evaluation: Evaluation) =
@@ -50,12 +53,24 @@ module NodesFile =
     let openFor folder (network: Network) (goOn: bool) : StreamWriter * (Evaluation -> unit) =
         Directory.CreateDirectory folder |> ignore
         File.Delete(parquet folder)
+
+        // A link that somebody put there is not followed.
+        if not goOn then
+            File.Delete(csv folder)
+
         let writer = new StreamWriter(csv folder, goOn, NewLine = "\n")
 
         if not goOn then
             writer.WriteLine(Csv.line header)
 
         writer, write writer (Network.benign network)
+
+    let private isMeasured (measured: NodeMeasurement) =
+        Double.IsFinite measured.Epoch
+        && measured.Iteration >= 0
+        && measured.Node >= 0
+        && measured.Accuracy >= 0.0
+        && measured.Accuracy <= StoreReading.mostShare
 
     let private measurement (row: CsvRow) =
         { Epoch = row.Number "epoch"
@@ -65,7 +80,11 @@ module NodesFile =
           TestLoss = row.TryNumber "test_loss"
           Loss = row.TryNumber "loss" }
 
-    let private readCsv (file: string) = Csv.read file |> Seq.map measurement |> Array.ofSeq
+    // A pipe or an endless file keeps nobody busy.
+    let private longest = 1 <<< 30
+
+    let private readCsv (folder: string) : Result<NodeMeasurement[] option, string> =
+        StoreReading.table longest measurement (csv folder) |> Result.map (Option.map Array.ofList)
 
     let private epochs = DataField("epoch", typeof<float>)
     let private iterations = DataField("iteration", typeof<int>)
@@ -90,18 +109,28 @@ module NodesFile =
             do! group.WriteAsync<float>(losses, ReadOnlyMemory(rows |> Array.map (_.Loss >> Option.toNullable)))
         }
 
-    /// Turns the `nodes.csv` of a complete run into `nodes.parquet`.
+    /// Turns the `nodes.csv` of a complete run into `nodes.parquet`. Fails with an InvalidDataException if somebody has
+    /// taken it away.
     let finish folder =
+        let rows =
+            match readCsv folder with
+            | Ok(Some rows) -> rows
+            | Ok None -> StoreReading.fail $"{name} was removed while the run was under way"
+            | Error reason -> StoreReading.fail $"{name} was changed while the run was under way: {reason}"
+
         use content = new MemoryStream()
-        (writeParquet content (readCsv (csv folder))).GetAwaiter().GetResult()
+        (writeParquet content rows).GetAwaiter().GetResult()
         Durable.writeBytes (parquet folder) (content.ToArray())
         File.Delete(csv folder)
 
-    let private readParquet (file: string) =
+    // What a damaged file says of its rows is no reason to fill the memory: no file has as many as this for a byte.
+    let private mostRows = 64L
+
+    let private readParquet (content: Stream) =
         task {
-            use! reader = ParquetReader.CreateAsync file
+            use! reader = ParquetReader.CreateAsync content
             use group = reader.OpenRowGroupReader 0
-            let count = int group.RowCount
+            let count = int (min (mostRows * content.Length) group.RowCount)
             let epoch, accuracy = Array.zeroCreate<float> count, Array.zeroCreate<float> count
             let iteration, node = Array.zeroCreate<int> count, Array.zeroCreate<int> count
             let testLoss, loss = Array.zeroCreate<Nullable<float>> count, Array.zeroCreate<Nullable<float>> count
@@ -124,11 +153,22 @@ module NodesFile =
                       Loss = Option.ofNullable loss[row] })
         }
 
-    /// What is known of a run's nodes, in the order of the evaluations; nothing if it was never begun.
-    let read folder : NodeMeasurement[] =
-        if File.Exists(parquet folder) then
-            (readParquet (parquet folder)).GetAwaiter().GetResult()
-        elif File.Exists(csv folder) then
-            readCsv (csv folder)
-        else
-            [||]
+    // The library says with any exception that a file is none of its kind.
+    let private parsed (content: byte[]) =
+        try
+            use stream = new MemoryStream(content)
+            Ok((readParquet stream).GetAwaiter().GetResult())
+        with error ->
+            Error $"it is no Parquet file as it should be: {Visible.line error.Message}"
+
+    let private whole (rows: NodeMeasurement[] option) =
+        match rows with
+        | Some rows when not (Array.forall isMeasured rows) -> Error "it has nodes whose measurements are none"
+        | rows -> Ok(Option.defaultValue [||] rows)
+
+    /// What is known of a run's nodes, in the order of the evaluations; none if it was never begun.
+    let read (folder: string) : Result<NodeMeasurement[], string> =
+        match StoreReading.bytes longest (parquet folder) with
+        | Error reason -> Error reason
+        | Ok(Some content) -> parsed content |> Result.bind (Some >> whole)
+        | Ok None -> readCsv folder |> Result.bind whole

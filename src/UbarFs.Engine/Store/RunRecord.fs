@@ -16,6 +16,8 @@ type Status =
     | Interrupted
     | Failed
     | MissingData
+    /// Complete, but its files are not those that it wrote: what readers find, and never written.
+    | Damaged
     | Pending
 
     override status.ToString() =
@@ -25,11 +27,12 @@ type Status =
         | Interrupted -> "interrupted"
         | Failed -> "failed"
         | MissingData -> "missing-data"
+        | Damaged -> "damaged"
         | Pending -> "pending"
 
     /// The status of a text in the store; one that nobody knows is of a run that has to be done.
     static member Parse(text: string) =
-        [ Complete; Interrupted; Failed; MissingData ]
+        [ Complete; Interrupted; Failed; MissingData; Damaged ]
         |> List.tryFind (fun status -> string status = text)
         |> Option.defaultValue Pending
 
@@ -88,6 +91,9 @@ module RunFacts =
           TestSize = run.Dataset.Value.TestSize
           Stages = run.Rule.Value.Stages }
 
+/// What a file was when its run was complete.
+type Digest = { Bytes: int64; Sha256: string }
+
 /// What `run.json` says of a run: what it is, what produced it and how it ended.
 type RunRecord =
     {
@@ -123,6 +129,8 @@ type RunRecord =
         DataChecksum: string
         Versions: Map<string, string>
         Sittings: Sitting list
+        /// The files of a complete run, by name; none in records of older versions.
+        Files: Map<string, Digest>
     }
 
 /// Numbers that JSON lacks are the texts "NaN", "Infinity" and "-Infinity", in options, too, which .NET's own handling of
@@ -161,8 +169,7 @@ module RunRecord =
         made.Converters.Add(AnyNumber())
         made
 
-    /// The longest `run.json` that is read, in bytes.
-    let longest = 4 <<< 20
+    let private longest = 4 <<< 20
 
     /// The record as text. Beside the canonical text of the settings, from which a program reads the record again, it has
     /// them as JSON values, under `settings`; `json` makes these (`Campaign.Json`).
@@ -174,50 +181,96 @@ module RunRecord =
             text.ToJsonString options + "\n"
         | _ -> invalidOp "a record is an object"
 
+    // ---- Reading
+
+    let private text, optional, required = StoredValue.text, StoredValue.optional, StoredValue.required
+
+    let private plain name value = optional name text value |> Option.defaultValue ""
+
+    let private sitting (value: StoredValue) : Sitting =
+        { Started = required "started" StoredValue.time value
+          FromIteration = required "from_iteration" StoredValue.count value
+          FromSeconds = optional "from_seconds" StoredValue.seconds value |> Option.defaultValue 0.0
+          Host = plain "host" value
+          Device = plain "device" value
+          Threads = optional "threads" StoredValue.count value |> Option.defaultValue 0 }
+
+    let private breach (value: StoredValue) : Breach =
+        { Node = optional "node" StoredValue.count value
+          Iteration = required "iteration" StoredValue.long value }
+
+    let private facts (value: StoredValue) : RunFacts =
+        { Dataset = required "dataset" text value
+          Model = required "model" text value
+          Rule = required "rule" text value
+          Attack = required "attack" text value
+          RuleName = required "rule_name" text value
+          AttackName = required "attack_name" text value
+          AttackFree = required "attack_free" StoredValue.truth value
+          Chance = required "chance" StoredValue.share value
+          TestImages = required "test_images" StoredValue.count value
+          TestSize = required "test_size" StoredValue.count value
+          Stages = required "stages" (StoredValue.array text) value |> List.ofArray }
+
+    let private digest (value: StoredValue) : Digest =
+        { Bytes = required "bytes" StoredValue.long value
+          Sha256 = required "sha256" text value }
+
     // Older versions had the texts of the settings in the place of their values.
-    let private older (fields: JsonObject) =
-        match fields["settings"] with
-        | null -> ()
-        | settings ->
-            if not (fields.ContainsKey "canonical") then
-                fields.Add("canonical", settings.DeepClone())
+    let private canonical (value: StoredValue) =
+        optional "canonical" (StoredValue.map StoredValue.lines) value
+        |> Option.defaultWith (fun () -> required "settings" (StoredValue.map StoredValue.lines) value)
+        |> OlderSettings.asToday
 
-    // The reader leaves null in the place of what is not there.
-    let private isWhole (record: RunRecord) =
-        [ box record.Id
-          record.Identity
-          record.Scenario
-          record.Status
-          record.Canonical
-          record.Device
-          record.DataChecksum
-          record.Versions
-          record.Sittings ]
-        |> List.forall (isNull >> not)
-        && record.Facts
-           |> Option.forall (fun facts ->
-               [ box facts.Dataset
-                 facts.Model
-                 facts.Rule
-                 facts.Attack
-                 facts.RuleName
-                 facts.AttackName
-                 facts.Stages ]
-               |> List.forall (isNull >> not))
+    let private texts name value = optional name (StoredValue.map text) value |> Option.defaultValue Map.empty
 
-    /// The record in a text; nothing if it is not one.
-    let tryParse (text: byte[]) : RunRecord option =
-        try
-            match JsonNode.Parse(ReadOnlySpan text) with
-            | :? JsonObject as fields ->
-                older fields
+    // How it ended is filled in by `decode`.
+    let private begun (value: StoredValue) : RunRecord =
+        { Id = required "id" StoredValue.id value
+          Identity = plain "identity" value
+          Scenario = plain "scenario" value
+          Status = required "status" text value
+          Reason = optional "reason" StoredValue.lines value
+          Breach = optional "breach" breach value
+          Canonical = canonical value
+          Facts = optional "facts" facts value
+          WorstAccuracy = None
+          MeanAccuracy = None
+          BestAccuracy = None
+          TestLoss = None
+          ConsensusError = None
+          Diverged = None
+          Seconds = None
+          CpuSeconds = None
+          PeakMemory = None
+          Started = required "started" StoredValue.time value
+          Finished = None
+          Device = plain "device" value
+          Threads = optional "threads" StoredValue.count value |> Option.defaultValue 0
+          Jobs = optional "jobs" StoredValue.count value |> Option.defaultValue 0
+          DataChecksum = plain "data_checksum" value
+          Versions = texts "versions" value
+          Sittings =
+            optional "sittings" (StoredValue.array sitting) value
+            |> Option.map List.ofArray
+            |> Option.defaultValue []
+          Files = optional "files" (StoredValue.map digest) value |> Option.defaultValue Map.empty }
 
-                JsonSerializer.Deserialize<RunRecord>(fields, options)
-                |> Option.ofObj
-                |> Option.filter isWhole
-                |> Option.map (fun record -> { record with Canonical = OlderSettings.asToday record.Canonical })
-            | _ -> None
-        with
-        | :? JsonException
-        | :? ArgumentException
-        | :? InvalidOperationException -> None
+    let private decode (value: StoredValue) : RunRecord =
+        { begun value with
+            WorstAccuracy = optional "worst_accuracy" StoredValue.share value
+            MeanAccuracy = optional "mean_accuracy" StoredValue.share value
+            BestAccuracy = optional "best_accuracy" StoredValue.share value
+            TestLoss = optional "test_loss" StoredValue.number value
+            ConsensusError = optional "consensus_error" StoredValue.number value
+            Diverged = optional "diverged" StoredValue.truth value
+            Seconds = optional "seconds" StoredValue.seconds value
+            CpuSeconds = optional "cpu_seconds" StoredValue.seconds value
+            PeakMemory = optional "peak_memory" StoredValue.long value
+            Finished = optional "finished" StoredValue.time value }
+
+    /// The record in a text, or why there is none.
+    let parse (text: byte[]) : Result<RunRecord, string> = StoreReading.parse decode text
+
+    /// The record in a file; `Ok None` where there is no file.
+    let read (file: string) : Result<RunRecord option, string> = StoreReading.json longest decode file

@@ -55,7 +55,7 @@ module RunStore =
                 refused error.Message
 
     let folderOf store run = Path.Combine(store.Folder, id run)
-    let private recordFile store run = Path.Combine(folderOf store run, "run.json")
+    let private recordFile store run = Path.Combine(folderOf store run, RunFolder.recordName)
     let private resultsFile store = Path.Combine(store.Folder, "results.csv")
     let private metricsFile store run = Path.Combine(folderOf store run, MetricsFile.name)
 
@@ -64,17 +64,20 @@ module RunStore =
         Directory.CreateDirectory(folderOf store run) |> ignore
         Durable.writeText (recordFile store run) (RunRecord.write json record)
 
+    /// What the store knows of a run, or why its record cannot be read; `Ok None` when it was never begun.
+    let record store run : Result<RunRecord option, string> = RunFolder.read (folderOf store run) (id run)
+
     /// What the store knows of a run; nothing when it was never begun or its record is not one: then it is done anew.
-    let tryRecord store run : RunRecord option =
-        Durable.tryRead RunRecord.longest (recordFile store run)
-        |> Option.bind RunRecord.tryParse
-        |> Option.filter (fun record -> record.Id = id run)
+    let tryRecord store run : RunRecord option = record store run |> Result.toOption |> Option.flatten
 
     /// Drops everything that the store has of a run, but for its lock.
     let forget store run =
         let folder = DirectoryInfo(folderOf store run)
 
-        if folder.Exists then
+        if folder.Exists && isNull folder.LinkTarget then
+            // First the record: nobody may take what is left for a run whose files are damaged.
+            File.Delete(recordFile store run)
+
             for entry in folder.GetFileSystemInfos() do
                 match entry with
                 | :? DirectoryInfo as inner when isNull inner.LinkTarget -> inner.Delete true
@@ -84,6 +87,11 @@ module RunStore =
     /// Opens the run's `metrics.csv`, to go on with it or afresh; each evaluation is written as soon as it is there.
     let metrics store run (goOn: bool) =
         Directory.CreateDirectory(folderOf store run) |> ignore
+
+        // A link that somebody put there is not followed.
+        if not goOn then
+            File.Delete(metricsFile store run)
+
         let writer = new StreamWriter(metricsFile store run, goOn, AutoFlush = true, NewLine = "\n")
 
         if not goOn then

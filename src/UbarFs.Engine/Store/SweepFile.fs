@@ -84,9 +84,6 @@ type SweepHead =
       Settings: Map<string, string> option
       Varied: VariedSetting[] option }
 
-/// The runs of the file.
-type SweepLines = { Runs: SweptLine[] }
-
 [<RequireQualifiedAccess>]
 module SweepFile =
 
@@ -100,7 +97,10 @@ module SweepFile =
     let private indented = options true
     let private compact = options false
 
-    let private file folder = Path.Combine(folder, "sweep.json")
+    /// The name of the file.
+    let name = "sweep.json"
+
+    let private file folder = Path.Combine(folder, name)
 
     let private swept (names: RunNames) (run: Run) : SweptRun =
         let facts = RunFacts.ofRun run
@@ -211,85 +211,85 @@ module SweepFile =
 
     // ---- Reading
 
+    let private longest = 1 <<< 29
+
     // Older versions told an attack by its label alone, and a label begins with the name.
     let private nameOf (label: string) = (label.Split " (")[0]
 
-    let private run (head: SweepHead) (line: SweptLine) : SweptRun =
-        let own =
-            match head.Varied, line.Varied with
-            | Some varied, Some numbers ->
-                Array.zip varied numbers
-                |> Array.filter (fun (_, number) -> number >= 0)
-                |> Array.map (fun (varied, number) -> varied.Path, varied.Values[number])
-            | _ -> [||]
+    let private word, optional, required = StoredValue.text, StoredValue.optional, StoredValue.required
+    let private texts = StoredValue.array word
 
-        { Id = line.Id
-          Seed = line.Seed
-          Dataset = line.Dataset
-          Model = line.Model
-          Rule = line.Rule
-          Attack = line.Attack
-          RuleName = line.RuleName |> Option.defaultValue (nameOf line.Rule)
-          AttackName = line.AttackName |> Option.defaultValue (nameOf line.Attack)
-          IsAttackFree = line.AttackFree |> Option.defaultValue (List.contains line.Attack [ "absent"; "none" ])
-          Swept = line.Swept
+    let private varied (value: StoredValue) : VariedSetting =
+        { Path = required "path" word value
+          Values = required "values" (StoredValue.array StoredValue.lines) value }
+
+    // The settings in which a run differs from others, each by the number of its value.
+    let private own (varied: VariedSetting[]) (value: StoredValue) : (string * string) list =
+        let numbers = StoredValue.array StoredValue.long value
+
+        if numbers.Length <> varied.Length then
+            StoreReading.fail $"{value.Place} has {numbers.Length} numbers for {varied.Length} settings"
+
+        [ for setting, number in Array.zip varied numbers do
+              if number >= int64 setting.Values.Length || number < -1L then
+                  StoreReading.fail $"{value.Place}: '{setting.Path}' has no value {number}"
+              elif number >= 0L then
+                  setting.Path, setting.Values[int number] ]
+
+    let private pair (value: StoredValue) =
+        match texts value with
+        | [| _; _ |] as pair -> pair
+        | _ -> StoreReading.fail $"{value.Place} is not a path and its value"
+
+    let private sweptPairs (value: StoredValue) =
+        let pairs = StoredValue.array pair value
+
+        if (pairs |> Array.distinctBy Array.head).Length < pairs.Length then
+            StoreReading.fail $"{value.Place} has a path twice"
+
+        pairs
+
+    let private run (shared: Map<string, string>) (settings: VariedSetting[]) (value: StoredValue) : SweptRun =
+        let rule, attack = required "rule" word value, required "attack" word value
+
+        { Id = required "id" StoredValue.id value
+          Seed = required "seed" StoredValue.long value
+          Dataset = required "dataset" word value
+          Model = required "model" word value
+          Rule = rule
+          Attack = attack
+          RuleName = optional "rule_name" word value |> Option.defaultValue (nameOf rule)
+          AttackName = optional "attack_name" word value |> Option.defaultValue (nameOf attack)
+          IsAttackFree =
+            optional "attack_free" StoredValue.truth value
+            |> Option.defaultValue (List.contains attack [ "absent"; "none" ])
+          Swept = required "swept" sweptPairs value
           Settings =
-            head.Settings
-            |> Option.defaultValue Map.empty
-            |> Map.fold (fun settings path value -> Map.add path value settings) (Map.ofArray own)
+            optional "varied" (own settings) value
+            |> Option.defaultValue []
+            |> List.fold (fun settings (path, value) -> Map.add path value settings) shared
             |> OlderSettings.asToday
-          Chance = line.Chance
-          TestImages = line.TestImages
-          TestSize = line.TestSize
-          Stages = line.Stages }
+          Chance = required "chance" StoredValue.share value
+          TestImages = optional "test_images" StoredValue.count value
+          TestSize = optional "test_size" StoredValue.count value
+          Stages = required "stages" texts value }
 
-    // The reader leaves null in the place of what is not there.
-    let private isWhole (line: SweptLine) =
-        [ box line.Id
-          line.Dataset
-          line.Model
-          line.Rule
-          line.Attack
-          line.Swept
-          line.Stages ]
-        |> List.forall (isNull >> not)
-        && line.Swept
-           |> Array.forall (fun pair -> not (isNull (box pair)) && pair.Length = 2 && not (Array.exists isNull pair))
+    let private decode (value: StoredValue) : SweepRecord =
+        let shared =
+            optional "settings" (StoredValue.map StoredValue.lines) value |> Option.defaultValue Map.empty
 
-    let private isReadable (head: SweepHead) =
-        not (isNull (box head.Name) || isNull (box head.Scenario))
-        && head.Varied
-           |> Option.forall (
-               Array.forall (fun varied ->
-                   not (isNull (box varied) || isNull (box varied.Path) || isNull (box varied.Values))
-                   && not (Array.exists isNull varied.Values))
-           )
+        let settings = optional "varied" (StoredValue.array varied) value |> Option.defaultValue [||]
 
-    let private parse (text: string) : SweepRecord option =
-        let head = JsonSerializer.Deserialize<SweepHead>(text, indented) |> Option.ofObj
-        let lines = JsonSerializer.Deserialize<SweepLines>(text, indented) |> Option.ofObj
+        { Name = required "name" word value
+          Description = optional "description" StoredValue.lines value |> Option.defaultValue ""
+          Scenario = required "scenario" StoredValue.lines value
+          Baseline = optional "baseline" word value |> Option.defaultValue BaselineRule.usual
+          Version = optional "version" word value
+          Code = optional "code" word value
+          Runs = required "runs" (StoredValue.array (run shared settings)) value }
 
-        match head, lines with
-        | Some head, Some { Runs = lines } when
-            isReadable head && not (isNull (box lines)) && Array.forall isWhole lines
-            ->
-            Some
-                { Name = head.Name
-                  Description = head.Description |> Option.ofObj |> Option.defaultValue ""
-                  Scenario = head.Scenario
-                  Baseline = head.Baseline |> Option.defaultValue BaselineRule.usual
-                  Version = head.Version
-                  Code = head.Code
-                  Runs = Array.map (run head) lines }
-        | _ -> None
+    /// What a folder's sweep consists of, or why that cannot be read; `Ok None` if the folder is no store.
+    let read (folder: string) : Result<SweepRecord option, string> = StoreReading.json longest decode (file folder)
 
-    /// What a folder's sweep consists of; nothing if it is no store.
-    let tryRead folder : SweepRecord option =
-        try
-            parse (File.ReadAllText(file folder))
-        with
-        | :? FileNotFoundException
-        | :? DirectoryNotFoundException
-        | :? JsonException
-        | :? System.IndexOutOfRangeException
-        | :? System.ArgumentException -> None
+    /// What a folder's sweep consists of; nothing if it cannot be read, or the folder is no store.
+    let tryRead (folder: string) : SweepRecord option = read folder |> Result.toOption |> Option.flatten

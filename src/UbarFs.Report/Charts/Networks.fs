@@ -1,7 +1,6 @@
 namespace UbarFs.Report
 
 open System
-open System.IO
 open UbarFs.Engine
 
 /// The network of one run with what its nodes achieved.
@@ -24,25 +23,24 @@ module Networks =
     /// A factor of enlargement as SVG writes it.
     let factor (value: float) = value.ToString("0.####", Globalization.CultureInfo.InvariantCulture)
 
+    let private isDrawn (run: StudyRun) (network: NetworkRecord) =
+        let nodes = network.Benign.Length + network.Byzantine.Length
+        nodes > 0 && nodes <= most && run.Outcome.Status <> Status.Damaged
+
     /// The network of a run and its nodes' latest accuracies; nothing if it was not begun or has too many nodes.
     let tryLoad (run: StudyRun) : DrawnNetwork option =
-        match NetworkFile.tryRead run.Folder with
-        | Some network when network.Benign.Length + network.Byzantine.Length <= most ->
-            try
-                let rows = NodesFile.read run.Folder
-                let latest = rows |> Array.fold (fun latest row -> max latest row.Iteration) 0
+        // Who read the run has said what of it cannot be read.
+        match NetworkFile.read run.Folder, NodesFile.read run.Folder with
+        | Ok(Some network), Ok rows when isDrawn run network ->
+            let latest = rows |> Array.fold (fun latest row -> max latest row.Iteration) 0
 
-                Some
-                    { Network = network
-                      Accuracies =
-                        Map
-                            [ for row in rows do
-                                  if row.Iteration = latest then
-                                      row.Node, row.Accuracy ] }
-            with
-            | :? IOException
-            | :? InvalidDataException
-            | :? FormatException -> None
+            Some
+                { Network = network
+                  Accuracies =
+                    Map
+                        [ for row in rows do
+                              if row.Iteration = latest then
+                                  row.Node, row.Accuracy ] }
         | _ -> None
 
     // Fruchterman and Reingold (1991) from a circle: nodes repel, edges pull.

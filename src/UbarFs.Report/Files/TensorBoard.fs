@@ -3,6 +3,7 @@ namespace UbarFs.Report
 open System
 open System.IO
 open System.Text
+open UbarFs.Engine
 
 /// TensorBoard's event files: records of the TFRecord format, each an `Event` in the wire format of Protocol Buffers
 /// (tensorflow/core/util/event.proto). TorchSharp's own `SummaryWriter` is no substitute: it gives each scalar an event of
@@ -108,8 +109,15 @@ module TensorBoard =
         |> List.scan max 0.0
         |> List.tail
 
+    // Old events are removed there.
+    let private refuseLink (folder: string) =
+        if StoreReading.isLink folder then
+            raise (IOException $"'{folder}' is a link, and links are not followed: remove it")
+
     /// Writes the events of a run into a folder, as TensorBoard looks for them: the same bytes for the same run.
     let write (folder: string) (run: StudyRun) =
+        refuseLink folder
+
         Directory.CreateDirectory folder |> ignore
 
         for old in Directory.GetFiles(folder, "events.out.tfevents.*") do
@@ -142,6 +150,8 @@ module TensorBoard =
 
     /// Writes the events of all runs that have any, a folder for each.
     let ofStudy (folder: string) (study: Study) =
+        refuseLink folder
+
         for run in study.Runs do
             if not run.Points.IsEmpty then
                 write (Path.Combine(folder, folderName run)) run

@@ -57,7 +57,7 @@ module Page =
                   Element.withClass "p" "lead" [ Markup.text line ]
               facts study groups
               yield! ProblemSection.problems groups
-              for sentence in Summary.remarks study @ Summary.others study do
+              for sentence in Summary.problems study @ Summary.remarks study @ Summary.others study do
                   Element.note sentence ]
 
     // A chart of its own for narrow screens: text keeps its size.

@@ -24,11 +24,12 @@ module ProblemSection =
     let private rank status =
         match status with
         | Status.Failed -> 0
-        | Status.MissingData -> 1
-        | Status.Interrupted -> 2
-        | Status.Running -> 3
-        | Status.Pending -> 4
-        | Status.Complete -> 5
+        | Status.Damaged -> 1
+        | Status.MissingData -> 2
+        | Status.Interrupted -> 3
+        | Status.Running -> 4
+        | Status.Pending -> 5
+        | Status.Complete -> 6
 
     let private why (run: StudyRun) =
         match run.Outcome.Reason, run.Outcome.Status, List.tryLast run.Points with
@@ -69,7 +70,7 @@ module ProblemSection =
             |> List.sortBy (fun (_, run) -> rank run.Outcome.Status)
 
         let runs = incomplete |> List.map snd
-        let hasFailed = runs |> List.exists (fun run -> rank run.Outcome.Status <= 1)
+        let hasFailed = runs |> List.exists (fun run -> rank run.Outcome.Status <= 2)
 
         if incomplete.IsEmpty then
             []

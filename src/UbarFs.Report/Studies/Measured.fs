@@ -1,9 +1,7 @@
 namespace UbarFs.Report
 
 open System
-open System.Globalization
 open System.IO
-open System.Text.Json
 open UbarFs.Engine
 
 /// An evaluation as `metrics.csv` has it.
@@ -47,7 +45,7 @@ type Outcome =
         Provenance: (string * string) list
     }
 
-/// Reads what runs measured; whatever is missing or half written is not there.
+/// What runs measured, as their folders have it; whatever is missing or half written is not there.
 [<RequireQualifiedAccess>]
 module Measured =
 
@@ -77,9 +75,6 @@ module Measured =
           Received = optional "received"
           Stages = Array.map stage stages }
 
-    /// The evaluations that a `metrics.csv` has.
-    let points (stages: string[]) (file: string) : Point list = Csv.read file |> List.map (point stages)
-
     /// What is known of a run that was never begun.
     let pending =
         { Status = Status.Pending
@@ -94,71 +89,73 @@ module Measured =
           Settings = Map.empty
           Provenance = [] }
 
-    let private text (value: JsonElement) =
-        match value.ValueKind with
-        | JsonValueKind.String -> value.GetString() |> string
-        | _ -> value.GetRawText()
+    // Older versions did not say what the clock of the measurements said when a sitting began.
+    let private sitting (sitting: Sitting) =
+        let isKnown = sitting.FromSeconds > 0.0 || sitting.FromIteration = 0
+        sitting.Started, sitting.FromIteration, (if isKnown then Some sitting.FromSeconds else None)
 
-    let private fields (name: string) (record: JsonElement) =
-        match record.TryGetProperty name with
-        | true, value when value.ValueKind = JsonValueKind.Object ->
-            [ for field in value.EnumerateObject() -> field.Name, text field.Value ]
-        | _ -> []
-
-    // Older versions had the text of the settings in the place of their values.
-    let private canonical (record: JsonElement) =
-        match fields "canonical" record with
-        | [] -> fields "settings" record
-        | texts -> texts
-
-    let private sittings (record: JsonElement) =
-        match record.TryGetProperty "sittings" with
-        | true, sittings when sittings.ValueKind = JsonValueKind.Array ->
-            [ for sitting in sittings.EnumerateArray() ->
-                  let seconds =
-                      match sitting.TryGetProperty "from_seconds" with
-                      | true, seconds -> Some(seconds.GetDouble())
-                      | false, _ -> None
-
-                  let iteration = (sitting.GetProperty "from_iteration").GetInt32()
-                  (sitting.GetProperty "started").GetDateTimeOffset(), iteration, seconds ]
-        | _ -> []
-
-    // Records of other versions have other fields: what is asked for is looked up by name.
-    let private outcomeOf (record: JsonElement) =
-        let found (name: string) =
-            match record.TryGetProperty name with
-            | true, value when value.ValueKind <> JsonValueKind.Null -> Some(text value)
-            | _ -> None
-
-        let real name =
-            found name |> Option.map (fun text -> Double.Parse(text, CultureInfo.InvariantCulture))
+    let private outcome (record: RunRecord) : Outcome =
+        let number name (value: int) = name, (if value = 0 then "" else string value)
 
         let plain =
-            [ "device"; "threads"; "jobs"; "deterministic"; "data_checksum" ]
-            |> List.choose (fun name -> found name |> Option.map (fun value -> name.Replace('_', ' '), value))
+            [ "device", record.Device
+              number "threads" record.Threads
+              number "jobs" record.Jobs
+              "data checksum", record.DataChecksum ]
+            |> List.filter (snd >> (<>) "")
 
-        { Status = found "status" |> Option.defaultValue "" |> Status.Parse
-          Reason = found "reason"
-          Worst = real "worst_accuracy"
-          Mean = real "mean_accuracy"
-          Best = real "best_accuracy"
-          TestLoss = real "test_loss"
-          ConsensusError = real "consensus_error"
-          Seconds = real "seconds"
-          Sittings = sittings record
-          Settings = canonical record |> Map.ofList
-          Provenance = plain @ fields "versions" record }
+        { Status = Status.Parse record.Status
+          Reason = record.Reason
+          Worst = record.WorstAccuracy
+          Mean = record.MeanAccuracy
+          Best = record.BestAccuracy
+          TestLoss = record.TestLoss
+          ConsensusError = record.ConsensusError
+          Seconds = record.Seconds
+          Sittings = List.map sitting record.Sittings
+          Settings = record.Canonical
+          Provenance = plain @ Map.toList record.Versions }
 
-    /// What a `run.json` says.
-    let outcome (file: string) : Outcome =
-        try
-            use document = JsonDocument.Parse(File.ReadAllText file)
-            outcomeOf document.RootElement
-        with
-        | :? FileNotFoundException
-        | :? DirectoryNotFoundException
-        | :? JsonException
-        | :? FormatException
-        | :? Collections.Generic.KeyNotFoundException
-        | :? InvalidOperationException -> pending
+    let private damaged reason (outcome: Outcome) =
+        { pending with
+            Status = Status.Damaged
+            Reason = Some reason
+            Settings = outcome.Settings
+            Provenance = outcome.Provenance }
+
+    let private unread (folder: string) name reason consequence =
+        $"'{Path.Combine(folder, name)}' cannot be read: {reason}. {consequence}"
+
+    // Of a run that is not complete nothing vouches for its files but what they say.
+    let private unreadable (folder: string) metrics =
+        let told name result consequence =
+            match result with
+            | Ok _ -> []
+            | Error reason -> [ unread folder name reason consequence ]
+
+        told MetricsFile.name metrics "The run's evaluations are left out"
+        @ told NetworkFile.name (NetworkFile.read folder) "The run's network is left out"
+        @ told NodesFile.name (NodesFile.read folder) "What the run's nodes achieve is left out"
+
+    /// What a run's folder says of it, and a sentence for each file that cannot be used.
+    let ofFolder (stages: string[]) (folder: string) (id: string) : Outcome * Point list * string list =
+        match RunFolder.read folder id with
+        | Error reason ->
+            pending, [], [ unread folder RunFolder.recordName reason "The run counts as one that was never begun" ]
+        | Ok None -> pending, [], []
+        | Ok(Some record) ->
+            let outcome = outcome record
+            let metrics = MetricsFile.read (List.ofArray stages) folder
+            let points = metrics |> Result.map (Option.defaultValue [] >> List.map (point stages))
+
+            let asDamaged reason =
+                damaged reason outcome,
+                [],
+                [ $"'{folder}' is damaged: {reason}. The run is left out: 'ubarfs run --retry' does it again" ]
+
+            match outcome.Status, points with
+            | Status.Damaged, _ -> asDamaged (record.Reason |> Option.defaultValue "its record says so")
+            | Status.Complete, Error reason -> asDamaged $"{MetricsFile.name}: {reason}"
+            | Status.Complete, Ok points -> outcome, points, []
+            | _, Ok points -> outcome, points, unreadable folder metrics
+            | _, Error _ -> outcome, [], unreadable folder metrics

@@ -47,6 +47,9 @@ type Group =
         Curve: CurvePoint list
     }
 
+    /// What no other group of its study has: comparing groups run by run would take too long.
+    member group.Key = group.Runs.Head.Identity.Id
+
     /// The accuracy of guessing.
     member group.Chance = group.Runs.Head.Identity.Chance
 
@@ -163,6 +166,17 @@ module Summary =
 
               $"{folder} has {runs} beside these, of the scenario before it was changed: 'ubarfs runs list {folder}' shows \
                 them, {OtherRuns.name} has their results." ]
+
+    // So many are told one by one.
+    let private most = 50
+
+    /// What of a study's stores cannot be used. A sentence for each, as long as there are not too many.
+    let problems (study: Study) : string list =
+        if study.Problems.Length <= most then
+            study.Problems
+        else
+            List.truncate (most - 1) study.Problems
+            @ [ $"{study.Problems.Length - most + 1} more files of {study.Name} cannot be used" ]
 
     /// "5 seeds", or "3 to 5 seeds" where there are not as many everywhere.
     let counted (noun: string) (counts: int list) : string =

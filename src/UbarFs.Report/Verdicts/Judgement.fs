@@ -51,6 +51,8 @@ module Judgement =
 
         if List.contains UbarFs.Engine.Status.Failed states then
             UbarFs.Engine.Status.Failed
+        elif List.contains UbarFs.Engine.Status.Damaged states then
+            UbarFs.Engine.Status.Damaged
         else
             states |> List.tryFind isLeft |> Option.defaultValue UbarFs.Engine.Status.Pending
 
