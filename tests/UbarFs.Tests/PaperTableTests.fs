@@ -194,5 +194,13 @@ let private alignments =
           for cell in [ "ubar"; "784-100-10"; "2nd"; ""; "–"; "+"; "3x" ] do
               Expect.equal (fst (alignment [ [ cell ] ])) "l" $"'{cell}'" ]
 
+let private optional =
+    testCase "no cell is taken for the optional argument of what stands before its row"
+    <| fun () ->
+        let lines = TableText.latex (table [ [ "[a]"; "1" ]; [ "[2pt]"; "2" ]; [ "*"; "3" ] ]) |> _.Split('\n')
+
+        for line in lines do
+            Expect.isFalse (line.StartsWith '[' || line.StartsWith '*') line
+
 [<Tests>]
-let tests = testList "tables for papers" (latex @ markdown @ alignments)
+let tests = testList "tables for papers" (optional :: latex @ markdown @ alignments)

@@ -93,6 +93,25 @@ let private tables =
           let blocks = Sparkline.create 7 sorted
           blocks.Length <= 7 && Seq.toList blocks = List.sort (Seq.toList blocks)) ]
 
+// Bytes rather than seconds, which are not the same twice: what goes through all groups for each of them also asks for
+// memory each time.
+let private growth =
+    testCase "what a report takes grows with its settings, and not with their square"
+    <| fun () ->
+        let taken rates =
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            let study = Studies.large rates
+            let merged = Study.merge [ study; { study with Study.Name = "other" } ]
+            Page.create merged |> ignore
+            ResultsTable.create 120 merged |> ignore
+            ResultsTable.legend merged |> ignore
+            (ResultsJson.create [ merged ]).ToJsonString() |> ignore
+            float (GC.GetAllocatedBytesForCurrentThread() - before)
+
+        taken 10 |> ignore
+        let few, many = taken 50, taken 200
+        Expect.isLessThan (many / few) 6.0 "four times as many settings"
+
 let private text =
     Gen.elements [ "<"; ">"; "&"; "\""; "'"; "</script>"; "<!--"; "]]>"; "a"; "\u0001"; "é" ]
     |> Gen.listOf
@@ -200,6 +219,7 @@ let tests =
     testList
         "report"
         [ testList "seeds" seeds
+          growth
           testList "merging" merging
           testList "tables" tables
           testList "markup" markup

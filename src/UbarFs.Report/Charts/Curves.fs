@@ -91,17 +91,23 @@ module Curves =
           Fails = false
           Seeds = [] }
 
-    /// The baseline that a group is compared with, if it has one.
+    /// Whether a group is one of some others.
+    let isAmong (groups: Group list) : Group -> bool =
+        let keys = groups |> List.map _.Key |> System.Collections.Generic.HashSet
+        fun group -> keys.Contains group.Key
+
+    /// The baseline that a group is compared with, if it has one. What it takes is done once, for all groups.
     let baselineFor (groups: Group list) : Group -> Group option =
         let find = Baseline.among groups
         fun group -> find group |> Result.toOption
 
-    /// What some groups of one setting are compared with and do not show themselves.
-    let reference (groups: Group list) (alike: Group list) : Group option =
-        baselineFor groups alike.Head |> Option.filter (fun baseline -> not (List.contains baseline alike))
+    // What some groups of one setting are compared with and do not show themselves.
+    let private reference (find: Group -> Group option) (alike: Group list) : Group option =
+        let isShown = isAmong alike
+        find alike.Head |> Option.filter (isShown >> not)
 
-    let private baseline metric most across (groups: Group list) (alike: Group list) : Line list =
-        reference groups alike
+    let private baseline metric most across find (alike: Group list) : Line list =
+        reference find alike
         |> Option.map (fun baseline ->
             Metric.curve metric baseline
             |> Panel.thinned most
@@ -110,17 +116,17 @@ module Curves =
         |> Option.toList
 
     /// Without the groups whose setting holds nothing but what others are compared with and show. A setting is what
-    /// `alike` makes of a group.
-    let worthShowing (alike: Group -> 'setting) (groups: Group list) (shown: Group list) : Group list =
-        let find = baselineFor groups
-
-        let references =
-            shown |> List.choose (fun group -> find group |> Option.filter (fun baseline -> baseline <> group))
+    /// `alike` makes of a group, and `find` its baseline.
+    let worthShowing (alike: Group -> 'setting) (find: Group -> Group option) (shown: Group list) : Group list =
+        let isReference =
+            shown
+            |> List.choose (fun group -> find group |> Option.filter (fun baseline -> baseline.Key <> group.Key))
+            |> isAmong
 
         let own =
             shown
             |> List.groupBy alike
-            |> List.filter (snd >> List.exists (fun group -> not (List.contains group references)))
+            |> List.filter (snd >> List.exists (isReference >> not))
             |> List.collect snd
 
         if own.IsEmpty then shown else own
@@ -138,25 +144,28 @@ module Curves =
 
     /// The groups that the panels of some of a study's groups show: those that their settings are compared with, too.
     let drawn (groups: Group list) (shown: Group list) : Group list =
-        worthShowing setting groups shown
+        let find = baselineFor groups
+
+        worthShowing setting find shown
         |> List.groupBy setting
-        |> List.collect (fun (_, alike) -> alike @ Option.toList (reference groups alike))
-        |> List.distinct
+        |> List.collect (fun (_, alike) -> alike @ Option.toList (reference find alike))
+        |> List.distinctBy _.Key
 
     /// The panels of some of a study's groups, in their order: a metric against time, with so many points to a line at
     /// most. What they are compared with and how rules look is of all its groups.
     let ofMetric (metric: Metric) most (groups: Group list) (shown: Group list) : Multiples =
         let rules = rules groups
+        let places = rules |> List.mapi (fun place rule -> rule, place) |> Map.ofList
         let strokes = Palette.strokes rules
-        let settings = worthShowing setting groups shown
+        let find = baselineFor groups
+        let settings = worthShowing setting find shown
         let paths = Summary.paths shown
         let name, furthest, across = axis groups
 
         let drawn (alike: Group list) =
             alike.Head,
-            baseline metric most across groups alike
-            @ [ for group in alike ->
-                    line metric most across (List.findIndex ((=) group.Rule) rules) strokes[group.Rule] group ]
+            baseline metric most across find alike
+            @ [ for group in alike -> line metric most across places[group.Rule] strokes[group.Rule] group ]
 
         let panels = settings |> List.groupBy setting |> List.map (snd >> drawn)
         let up = panels |> List.collect snd |> values |> Metric.axis metric

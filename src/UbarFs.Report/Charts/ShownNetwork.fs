@@ -45,17 +45,19 @@ module ShownNetwork =
         let liars = drawn.Network.Byzantine |> Array.map string |> String.concat " "
         $"{drawn.Network.Benign.Length}|{liars}|{edges}"
 
-    let private title (groups: Group list) (group: Group) = Summary.title (Summary.paths groups) group
+    let private title (groups: Group list) : Group -> string = Summary.title (Summary.paths groups)
 
     /// The networks by setting, in the order of the runs; of many settings those in which the rules differ most.
     let bySetting (groups: Group list) : (string * ShownNetwork list) list =
         let settings = groups |> List.groupBy (fun group -> group.Settings, group.Attack) |> List.map snd
+        let title = title groups
 
-        let worthy =
+        let isWorthy =
             settings
             |> List.sortByDescending tells
             |> List.truncate mostSettings
             |> List.map (fun shown -> shown.Head)
+            |> Curves.isAmong
 
         let positions = System.Collections.Generic.Dictionary<string, Map<int, float * float>>()
 
@@ -83,8 +85,8 @@ module ShownNetwork =
                   Problem = problem run })
 
         settings
-        |> List.filter (fun shown -> List.contains shown.Head worthy)
-        |> List.map (fun alike -> title groups alike.Head, List.choose shown alike)
+        |> List.filter (fun shown -> isWorthy shown.Head)
+        |> List.map (fun alike -> title alike.Head, List.choose shown alike)
         |> List.filter (fun (_, networks) -> not networks.IsEmpty)
 
     /// The place, among these settings, of the one in which the nodes of the rules' networks differ most.

@@ -114,14 +114,15 @@ module Trends =
             String.Join(" ", swept.Write x :: labels)
 
     let private labels (lines: (string * (string * string) list) list) =
+        let alike = lines |> List.countBy fst |> Map.ofList
+
         [ for rule, others in lines ->
-              let alike = lines |> List.filter (fst >> (=) rule)
 
               let words =
                   others |> List.filter (fst >> (<>) "rule") |> List.map (fun (path, value) -> $"{path} {value}")
 
               (rule, others),
-              if alike.Length = 1 || words.IsEmpty then
+              if alike[rule] = 1 || words.IsEmpty then
                   rule
               else
                   let words = String.concat ", " words
@@ -166,12 +167,14 @@ module Trends =
                 [] }
 
     // What each of the groups is compared with, where that is in another setting.
-    let private baseline metric path groups (shown: Group list) : Line list =
+    let private baseline metric path (find: Group -> Group option) (shown: Group list) : Line list =
+        let isShown = Curves.isAmong shown
+
         let points =
             shown
             |> List.choose (fun group ->
-                match value path group, Curves.baselineFor groups group with
-                | Some x, Some baseline when not (List.contains baseline shown) ->
+                match value path group, find group with
+                | Some x, Some baseline when not (isShown baseline) ->
                     match List.choose (Metric.final metric) baseline.Runs with
                     | [] -> None
                     | values -> Some(x, List.average values)
@@ -183,10 +186,10 @@ module Trends =
 
     /// The panels of some of a study's groups, in their order.
     let ofMetric (metric: Metric) (swept: SweptNumber) (groups: Group list) (shown: Group list) : Multiples =
-        let path = swept.Path
+        let path, find = swept.Path, Curves.baselineFor groups
 
         let shown =
-            shown |> List.filter (value path >> Option.isSome) |> Curves.worthShowing (settingOf path) groups
+            shown |> List.filter (value path >> Option.isSome) |> Curves.worthShowing (settingOf path) find
 
         let rules = Curves.rules groups
         let lineOf = lineOf path groups
@@ -203,7 +206,7 @@ module Trends =
 
         let drawn (setting: Group list) =
             setting.Head,
-            baseline metric path groups setting
+            baseline metric path find setting
             @ [ for name, alike in List.groupBy labelOf setting ->
                     line metric path (rule alike) name strokes[name] alike ]
 

@@ -56,10 +56,18 @@ module Baseline =
     let among (groups: Group list) : Group -> Result<Group, NoBaseline> =
         let rules = rules groups
 
-        let attackFree = groups |> List.filter _.IsAttackFree |> List.groupBy settings |> Map.ofList
+        // A text is sooner compared with many others than a map.
+        let key group =
+            settings group |> Seq.map (fun entry -> $"{entry.Key}: {entry.Value}") |> String.concat "\n"
+
+        let attackFree = groups |> List.filter _.IsAttackFree |> List.groupBy key |> dict
 
         fun group ->
-            let comparable = attackFree |> Map.tryFind (settings group) |> Option.defaultValue []
+            let comparable =
+                match attackFree.TryGetValue(key group) with
+                | true, comparable -> comparable
+                | false, _ -> []
+
             let candidates = comparable |> List.filter (fun other -> List.contains other.Rule rules)
 
             match comparable, candidates |> List.map _.Rule |> List.distinct with

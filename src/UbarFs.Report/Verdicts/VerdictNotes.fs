@@ -59,11 +59,13 @@ module VerdictNotes =
     let private hasName (group: Group) path = List.exists (fst >> (=) path) group.Settings
 
     // The attack is what the baseline does without.
-    let private place (groups: Group list) (group: Group) =
-        let paths =
-            Summary.paths groups |> List.filter (fun path -> not (Baseline.isFree path) && hasName group path)
+    let private place (groups: Group list) : Group -> string =
+        let paths = Summary.paths groups |> List.filter (Baseline.isFree >> not)
 
-        if paths.IsEmpty then "" else Summary.title paths group
+        fun group ->
+            match paths |> List.filter (hasName group) with
+            | [] -> ""
+            | paths -> Summary.title paths group
 
     // A name that a scenario writes as it stands; what has parameters is written otherwise than it is called.
     let private isWritten (name: string) =
@@ -113,20 +115,25 @@ module VerdictNotes =
     let withoutBaseline (judged: Judged list) : string list =
         let groups = judged |> List.map _.Group
         let name = if groups.IsEmpty then "" else baselineName groups
+        let place = place groups
 
         judged
         |> List.choose (fun one ->
             match one.Judgement with
-            | Judgement.NotCompared reason -> Some(remedyOf name groups reason, place groups one.Group)
+            | Judgement.NotCompared reason -> Some(reason, place one.Group)
             | _ -> None)
         |> List.groupBy fst
+        |> List.map (fun (reason, places) -> remedyOf name groups reason, places)
+        |> List.groupBy fst
         |> List.map (fun ((reason, remedy), places) ->
-            let places = places |> List.map snd |> List.filter ((<>) "")
+            let places = places |> List.collect snd |> List.map snd |> List.filter ((<>) "")
             let where = if places.IsEmpty then "" else $" at {listed places}"
             $"No baseline{where}: {reason}. To get a verdict, {remedy}.")
 
     /// What would decide the undecided verdicts that have enough seeds for one.
     let undecided (judged: Judged list) : string list =
+        let paths = judged |> List.map _.Group |> Summary.paths
+
         judged
         |> List.choose (fun one ->
             match one.Judgement with
@@ -135,7 +142,6 @@ module VerdictNotes =
             | _ -> None)
         |> List.groupBy fst
         |> List.map (fun (remedy, undecided) ->
-            let paths = judged |> List.map _.Group |> Summary.paths
             let places = undecided |> List.map (fun (_, group) -> $"{Summary.title paths group}, {group.Rule}")
             $"Undecided at {listed places}: {remedy}.")
 
