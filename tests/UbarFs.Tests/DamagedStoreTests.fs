@@ -331,7 +331,18 @@ let private links =
                   let outcome = foreseen folder [ 1 ] [ "study.yaml"; "--quiet" ]
                   Expect.stringContains outcome.Errors $"{name}' is a link" "refused"
                   Expect.equal (File.ReadAllText file) "kept" name
-                  File.Delete link) ]
+                  File.Delete link)
+
+      testCase "event files are written through no link"
+      <| fun () ->
+          inFolderWith [ "study.yaml", scenario 1 ] (fun folder ->
+              let outside, _ = precious folder
+              foreseen folder [ 0 ] [ "study.yaml"; "--quiet" ] |> ignore
+              let link = Path.Combine(folder, "runs", "study", "tensorboard")
+              Directory.CreateSymbolicLink(link, outside) |> ignore
+              let outcome = foreseen folder [ 2 ] [ "report"; "runs/study"; "--tensorboard" ]
+              Expect.stringContains outcome.Errors "tensorboard' is a link" "refused"
+              Expect.hasLength (Directory.GetFileSystemEntries outside) 1 "nothing but what was there") ]
 
 let private removedMeanwhile =
     testCase "a run whose measurements are taken away while it is under way has failed"

@@ -116,12 +116,13 @@ let private studyOf folder (scenario: Scenario) =
         SweepFile.write store (Campaign.ofScenario scenario)
         (Study.tryLoad store.Folder).Value
 
-/// The study of a store that a version with this code wrote, or one that did not tell: its ids begin with a digit.
+/// The study of a store that a version with this code wrote, or one that did not tell: its ids begin with a
+/// digit.
 let private ofVersion folder code (digit: char) (scenario: Scenario) =
     let store = Path.Combine(folder, "study")
     Directory.CreateDirectory store |> ignore
     let record = SweepFile.ofCampaign (Campaign.ofScenario scenario)
-    let renamed (run: SweptRun) = { run with Id = $"{digit}{run.Id.Substring 1}" }
+    let renamed (run: SweptRun) = { run with Id = String(digit, 6) + run.Id.Substring 6 }
     let record = { record with Code = code; Runs = Array.map renamed record.Runs }
     File.WriteAllText(Path.Combine(store, "sweep.json"), SweepFile.text record)
     (Study.tryLoad store).Value
