@@ -241,7 +241,9 @@ let private computed =
               SecondsLeft = None
               Holder = "somebody" }
 
-        Expect.stringContains (Page.createLive None [ activity ] study) "computed in 60 s so far" "both sittings"
+        let page = Page.createLive None [ activity ] study
+        // A machine with much to do takes a second or two to get here.
+        Expect.isMatch page "computed in 6[0-9] s so far" "both sittings"
 
 [<Tests>]
 let tests = testList "watch" [ running; ended; held; closed; ofOthers; marked; computed ]
