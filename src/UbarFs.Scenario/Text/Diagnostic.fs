@@ -115,7 +115,7 @@ module Rendering =
     let private longest = 400
 
     /// A line without what a terminal could take for a command.
-    let printable: string -> string =
+    let private printable: string -> string =
         let isCommand letter = Char.IsControl letter && letter <> '\t'
         String.map (fun letter -> if isCommand letter then '·' else letter)
 

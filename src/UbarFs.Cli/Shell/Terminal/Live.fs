@@ -10,7 +10,7 @@ let private betweenFrames = 200
 let mutable private current: Screen option = None
 
 /// Erases the lines for good, for a process that ends in the middle of its work.
-let close () = current |> Option.iter _.Close()
+let close () = current |> Option.iter _.TryClose()
 
 /// Draws until it is told to stop.
 type private Artist(screen: Screen, lines: unit -> Span list list) =

@@ -69,13 +69,17 @@ type Screen(write: string -> unit, size: unit -> Terminal.Size, colours: bool) =
     /// Writes a message that stays, above the lines, wrapped at words.
     member _.Say(message: string) = lock gate (fun () -> frame [ message ] drawn)
 
-    /// Erases the lines; what is drawn later is not shown. Gives up after a while: whoever holds the screen
-    /// may wait for a terminal that is stopped.
+    /// Erases the lines; what is drawn later is not shown.
     member _.Close() =
+        lock gate (fun () ->
+            frame [] []
+            isClosed <- true)
+
+    /// The same, but gives up after a while: whoever holds the screen may wait for a terminal that is stopped.
+    member screen.TryClose() =
         if Monitor.TryEnter(gate, 500) then
             try
-                frame [] []
-                isClosed <- true
+                screen.Close()
             finally
                 Monitor.Exit gate
 

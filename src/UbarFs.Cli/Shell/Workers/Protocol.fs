@@ -44,6 +44,10 @@ module Protocol =
     [<Literal>]
     let Stop = "stop"
 
+    /// What stands behind everything that a run's code printed, on both streams: the end of a line.
+    [<Literal>]
+    let EndOfRun = "\u0004 the run has ended"
+
     let private options =
         JsonSerializerOptions(NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)
 

@@ -105,6 +105,16 @@ let private listen (requests: BlockingCollection<Request>) (stop: CancellationTo
 
 let private betweenWords = TimeSpan.FromMilliseconds 50.0
 
+// The code may have closed these.
+let private endPrinting () =
+    for writer in [ Console.Out; Console.Error ] do
+        try
+            writer.WriteLine Protocol.EndOfRun
+            writer.Flush()
+        with
+        | :? IOException
+        | :? ObjectDisposedException -> ()
+
 /// Does what is asked for, for ever.
 let private serve (plan: RunPlan) (speaker: Speaker) (requests: BlockingCollection<Request>) cancellation =
     let mutable latest = 0L
@@ -135,6 +145,7 @@ let private serve (plan: RunPlan) (speaker: Speaker) (requests: BlockingCollecti
             | true, (ledger, run) -> Session.perform session ledger run
             | false, _ -> Deed.Broken "the scenario has changed since it was read"
 
+        endPrinting ()
         speaker.Say(Word.Ended deed)
 
 /// `ubarfs worker …`: what `ubarfs run` calls with its own arguments.

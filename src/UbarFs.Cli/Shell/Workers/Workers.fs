@@ -36,8 +36,18 @@ type private Hand(arguments: string list, allowance: Allowance) =
     // A trace of a stack that overflowed can have a hundred thousand lines.
     let longestTrace = 400
 
-    let hear (line: string) =
-        if Crash.begins line || not lastWords.IsEmpty then
+    let ends = new SemaphoreSlim 0
+
+    let rec hear (line: string) =
+        if line.EndsWith(Protocol.EndOfRun, StringComparison.Ordinal) then
+            // What has no end of its own.
+            let rest = line.Substring(0, line.Length - Protocol.EndOfRun.Length)
+
+            if rest <> "" then
+                hear rest
+
+            ends.Release() |> ignore
+        elif Crash.begins line || not lastWords.IsEmpty then
             if lastWords.Count < longestTrace then
                 lastWords.Enqueue line
         elif isReady then
@@ -97,6 +107,11 @@ type private Hand(arguments: string list, allowance: Allowance) =
         with :? IOException ->
             None
 
+    /// Waits for what the run's code printed last; code that closes its output has no end there.
+    let settle () =
+        for _ in 1..2 do
+            ends.Wait 500 |> ignore
+
     /// The exit code, once it has said its last word.
     let ended () =
         // What is started in its name can keep its output open.
@@ -146,7 +161,9 @@ type private Hand(arguments: string list, allowance: Allowance) =
 
         let rec follow (reason: string option) =
             match next () with
-            | Some(Word.Ended deed) -> Ok deed
+            | Some(Word.Ended deed) ->
+                settle ()
+                Ok deed
             | Some word ->
                 match word with
                 | Word.Started(schedule, from) -> notify (Event.Started(run, schedule, from))
