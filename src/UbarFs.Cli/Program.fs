@@ -132,6 +132,7 @@ let private guardEnd (isOver: bool ref) =
 let private executeAll (arguments: string[]) : int =
     // What a pipe's reader cannot see should not arrive as mojibake.
     Console.OutputEncoding <- Text.UTF8Encoding false
+    Streams.guard ()
     let arguments = arguments |> Array.map (fun argument -> if argument = "-h" then "--help" else argument)
 
     try
@@ -143,6 +144,10 @@ let private executeAll (arguments: string[]) : int =
     | CodeException problem ->
         Scenarios.print [ problem ]
         Exit.badUsage
+    | :? Streams.OutputException as error ->
+        let reason = error.Message.TrimEnd '.'
+        Exit.complain $"standard output cannot be written: {reason}"
+        Exit.runFailed
     | error ->
         // Nothing foreseen: the trace is for whoever gets the report.
         Exit.complain $"this is a defect of ubarfs: {error.Message}\n{error.StackTrace}"

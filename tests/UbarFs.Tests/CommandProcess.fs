@@ -39,6 +39,10 @@ let outcome (started: Process) =
         started.Kill()
         failtest "it does not end"
 
+    // Whatever a test is about: nothing that it does to the command is to come out as a fault of the command's own.
+    if errors.Contains "defect of ubarfs" then
+        failtest errors
+
     { Code = started.ExitCode; Output = output.Result; Errors = errors }
 
 let ubarfs folder arguments =

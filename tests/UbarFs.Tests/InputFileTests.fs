@@ -206,7 +206,7 @@ let private named =
               Expect.stringContains device.Errors "'/dev/zero' is a device, not a file" "the reason"
               let quoted = ubarfs folder [ "apply"; "case.json" ]
               Expect.equal quoted.Code 2 quoted.Errors
-              Expect.stringContains quoted.Errors "·[31mred·" "the text"
+              Expect.stringContains quoted.Errors @"\u001b[31mred\u0007" "the text"
               Expect.isFalse (quoted.Errors.Contains '\u001b') "no escape")) ]
 
 let private json =

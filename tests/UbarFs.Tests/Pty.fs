@@ -90,6 +90,9 @@ type Session(started: Process, size: Size) =
         if not (started.WaitForExit patience && thread.Join patience) then
             giveUp "it does not end"
 
+        if (text ()).Contains "defect of ubarfs" then
+            failtest (text ())
+
         { Code = started.ExitCode; Written = string written; Seen = model }
 
 let controlC = "\u0003"

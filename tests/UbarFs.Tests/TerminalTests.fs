@@ -254,6 +254,22 @@ let private closedPipe =
             Expect.equal ending.Code 0 ending.Seen.Text
             Expect.hasLength (ending.Seen.Lines |> List.filter ((<>) "")) 1 "one line")
 
+/// A shell's way to take a stream away or to fill it, the exit code, and the rows of results.
+let private streams =
+    [ "2> /dev/full", 0
+      "2>&-", 0
+      "< /dev/null 0<&-", 0
+      "> /dev/full", 1
+      "> /dev/full 2> /dev/full", 1 ]
+    |> List.map (fun (redirection, code) ->
+        testCase $"streams that cannot be written cost no run: {redirection}"
+        <| fun () ->
+            inFolder (fun folder ->
+                let ending = toEnd folder (size 80) [] $"{ubarfs} quick.yaml {redirection}"
+                Expect.equal ending.Code code ending.Seen.Text
+                let results = File.ReadAllText(Path.Combine(folder, "runs", "quick", "results.csv"))
+                Expect.equal ((results.Split ",complete,").Length - 1) 4 results))
+
 let private ports =
     testCase "a port that is none is told in one message"
     <| fun () ->
@@ -279,5 +295,6 @@ let tests =
           yield! plain
           narrow
           closedPipe
+          yield! streams
           ports
           testList "every command, on ten columns" everywhere ]

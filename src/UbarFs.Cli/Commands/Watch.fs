@@ -87,6 +87,8 @@ let private server port watched readers =
         .UseKestrelCore()
         .ConfigureKestrel(fun options ->
             options.Listen(IPAddress.Loopback, port)
+            // Each takes a descriptor, of which the runs need some.
+            options.Limits.MaxConcurrentConnections <- Nullable 50L
             options.AddServerHeader <- false)
     |> ignore
 

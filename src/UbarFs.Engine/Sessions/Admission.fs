@@ -4,6 +4,7 @@ module UbarFs.Engine.Admission
 
 open System
 open System.IO
+open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open TorchSharp
 open UbarFs.Core
@@ -54,15 +55,24 @@ let free (device: torch.Device) : float =
     else
         freeMemory ()
 
-/// What a run needs; nothing if its model does not fit its images, of which it dies before it needs any.
+let private known = ConditionalWeakTable<Run, obj>()
+
+/// What a run needs; nothing if its model does not fit its images, of which it dies before it needs any. Everybody who looks
+/// for something that fits asks for all that wait, so it is worked out once.
 let needed (run: Run) : float =
-    Architecture.create run.Dataset.Value.Shape run.Dataset.Value.Classes run.Model.Value
-    |> Result.map (Memory.needed run)
-    |> Result.defaultValue 0.0
+    let work (run: Run) =
+        Architecture.create run.Dataset.Value.Shape run.Dataset.Value.Classes run.Model.Value
+        |> Result.map (Memory.needed run)
+        |> Result.defaultValue 0.0
+        |> box
 
-/// Whether a run fits beside others: all of them into what was free before they began, since they may not have taken all
+    known.GetValue(run, work) |> unbox<float>
+
+/// Which runs fit beside others: all of them into what was free before they began, since they may not have taken all
 /// that they need yet, and it into what is free now.
-let fits device (before: float) (running: Run list) (run: Run) =
-    let needs = needed run
+let fits device (before: float) (running: Run list) : Run -> bool =
+    let taken, now = List.sumBy needed running, free device
 
-    List.sumBy needed running + needs <= usable * before && needs <= usable * free device
+    fun run ->
+        let needs = needed run
+        taken + needs <= usable * before && needs <= usable * now

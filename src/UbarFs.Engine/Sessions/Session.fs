@@ -167,7 +167,10 @@ module Session =
             |> session.Notify
 
         let before = Admission.free session.Device
-        let fits (running: Item list) item = Admission.fits session.Device before (running |> List.map _.Run) item.Run
+
+        let fits (running: Item list) =
+            let fits = Admission.fits session.Device before (running |> List.map _.Run)
+            fun item -> fits item.Run
 
         let work item =
             try

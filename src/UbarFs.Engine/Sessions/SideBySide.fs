@@ -34,7 +34,13 @@ type SideBySide<'item>(fits: 'item list -> 'item -> bool, waiting: 'item list ->
     let tryTake () =
         returnDue ()
 
-        match ready |> List.tryFindIndex (fun item -> running.IsEmpty || fits (List.map snd running) item) with
+        let isNext =
+            if running.IsEmpty then
+                fun _ -> true
+            else
+                fits (List.map snd running)
+
+        match ready |> List.tryFindIndex isNext with
         | Some index ->
             let item = ready[index]
             ready <- List.removeAt index ready

@@ -56,8 +56,12 @@ let during (lines: unit -> Span list list) (work: unit -> 'result) : 'result =
 
     try
         use _ = new Diversion(screen)
-        use _ = new Artist(screen, lines)
-        work ()
+
+        try
+            use _ = new Artist(screen, lines)
+            work ()
+        finally
+            // Whoever still writes does so to this screen.
+            screen.Close()
     finally
-        screen.Close()
         current <- None

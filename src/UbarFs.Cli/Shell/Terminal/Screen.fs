@@ -52,12 +52,15 @@ type Screen(write: string -> unit, size: unit -> Terminal.Size, colours: bool) =
 
     // One write, so that nobody sees a half-drawn screen.
     let frame (messages: string list) (lines: Span list list) =
-        if not isClosed then
-            let now: Terminal.Size = size ()
+        let now: Terminal.Size = size ()
 
-            let above =
-                messages |> List.collect (Cells.wrap (now.Columns - 1)) |> List.map (fun line -> line + "\n")
+        let above =
+            messages |> List.collect (Cells.wrap (now.Columns - 1)) |> List.map (fun line -> line + "\n")
 
+        if isClosed then
+            if not above.IsEmpty then
+                write (String.concat "" above)
+        else
             let before = erasing now.Columns
             drawn <- lines |> List.truncate (max 1 (now.Rows - 1)) |> List.map (fitted now.Columns)
             let below = drawn |> List.map (List.map coloured >> String.concat "") |> String.concat "\n"
@@ -69,7 +72,7 @@ type Screen(write: string -> unit, size: unit -> Terminal.Size, colours: bool) =
     /// Writes a message that stays, above the lines, wrapped at words.
     member _.Say(message: string) = lock gate (fun () -> frame [ message ] drawn)
 
-    /// Erases the lines; what is drawn later is not shown.
+    /// Erases the lines for good; messages stay as they are written.
     member _.Close() =
         lock gate (fun () ->
             frame [] []

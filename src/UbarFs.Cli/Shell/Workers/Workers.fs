@@ -37,8 +37,11 @@ type private Hand(arguments: string list, allowance: Allowance) =
     let longestTrace = 400
 
     let ends = new SemaphoreSlim 0
+    let mutable heard = 0
 
     let rec hear (line: string) =
+        heard <- heard + 1
+
         if line.EndsWith(Protocol.EndOfRun, StringComparison.Ordinal) then
             // What has no end of its own.
             let rest = line.Substring(0, line.Length - Protocol.EndOfRun.Length)
@@ -107,10 +110,16 @@ type private Hand(arguments: string list, allowance: Allowance) =
         with :? IOException ->
             None
 
-    /// Waits for what the run's code printed last; code that closes its output has no end there.
+    /// Waits for what the run's code printed last, as long as more of it comes: code that closes its output has no end there.
     let settle () =
-        for _ in 1..2 do
-            ends.Wait 500 |> ignore
+        let rec awaitEnd () =
+            let before = heard
+
+            if not (ends.Wait 500) && heard <> before then
+                awaitEnd ()
+
+        awaitEnd ()
+        awaitEnd ()
 
     /// The exit code, once it has said its last word.
     let ended () =
