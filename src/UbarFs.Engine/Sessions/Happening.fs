@@ -46,7 +46,7 @@ type Deed =
     | Unwritable of reason: string
 
 /// Does runs in processes of their own.
-type Delegate =
+type IDelegate =
     /// Whether a run is to be done elsewhere.
     abstract Takes: Run -> bool
 
@@ -110,7 +110,7 @@ type Session =
         Versions: Map<string, string>
         Notify: Event -> unit
         /// Who does what this process does not do itself.
-        Delegate: Delegate option
+        Delegate: IDelegate option
         Cancellation: CancellationToken
     }
 

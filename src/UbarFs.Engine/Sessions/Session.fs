@@ -78,7 +78,7 @@ module Session =
             session.Notify(Event.Ended result)
             Turn.Done
 
-    let private delegated session holders item (other: Delegate) : Turn =
+    let private delegated session holders item (other: IDelegate) : Turn =
         match other.Do(item.Ledger.Store, item.Run, session.Notify, session.Cancellation) with
         | Deed.Done ->
             item.Ledger.SaveSometimes()

@@ -16,17 +16,23 @@ module private Native =
     let standardError = 2
 
 /// What goes to standard output cannot be written.
-type OutputException(cause: IOException) =
+type OutputException(cause: exn) =
     inherit Exception(cause.Message, cause)
 
 /// A writer to another one, with something done about what fails.
-type private Guarded(inner: TextWriter, failed: IOException -> unit) =
+type private Guarded(inner: TextWriter, failed: exn -> unit) =
     inherit TextWriter()
 
     let attempt work =
         try
             work ()
-        with :? IOException as error ->
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException
+        | :? ArgumentException
+        | :? InvalidOperationException
+        | :? NotSupportedException as error ->
+            // Which one it is depends on what has the stream's number.
             failed error
 
     override _.Encoding = inner.Encoding

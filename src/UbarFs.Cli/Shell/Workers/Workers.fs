@@ -110,7 +110,8 @@ type private Hand(arguments: string list, allowance: Allowance) =
         with :? IOException ->
             None
 
-    /// Waits for what the run's code printed last, as long as more of it comes: code that closes its output has no end there.
+    /// Waits for what the run's code printed last, as long as more of it comes: code that closes its output has no end
+    /// there.
     let settle () =
         let rec awaitEnd () =
             let before = heard
@@ -254,7 +255,7 @@ type Workers(arguments: string list, allowance: Allowance) =
     /// Whether code of files may run in this process.
     member _.Permit(_: string) : Result<unit, Diagnostic> = first.Value
 
-    interface Delegate with
+    interface IDelegate with
         member _.Takes run = isCode run.Rule || run.Attacks |> List.exists isCode
 
         member _.Do(store, run, notify, cancellation) =
