@@ -11,6 +11,9 @@ let private harms =
     [ "exit-0", "exit 0", "was ended by the code itself, with exit code 0"
       "exit-3", "exit 3", "with exit code 3"
       "environment-exit", "System.Environment.Exit 0", "with exit code 0"
+      "exit-beside-a-child",
+      "System.Diagnostics.Process.Start(\"sleep\", \"600\") |> ignore; exit 7",
+      "with exit code 7"
       "exit-elsewhere",
       "System.Threading.Thread(fun () -> exit 0).Start(); System.Threading.Thread.Sleep 60000",
       "with exit code 0"
@@ -56,6 +59,7 @@ let private harms =
 /// What harms nobody.
 let private harmless =
     [ "prints", "printfn \"{ \\\"this\\\": \\\"is no result\\\" }\""
+      "reads-its-input", "System.Console.ReadLine() |> ignore"
       "closes-its-input", "System.Console.In.Close()"
       "closes-its-output", "System.Console.Out.Close(); System.Console.Error.Close()"
       "starts-something", "System.Diagnostics.Process.Start(\"sleep\", \"1\") |> ignore"

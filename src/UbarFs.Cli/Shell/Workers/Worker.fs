@@ -158,6 +158,8 @@ let run (arguments: ParseResults<RunArguments>) : int =
         volunteer ()
         use pipe = new AnonymousPipeClientStream(PipeDirection.Out, handle)
         let speaker = Speaker pipe
+        // Requests are no answers to what code asks.
+        Console.SetIn TextReader.Null
         use requests = new BlockingCollection<Request>()
         use stop = new CancellationTokenSource()
         listen requests stop

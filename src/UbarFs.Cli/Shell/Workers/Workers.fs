@@ -37,6 +37,7 @@ type private Hand(arguments: string list, allowance: Allowance) =
     let longestTrace = 400
 
     let ends = new SemaphoreSlim 0
+    let closed = new CountdownEvent 2
     let mutable heard = 0
 
     let rec hear (line: string) =
@@ -90,7 +91,11 @@ type private Hand(arguments: string list, allowance: Allowance) =
     let running = start ()
 
     do
-        let relay (line: string | null) = line |> Option.ofObj |> Option.iter hear
+        let relay (line: string | null) =
+            match line with
+            | null -> closed.Signal() |> ignore
+            | line -> hear line
+
         running.OutputDataReceived.Add(fun line -> relay line.Data)
         running.ErrorDataReceived.Add(fun line -> relay line.Data)
         running.BeginOutputReadLine()
@@ -122,12 +127,13 @@ type private Hand(arguments: string list, allowance: Allowance) =
         awaitEnd ()
         awaitEnd ()
 
-    /// The exit code, once it has said its last word.
+    /// The exit code, once it has said its last word. What it has started can keep its output open, and is not waited for.
     let ended () =
-        // What is started in its name can keep its output open.
-        running.WaitForExit 5000 |> ignore
-        running.Kill true
-        running.WaitForExit()
+        if not (running.WaitForExit 5000) then
+            running.Kill true
+            running.WaitForExit 5000 |> ignore
+
+        closed.Wait 1000 |> ignore
         running.ExitCode
 
     /// Waits until it has read the scenarios. Otherwise there are the file whose code it was about to run, and what it died
