@@ -116,11 +116,12 @@ let private parseAndExecute (arguments: string list) =
         | _ -> Exit.refuse (complaint arguments error)
 
 /// Only this program ends itself: where code of somebody else's does so, nothing is done, whatever it says of its success.
-let private guardEnd (isOver: bool ref) =
+/// What this gives has to be held meanwhile.
+let private guardEnd (isOver: bool ref) : IDisposable =
     // The runtime ends a process that is asked to with the same event.
     let asked = ref false
 
-    PosixSignalRegistration.Create(PosixSignal.SIGTERM, (fun _ -> asked.Value <- true)) |> ignore
+    let registration = PosixSignalRegistration.Create(PosixSignal.SIGTERM, (fun _ -> asked.Value <- true))
 
     AppDomain.CurrentDomain.ProcessExit.Add(fun _ ->
         if not (isOver.Value || asked.Value) then
@@ -128,6 +129,8 @@ let private guardEnd (isOver: bool ref) =
             let complaint = "code of your own ended the program in the middle of its work (exit, Environment.Exit)"
             Exit.complain complaint
             Interruption.endAtOnce Exit.runFailed)
+
+    registration
 
 let private executeAll (arguments: string[]) : int =
     // What a pipe's reader cannot see should not arrive as mojibake.
@@ -158,8 +161,11 @@ let main arguments =
     let isOver = ref false
 
     // Whoever delegates to a worker sees how it ends.
-    if Array.tryHead arguments <> Some "worker" then
-        guardEnd isOver
+    use _ =
+        if Array.tryHead arguments = Some "worker" then
+            null
+        else
+            guardEnd isOver
 
     let code = executeAll arguments
     isOver.Value <- true

@@ -55,6 +55,13 @@ let private talking =
                 if line % 2 = 0 then printfn "line %d" line else eprintfn "line %d" line
             Aggregate.ofEstimate view.Own"""
 
+/// What the runtime finds to be garbage is gone in each iteration.
+let private collecting =
+    script
+        """            System.GC.Collect()
+            System.GC.WaitForPendingFinalizers()
+            Aggregate.ofEstimate view.Own"""
+
 let private files =
     [ "quick.yaml", scenario "average" 20
       "long.yaml", scenario "average" 500000
@@ -62,6 +69,8 @@ let private files =
       "failing.fsx", failing
       "talking.yaml", scenario "{ script: talking.fsx }" 2
       "talking.fsx", talking
+      "collecting.yaml", scenario "{ script: collecting.fsx }" 500000
+      "collecting.fsx", collecting
       "hanging.yaml", scenario "{ script: hanging.fsx }" 20
       "hanging.fsx", hanging ]
 
@@ -129,6 +138,23 @@ let private interrupted columns jobs =
                 Expect.contains ending.Seen.Lines message $"in a line of its own in\n{ending.Seen.Text}"
                 Expect.stringContains ending.Seen.Text "interrupted" "the table"
                 isTidy ending))
+
+/// All processes of the terminal get the signal; the one that does the run is to save it all the same.
+let private interruptedWithCode =
+    testCase "Ctrl-C saves a run of the user's own code, whatever garbage was collected"
+    <| fun () ->
+        if isDeaf () then
+            skiptest "Ctrl-C does not reach child processes here"
+
+        inFolder (fun folder ->
+            run folder (size 80) [] $"{ubarfs} collecting.yaml" (fun session ->
+                session.Await "worst"
+                session.Type controlC
+                let ending = session.End()
+                Expect.equal ending.Code 130 ending.Seen.Text
+                let runs = Path.Combine(folder, "runs", "collecting")
+                let logs = Directory.GetFiles(runs, "log.txt", SearchOption.AllDirectories)
+                Expect.stringContains (File.ReadAllText(Array.exactlyOne logs)) "interrupted" "it was saved"))
 
 let private interruptedTwice options =
     testCase $"a second Ctrl-C ends what hangs, with the options '{options}'"
@@ -289,6 +315,7 @@ let tests =
           talked
           interrupted 80 2
           interrupted 120 1
+          interruptedWithCode
           interruptedTwice ""
           interruptedTwice "--jobs 2 --watch 0"
           terminatedTwice

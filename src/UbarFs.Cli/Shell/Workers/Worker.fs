@@ -31,14 +31,14 @@ let private keepToItself (handle: string) =
     if not (OperatingSystem.IsWindows()) then
         Native.Control(int handle, Native.setFlags, Native.closeOnExec) |> ignore
 
-// Whoever delegates decides when to stop; signals to all processes of a terminal are for it.
-let private leaveSignals () =
-    for signal in
-        [ PosixSignal.SIGINT
-          PosixSignal.SIGTERM
-          PosixSignal.SIGHUP
-          PosixSignal.SIGQUIT ] do
-        PosixSignalRegistration.Create(signal, (fun context -> context.Cancel <- true)) |> ignore
+// Whoever delegates decides when to stop; signals to all processes of a terminal are for it. A registration that nobody
+// holds ends with the next collection of garbage.
+let private leaveSignals () : PosixSignalRegistration list =
+    [ PosixSignal.SIGINT
+      PosixSignal.SIGTERM
+      PosixSignal.SIGHUP
+      PosixSignal.SIGQUIT ]
+    |> List.map (fun signal -> PosixSignalRegistration.Create(signal, (fun context -> context.Cancel <- true)))
 
 // Where memory runs out, the system is to end this process first.
 let private volunteer () =
@@ -154,7 +154,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
     | Some [| handle; memory; seconds |] ->
         Environment.SetEnvironmentVariable(Variable, null)
         keepToItself handle
-        leaveSignals ()
+        let left = leaveSignals ()
         volunteer ()
         use pipe = new AnonymousPipeClientStream(PipeDirection.Out, handle)
         let speaker = Speaker pipe
@@ -169,10 +169,13 @@ let run (arguments: ParseResults<RunArguments>) : int =
             speaker.Say(Word.Loading file)
             Ok()
 
-        match RunPlan.ofArguments permit arguments with
-        | Error code -> code
-        | Ok plan ->
-            speaker.Say Word.Ready
-            serve plan speaker requests stop.Token
-            Exit.done'
+        try
+            match RunPlan.ofArguments permit arguments with
+            | Error code -> code
+            | Ok plan ->
+                speaker.Say Word.Ready
+                serve plan speaker requests stop.Token
+                Exit.done'
+        finally
+            left |> List.iter _.Dispose()
     | _ -> Exit.refuse "'ubarfs worker' is what 'ubarfs run' calls for scenarios with code of your own; call that"
