@@ -4,31 +4,42 @@ module internal UbarFs.Scripting.Loan
 
 open System
 open System.IO.Hashing
+open System.Runtime.InteropServices
 open TorchSharp
 open UbarFs.Core
 open UbarFs.Kernels
 open UbarFs.Scenario
 
-/// Something that is lent, by its name.
+/// Something that is lent, by its name. Arrays can say a hash of what they hold.
 [<RequireQualifiedAccess>]
 type Item =
     | Tensor of string * torch.Tensor
-    | Numbers of string * float[]
-    | Nodes of string * int[]
+    | Arrays of string * (unit -> uint64)
 
-/// How an item was before the call.
+/// How an item was before the call. A copy serves for one comparison, and is freed by it.
 [<RequireQualifiedAccess>]
 type private Mark =
     | Hash of uint64
     | Copy of torch.Tensor
-    | Numbers of float[]
-    | Nodes of int[]
 
 let private name item =
     match item with
     | Item.Tensor(name, _)
-    | Item.Numbers(name, _)
-    | Item.Nodes(name, _) -> name
+    | Item.Arrays(name, _) -> name
+
+let private arrays<'element when 'element: struct and 'element: (new: unit -> 'element) and 'element :> ValueType>
+    name
+    (rows: 'element[] seq)
+    =
+    let hash () =
+        let hash = XxHash3()
+
+        for row in rows do
+            hash.Append(MemoryMarshal.AsBytes(ReadOnlySpan row))
+
+        hash.GetCurrentHashAsUInt64()
+
+    Item.Arrays(name, hash)
 
 let private longest = int64 Array.MaxLength
 
@@ -42,8 +53,7 @@ let private mark item =
     match item with
     | Item.Tensor(_, tensor) when isPlain tensor -> Mark.Hash(XxHash3.HashToUInt64(Span.op_Implicit tensor.bytes))
     | Item.Tensor(_, tensor) -> Mark.Copy(tensor.clone().DetachFromDisposeScope())
-    | Item.Numbers(_, numbers) -> Mark.Numbers(Array.copy numbers)
-    | Item.Nodes(_, nodes) -> Mark.Nodes(Array.copy nodes)
+    | Item.Arrays(_, hash) -> Mark.Hash(hash ())
 
 let private isAsBefore item mark' =
     match item, mark' with
@@ -55,9 +65,8 @@ let private isAsBefore item mark' =
         use same = (tensor.eq copy).logical_or(tensor.ne(tensor).logical_and(copy.ne copy))
         use all = same.all ()
         Transfers.Read<bool>(all)[0]
-    | Item.Numbers(_, numbers), Mark.Numbers before -> numbers.AsSpan().SequenceEqual(before.AsSpan())
-    | Item.Nodes(_, nodes), Mark.Nodes before -> nodes = before
-    | _ -> false
+    | Item.Arrays(_, hash), Mark.Hash before -> hash () = before
+    | Item.Arrays _, Mark.Copy _ -> false
 
 let private memory (memory: Memory) = [ for entry in memory -> Item.Tensor($"Memory['{entry.Key}']", entry.Value) ]
 
@@ -65,30 +74,50 @@ let private ofView (view: View) : Item list =
     [ Item.Tensor("Own", view.Own)
       Item.Tensor("Received", view.Received)
       Item.Tensor("Gradient", view.Gradient)
-      Item.Nodes("Senders", view.Senders)
-      Item.Numbers("Weights", view.Weights) ]
+      arrays "Senders" [ view.Senders ]
+      arrays "Weights" [ view.Weights ] ]
     @ memory view.Memory
 
 let private ofNetworkView (view: NetworkView) : Item list =
-    Item.Tensor("Pool", view.Pool) :: (view.Memories |> List.ofArray |> List.collect memory)
+    [ Item.Tensor("Pool", view.Pool)
+      Item.Tensor("Gradients", view.Gradients)
+      Item.Tensor("OwnLosses", view.OwnLosses)
+      arrays "Own" [ view.Own ]
+      arrays "Received" view.Received.Lists
+      arrays "Senders" view.Senders
+      arrays "Weights" view.Weights
+      arrays "OwnWeights" [ view.OwnWeights ]
+      arrays "Neighbours" [ view.Neighbours ]
+      arrays "Nodes" [ view.Nodes ] ]
+    @ (view.Memories |> List.ofArray |> List.collect memory)
 
 let private ofState (state: OwnState) : Item list =
     [ Item.Tensor("Estimate", state.Estimate)
       Item.Tensor("Gradient", state.Gradient) ]
     @ memory state.Memory
 
-let private ofOverheard (overheard: Overheard) = [ Item.Tensor("Estimates", overheard.Estimates) ]
-let private ofCollusion (collusion: Collusion) = [ Item.Tensor("Estimates", collusion.Estimates) ]
+let private ofOverheard (overheard: Overheard) =
+    [ Item.Tensor("Estimates", overheard.Estimates)
+      arrays "Senders" [ overheard.Senders ] ]
+
+let private ofNetwork (network: Network) =
+    [ arrays "Network.Neighbours" network.Neighbours
+      arrays "Network.Byzantine" [ network.Byzantine ] ]
+
+let private ofCollusion (collusion: Collusion) =
+    [ Item.Tensor("Estimates", collusion.Estimates)
+      arrays "Colluders" [ collusion.Colluders ] ]
+    @ ofNetwork collusion.Network
 
 let private ofOmniscience (all: Omniscience) =
     [ Item.Tensor("Estimates", all.Estimates)
       Item.Tensor("Gradients", all.Gradients) ]
+    @ ofNetwork all.Network
 
 let private isFreed item =
     match item with
     | Item.Tensor(_, tensor) -> tensor.IsInvalid
-    | Item.Numbers _
-    | Item.Nodes _ -> false
+    | Item.Arrays _ -> false
 
 /// What is wrong with how items come back, and with where the process is.
 let private problem (folder: string) (items: (Item * Mark) list) : string option =
@@ -107,26 +136,38 @@ let private problem (folder: string) (items: (Item * Mark) list) : string option
             $"it changes what it is lent (the law 'purity'): {names}. Operations whose names end with _ write into their \
               tensor: take those without, or a clone()"
 
-/// Lends some items for a call of code of a file.
-let private lent file word (items: Item list) (call: unit -> 'result) : 'result =
+/// Lends what is marked for a call of code of a file.
+let private lentMarked file word (loan: (Item * Mark) list) (call: unit -> 'result) : 'result =
     let folder = Environment.CurrentDirectory
-    let marked = items |> List.map (fun item -> item, mark item)
+    let items = List.map fst loan
 
     let refuse problem =
         let problem = $"the {word}: {problem}"
         raise (CodeException(Diagnostic.fileError file problem, Thrown.Breach(problem, [])))
+
+    let refuseFreed () =
+        let names = items |> List.filter isFreed |> List.map name |> String.concat ", "
+        refuse $"it frees what it is lent (the law 'purity'): {names}"
 
     let result =
         try
             call ()
         with _ when List.exists isFreed items ->
             // Whatever it failed of then, this is why.
-            let names = items |> List.filter isFreed |> List.map name |> String.concat ", "
-            refuse $"it frees what it is lent (the law 'purity'): {names}"
+            refuseFreed ()
 
-    match problem folder marked with
+    if List.exists isFreed items then
+        refuseFreed ()
+
+    match problem folder loan with
     | None -> result
     | Some problem -> refuse problem
+
+let private marked items = items |> List.map (fun item -> item, mark item)
+
+/// Lends some items for a call of code of a file.
+let private lent file word (items: Item list) (call: unit -> 'result) : 'result =
+    lentMarked file word (marked items) call
 
 /// The rule of a file, watched at each call.
 let rule file (rule: Rule) : Rule =
@@ -141,12 +182,32 @@ let stage file (stage: PipelineStage) : PipelineStage =
     { stage with
         Reference = fun view -> lent file "stage" (ofView view) (fun () -> stage.Reference view) }
 
-let private adversary file (items: 'knowledge -> Item list) (adversary: Adversary<'knowledge>) : Adversary<'knowledge> =
-    let watched (call: 'knowledge -> OwnState -> 'answer) knowledge =
-        let each = lent file "attack" (items knowledge) (fun () -> call knowledge)
-        fun state -> lent file "attack" (ofState state) (fun () -> each state)
+/// What is lent again: hashes still hold, and copies are made anew.
+let private again (loan: (Item * Mark) list) =
+    loan
+    |> List.map (fun (item, before) ->
+        match before with
+        | Mark.Hash _ -> item, before
+        | Mark.Copy _ -> item, mark item)
 
-    { Adversary.Send = watched adversary.Send
+let private adversary file (items: 'knowledge -> Item list) (adversary: Adversary<'knowledge>) : Adversary<'knowledge> =
+    let inCall loan call = lentMarked file "attack" loan call
+
+    let watched (call: 'knowledge -> OwnState -> 'answer) knowledge =
+        let loan = marked (items knowledge)
+        let each = inCall loan (fun () -> call knowledge)
+        fun state -> inCall (again loan @ marked (ofState state)) (fun () -> each state)
+
+    let watchedSent (sent: Sent) (state: OwnState) : Sent =
+        match sent with
+        | Sent.Each vector -> Sent.Each(fun receiver -> lent file "attack" (ofState state) (fun () -> vector receiver))
+        | Sent.Everyone _
+        | Sent.Nothing -> sent
+
+    { Adversary.Send =
+        fun knowledge ->
+            let send = watched adversary.Send knowledge
+            fun state -> watchedSent (send state) state
       Remember = watched adversary.Remember }
 
 /// The attack of a file, likewise.
