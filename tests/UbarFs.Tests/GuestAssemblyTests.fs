@@ -70,6 +70,8 @@ let private compile folder name (others: string list) (source: string) =
            "--targetprofile:netcore"
            // What is inlined is not loaded.
            "--optimize-"
+           "--debug:portable"
+           $"--pathmap:{folder}=/_"
            for reference in references do
                $"-r:{reference}"
            "-o"
@@ -120,10 +122,47 @@ let private dependencies =
             Expect.equal twelve [| 12.0 |] "the new one is loaded"
             Expect.notEqual other fingerprint "and counts"
 
+            // Where there is one, .NET itself looks for nothing but what is in it.
+            File.WriteAllText(
+                Path.Combine(folder, "Own.deps.json"),
+                """{ "runtimeTarget": { "name": ".NETCoreApp,Version=v10.0" },
+                     "targets": { ".NETCoreApp,Version=v10.0": { "Own/1.0.0": { "runtime": { "Own.dll": {} } } } },
+                     "libraries": { "Own/1.0.0": { "type": "project", "serviceable": false, "sha512": "" } } }"""
+            )
+
+            Expect.equal (fst (loaded path)) [| 12.0 |] "beside a deps.json, too"
+
             File.Delete(Path.Combine(folder, "Tools.dll"))
             let said = complaint (RuleAssembly.loadRule path "Doubled")
             Expect.stringContains said "it needs Tools 0.0.0.0, which does not lie beside it" "what is missing")
 
+let private careless =
+    """namespace Own
+open TorchSharp
+open UbarFs.Api
+
+type Careless() =
+    interface IAggregationRule with
+        member _.Aggregate view =
+            let none: torch.Tensor = Unchecked.defaultof<torch.Tensor>
+            Aggregation(none.clone ())
+"""
+
+let private thrown =
+    testCase "what it throws is told with its own line, also where the build has mapped the folder"
+    <| fun () ->
+        TinyDataset.inFolder (fun folder ->
+            compile folder "Own" [] careless
+
+            match RuleAssembly.loadRule (Path.Combine(folder, "Own.dll")) "Careless" with
+            | Error problems -> failtest (problems |> List.map Rendering.plain |> String.concat "")
+            | Ok loaded ->
+                use _ = torch.NewDisposeScope()
+                let rule = (Component.choose Map.empty loaded.Component).Value
+                let error = Expect.throwsC (fun () -> Rule.aggregate rule (view ()) |> ignore) _.Message
+                Expect.stringContains error "Own.fs:9:" "where"
+                Expect.stringContains error "NullReferenceException" "what")
+
 // One at a time: each holds a compiler.
 [<Tests>]
-let tests = testSequenced <| testList "assemblies from elsewhere" (dependencies :: versions)
+let tests = testSequenced <| testList "assemblies from elsewhere" (dependencies :: thrown :: versions)

@@ -3,6 +3,7 @@
 module UbarFs.Scenario.Exclusions
 
 open System.Collections.Generic
+open System.Globalization
 open UbarFs.Core
 
 /// Reads a scenario's tree as one run.
@@ -51,6 +52,12 @@ let private changesNothing (context: Context) read (tree: Node) (assignment: Ass
         | _ -> false
     | _ -> false
 
+/// A number as it is written, without a unit. Two of them at one place mean the same if, and only if, they are equal.
+let private number (text: string) : float option =
+    match System.Double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture) with
+    | true, number when abs number < 1e15 -> Some number
+    | _ -> None
+
 /// Whether a value is in force. The name of a component alone stands for it with whatever parameters.
 let private isInForce (context: Context) read tree path (value: Node) =
     let isComponent = ofComponent (Shape.at (Path.names path) context.Grammar)
@@ -60,6 +67,10 @@ let private isInForce (context: Context) read tree path (value: Node) =
         match Path.choice actual with
         | Some chosen -> chosen = name
         | None -> false
+    | Some { Content = Content.Scalar(actual, false) }, Content.Scalar(value', false) when
+        Option.isSome (number actual) && Option.isSome (number value')
+        ->
+        number actual = number value'
     | _ -> assignments context.Grammar path value |> List.forall (changesNothing context read tree)
 
 /// A factor with the paths that its levels set, each once.

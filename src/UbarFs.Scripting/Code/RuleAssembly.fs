@@ -7,115 +7,11 @@ open System.Collections.Generic
 open System.ComponentModel
 open System.IO
 open System.Reflection
-open System.Runtime.Loader
 open System.Security.Cryptography
 open FsToolkit.ErrorHandling
 open UbarFs.Api
 open UbarFs.Core
 open UbarFs.Scenario
-
-/// Assemblies that the program and its guests share, by their names.
-let private shared =
-    lazy
-        (AppContext.GetData "TRUSTED_PLATFORM_ASSEMBLIES"
-         |> string
-         |> _.Split(Path.PathSeparator)
-         |> Seq.map (fun path -> Path.GetFileNameWithoutExtension path |> string)
-         |> Set)
-
-/// Loads an assembly and what lies beside it; what the program has itself is shared with it.
-type private Guest(path: string) =
-    inherit AssemblyLoadContext(Path.GetFileName path)
-    let resolver = AssemblyDependencyResolver path
-
-    override guest.Load name =
-        match Option.ofObj name.Name with
-        | Some name when shared.Value.Contains name -> null
-        | _ ->
-            resolver.ResolveAssemblyToPath name
-            |> Option.ofObj
-            |> Option.filter (fun path -> (InputFile.objection (int64 AssemblyFile.longest) path).IsNone)
-            |> Option.map guest.LoadFromAssemblyPath
-            |> Option.toObj
-
-let private siblings (path: string) =
-    try
-        Directory.GetFiles(Path.GetDirectoryName path |> string, "*.dll")
-        |> Array.map (fun file -> Path.GetFileName file |> string)
-        |> List.ofArray
-    with
-    | :? IOException
-    | :? UnauthorizedAccessException -> []
-
-let private read (path: string) : Result<Assembly, Diagnostic> =
-    let full = Path.GetFullPath path
-    let refuse message = Diagnostic.fileError path message
-
-    if not (File.Exists full) then
-        let nearest = Nearest.find (siblings full) (Path.GetFileName full |> string)
-
-        let hint =
-            match nearest with
-            | Some name -> $"did you mean '{name}'?"
-            | None -> "if a project makes it, build that first, with 'dotnet build FOLDER'"
-
-        Error(refuse $"there is no assembly '{full}'" |> Diagnostic.hinted hint)
-    else
-        try
-            let symbols = Path.ChangeExtension(full, ".pdb")
-
-            // Out of memory, so that the file can be built anew meanwhile.
-            use code = new MemoryStream(AssemblyFile.read full)
-
-            if File.Exists symbols then
-                use symbols = new MemoryStream(AssemblyFile.read symbols)
-                Ok(Guest(full).LoadFromStream(code, symbols))
-            else
-                Ok(Guest(full).LoadFromStream code)
-        with
-        | :? BadImageFormatException -> Error(refuse "this is not a .NET assembly")
-        | :? InputFile.RefusedException as refused -> Error(refuse $"this {refused.Reason}")
-        | :? IOException
-        | :? UnauthorizedAccessException as error -> Error(refuse error.Message)
-
-let private libraries = [ typeof<TorchSharp.torch>.Assembly; typeof<IAggregationRule>.Assembly ]
-
-/// What the assembly was compiled with that the program has in another version.
-let private mismatch path (assembly: Assembly) : Diagnostic option =
-    assembly.GetReferencedAssemblies()
-    |> Array.tryPick (fun wanted ->
-        libraries
-        |> List.map _.GetName()
-        |> List.tryFind (fun had -> had.Name = wanted.Name && had.Version <> wanted.Version)
-        |> Option.map (fun had ->
-            Diagnostic.fileError path $"it was compiled with {had.Name} {wanted.Version}; ubarfs has {had.Version}"
-            |> Diagnostic.hinted $"compile it with the {had.Name}.dll of this ubarfs"))
-
-let private contextOf (assembly: Assembly) = AssemblyLoadContext.GetLoadContext assembly |> nonNull
-
-/// What the assembly refers to that is neither the program's nor beside it.
-let private missing path (assembly: Assembly) : Diagnostic option =
-    let isMissing (wanted: AssemblyName) =
-        try
-            (contextOf assembly).LoadFromAssemblyName wanted |> ignore
-            false
-        with
-        | :? IOException
-        | :? BadImageFormatException -> true
-
-    assembly.GetReferencedAssemblies()
-    |> Array.tryFind isMissing
-    |> Option.map (fun wanted ->
-        Diagnostic.fileError path $"it needs {wanted.Name} {wanted.Version}, which does not lie beside it"
-        |> Diagnostic.hinted $"put {wanted.Name}.dll there; a project does with EnableDynamicLoading set to true")
-
-/// The assembly, if it goes together with the program.
-let private opened path : Result<Assembly, Diagnostic> =
-    read path
-    |> Result.bind (fun assembly ->
-        match mismatch path assembly |> Option.orElseWith (fun () -> missing path assembly) with
-        | Some problem -> Error problem
-        | None -> Ok assembly)
 
 let private types path (assembly: Assembly) : Result<Type list, Diagnostic> =
     try
@@ -175,7 +71,7 @@ let private find (contract: Type) (name: string) (all: Type list) : Result<Type,
 /// A checksum of the assembly and of what lies beside it and is loaded with it.
 let private fingerprint (path: string) (assembly: Assembly) =
     let folder = Path.GetDirectoryName(Path.GetFullPath path) |> string
-    let context = contextOf assembly
+    let context = GuestAssembly.contextOf assembly
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
 
     let rec add (known: Set<string>) (file: string, assembly: Assembly) =
@@ -187,7 +83,7 @@ let private fingerprint (path: string) (assembly: Assembly) =
             (fun (known: Set<string>) name ->
                 let beside = Path.Combine(folder, $"{name.Name}.dll")
 
-                if known.Contains beside || shared.Value.Contains(string name.Name) || not (File.Exists beside) then
+                if known.Contains beside || GuestAssembly.isShared (string name.Name) || not (File.Exists beside) then
                     known
                 else
                     add (known.Add beside) (beside, context.LoadFromAssemblyName name))
@@ -196,8 +92,25 @@ let private fingerprint (path: string) (assembly: Assembly) =
     add Set.empty (Path.GetFullPath path, assembly) |> ignore
     Convert.ToHexStringLower(hash.GetHashAndReset())
 
-let private sourceOf (name: string) : Source option =
-    ScenarioFile.read name |> Result.toOption |> Option.map (Source.create (Origin.File name))
+/// A file as the assembly's symbols name it. Where a build has mapped the project's folder to `/_/`, as it does to be the
+/// same on all machines, that is looked for in the folders above the assembly.
+let private sourceOf (path: string) (name: string) : Source option =
+    let mapped = "/_/"
+
+    let rec above (folder: string | null) =
+        match folder with
+        | null -> []
+        | folder -> Path.Combine(folder, name.Substring mapped.Length) :: above (Path.GetDirectoryName folder)
+
+    let file =
+        if name.StartsWith(mapped, StringComparison.Ordinal) then
+            above (Path.GetDirectoryName(Path.GetFullPath path)) |> List.truncate 8 |> List.tryFind File.Exists
+        else
+            Some name
+
+    file
+    |> Option.bind (fun file ->
+        ScenarioFile.read file |> Result.toOption |> Option.map (Source.create (Origin.File file)))
 
 let private describe word (found: Type) settings : Component<'value> =
     let summary =
@@ -243,7 +156,7 @@ let private thrown (path: string) (found: Type) (what: string) (error: exn) : Di
         | "" -> $"the class '{found.Name}'"
         | what -> $"the class '{found.Name}', asked for {what},"
 
-    Thrown.diagnosticOf sourceOf place subject found.Name error
+    Thrown.diagnosticOf (sourceOf path) place subject found.Name error
 
 /// A class that is a rule, a stage or an attack, with what an object of it becomes.
 type private ClassKind<'made, 'value> =
@@ -294,7 +207,7 @@ let private component' (kind: ClassKind<'made, 'value>) (path: string) (found: T
 let private load (kind: ClassKind<'made, 'value>) (path: string) (typeName: string) =
     let opened () =
         result {
-            let! assembly = opened path
+            let! assembly = GuestAssembly.load path
             let! found = types path assembly |> Result.bind (find kind.Interface typeName)
             let! read = component' kind path found
             return assembly, read
@@ -343,7 +256,7 @@ let loadAttack path typeName : Result<Loaded<Attack>, Diagnostic list> =
 
 /// The classes of an assembly that are rules, stages or attacks, each with what the language calls it.
 let classes path : Result<(string * string) list, Diagnostic> =
-    opened path
+    GuestAssembly.load path
     |> Result.bind (types path)
     |> Result.map (fun all ->
         [ for contract, word in contracts do

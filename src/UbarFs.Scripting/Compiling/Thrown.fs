@@ -5,6 +5,7 @@ module internal UbarFs.Scripting.Thrown
 open System
 open System.Diagnostics
 open System.IO
+open System.Runtime.Loader
 open UbarFs.Scenario
 
 /// A piece of a source by lines from 1 and columns from 0. A piece of several lines is cut at the end of its first.
@@ -31,9 +32,17 @@ let oneLine (message: string) =
     message.Split([| '\r'; '\n' |], StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
     |> String.concat " "
 
+/// Whether a method is of this program or of .NET. Code of the user's own is loaded apart.
+let private isOurs (frame: StackFrame) =
+    frame.GetMethod()
+    |> Option.ofObj
+    |> Option.exists (fun method ->
+        AssemblyLoadContext.GetLoadContext method.Module.Assembly = AssemblyLoadContext.Default)
+
 /// Where an exception left one of the sources, if its trace says so.
 let private thrownAt (trySource: string -> Source option) (error: exn) =
     StackTrace(error, true).GetFrames()
+    |> Array.filter (isOurs >> not)
     |> Array.tryPick (fun frame ->
         frame.GetFileName()
         |> Option.ofObj
