@@ -19,6 +19,7 @@ let private parser =
 let private commands =
     [ "run"
       "check"
+      "break"
       "report"
       "runs"
       "show"
@@ -77,6 +78,7 @@ let private execute (command: ParseResults<Command>) =
         | Run arguments -> RunCommand.run arguments
         | Worker arguments -> Worker.run arguments
         | Check arguments -> CheckCommand.run arguments
+        | Break arguments -> BreakCommand.run arguments
         | Report arguments -> ReportCommand.run arguments
         | Runs arguments -> RunsCommand.run arguments
         | Show arguments -> ShowCommand.run arguments

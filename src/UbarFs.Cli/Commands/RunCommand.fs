@@ -107,7 +107,8 @@ let private watch
             Exit.complain $"the report is at {address} while the runs go on"
             Some server)
 
-let private stopping = "stopping after the iterations under way; Ctrl-C again stops at once"
+/// What the first Ctrl-C leads to.
+let stopping = "stopping after the iterations under way; Ctrl-C again stops at once"
 
 let private execute
     (arguments: ParseResults<RunArguments>)
@@ -135,12 +136,12 @@ let private execute
         Exit.runFailed
 
 /// What the processes that run code of the user's own are allowed.
-let private allowance (arguments: ParseResults<RunArguments>) : Result<Allowance, string> =
+let allowance (arguments: ParseResults<RunArguments>) : Result<Allowance, string> =
     result {
         let! jobs = RunPlan.jobs arguments
 
         let! patience =
-            let text = arguments.GetResult(RuleTimeout, "5min")
+            let text = arguments.GetResult(RunArguments.RuleTimeout, "5min")
 
             match Cadence.parse text with
             | Ok Cadence.Never -> Ok None
@@ -149,7 +150,7 @@ let private allowance (arguments: ParseResults<RunArguments>) : Result<Allowance
             | Error _ -> Error $"--rule-timeout is '{text}': expected a time such as 30s or 10min, or 'never'"
 
         let! memory =
-            match arguments.TryGetResult RuleMemory with
+            match arguments.TryGetResult RunArguments.RuleMemory with
             | Some gibibytes when gibibytes > 0.0 -> Ok(gibibytes * 1024.0 ** 3.0)
             | Some gibibytes -> Error $"--rule-memory is {gibibytes}: expected a number of GiB above 0"
             | None -> Ok(Admission.usable * Admission.freeMemory () / float jobs)
@@ -158,7 +159,7 @@ let private allowance (arguments: ParseResults<RunArguments>) : Result<Allowance
     }
 
 /// What another process needs to be told to do runs of this command.
-let private forWorkers (arguments: ParseResults<RunArguments>) : string list =
+let forWorkers (arguments: ParseResults<RunArguments>) : string list =
     arguments.GetAllResults()
     |> List.filter (function
         | RunArguments.Watch _
@@ -166,8 +167,8 @@ let private forWorkers (arguments: ParseResults<RunArguments>) : string list =
         | RunArguments.Json
         | RunArguments.Quiet
         | Fresh
-        | RuleTimeout _
-        | RuleMemory _ -> false
+        | RunArguments.RuleTimeout _
+        | RunArguments.RuleMemory _ -> false
         | _ -> true)
     |> arguments.Parser.PrintCommandLineArguments
     |> List.ofArray

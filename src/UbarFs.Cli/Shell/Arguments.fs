@@ -53,6 +53,45 @@ type RunArguments =
             | Tensorboard -> "write event files for TensorBoard too, into DIR/NAME/tensorboard"
             | NoScripts -> noScripts
 
+type BreakArguments =
+    | [<MainCommand; ExactlyOnce>] File of file: string
+    | [<Unique>] Ratios of ratios: string
+    | [<Unique>] Budget of budget: string
+    | [<Unique>] Format of format: string
+    | [<Unique>] Out of dir: string
+    | [<Unique>] Device of device: string
+    | [<Unique>] Data of dir: string
+    | [<Unique>] Libtorch of dir: string
+    | Set of assignment: string
+    | [<Unique>] Jobs of count: int
+    | [<Unique; CustomCommandLine "--rule-timeout">] RuleTimeout of time: string
+    | [<Unique; CustomCommandLine "--rule-memory">] RuleMemory of GiB: float
+    | [<Unique>] Retry
+    | [<Unique>] Quiet
+    | [<Unique>] Json
+    | [<Unique; CustomCommandLine "--no-scripts">] NoScripts
+
+    interface IArgParserTemplate with
+        member argument.Usage =
+            match argument with
+            | File _ -> "a scenario file (.yaml) with rules and attacks"
+            | Ratios _ -> "the Byzantine ratios to search, separated by commas (default: one liar, 10%, 20%, ... 80%)"
+            | Budget _ ->
+                "how long to search at most: a number of runs (200) or a time (20min); the same command with more goes on"
+            | Format _ -> "svg, pdf or png: the format of the figure (default: svg)"
+            | Out _ -> "folder of the run store, in which NAME-break is this search's (default: runs)"
+            | Device _ -> "auto, cpu, cuda or cuda:N (default: auto)"
+            | Data _ -> "folder with datasets, before UBARFS_DATA and the per-user cache"
+            | Libtorch _ -> "folder of an existing libtorch (default: UBARFS_LIBTORCH)"
+            | Set _ -> "path=value: overrides one key of the scenario; may be repeated"
+            | Jobs _ -> "runs side by side, as far as their memory allows (default: 1)"
+            | RuleTimeout _ -> "how long one call of a rule or an attack of your own may take (default: 5min)"
+            | RuleMemory _ -> "how much memory a process may take that runs code of your own"
+            | Retry -> "run again what has failed"
+            | Quiet -> "no progress"
+            | Json -> "print what was found as JSON"
+            | NoScripts -> noScripts
+
 type CheckArguments =
     | [<MainCommand; ExactlyOnce>] Files of file: string list
     | [<Unique>] Device of device: string
@@ -253,6 +292,7 @@ type Command =
     | [<CliPrefix(CliPrefix.None)>] Run of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None); Hidden>] Worker of ParseResults<RunArguments>
     | [<CliPrefix(CliPrefix.None)>] Check of ParseResults<CheckArguments>
+    | [<CliPrefix(CliPrefix.None)>] Break of ParseResults<BreakArguments>
     | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
     | [<CliPrefix(CliPrefix.None)>] Runs of ParseResults<RunsArguments>
     | [<CliPrefix(CliPrefix.None)>] Show of ParseResults<ShowArguments>
@@ -275,6 +315,7 @@ type Command =
             | Run _ -> "run scenarios; 'ubarfs FILE…' is the same"
             | Worker _ -> "do runs for another process"
             | Check _ -> "validate scenarios; show their runs, networks, memory and time; nothing is executed"
+            | Break _ -> "search the Byzantine ratios at which each rule of a scenario is degraded and destroyed"
             | Report _ -> "rebuild the reports of run stores, merge them, and write figures and tables"
             | Runs _ -> "list, show and prune the runs that a store holds"
             | Show _ -> "print a scenario in full: inherited keys, defaults, references resolved"

@@ -8,7 +8,8 @@ open UbarFs.Cli.Arguments
 
 let private formats = [ "svg", FigureFormat.Svg; "pdf", FigureFormat.Pdf; "png", FigureFormat.Png ]
 
-let private format (text: string) : Result<FigureFormat, string> =
+/// The form of a figure, by the name of its files.
+let format (text: string) : Result<FigureFormat, string> =
     let names = List.map fst formats
 
     formats

@@ -70,9 +70,8 @@ let private permitted (permit: string -> Result<unit, Diagnostic>) (access: Code
 /// Whoever runs code where it can hurt nobody else, or has no choice, asks nobody.
 let unasked (_: string) : Result<unit, Diagnostic> = Ok()
 
-/// Loads the scenarios of all files, or prints what is wrong with any of them and gives the exit code. `scripts` says
-/// whether code may run that scenarios are or bring along, and `permit` is asked before that of a file does.
-let load scripts permit overrides (files: string list) : Result<Scenario list, int> =
+/// Loads scenarios as `load` does, but says what is odd about them only if it is to warn.
+let loadWarning warning scripts permit overrides (files: string list) : Result<Scenario list, int> =
     let code = UserCode.create ()
     let world = { World.machine with Code = access scripts code >> permitted permit }
     let loaded = files |> List.map (loadFile world scripts permit overrides)
@@ -87,5 +86,9 @@ let load scripts permit overrides (files: string list) : Result<Scenario list, i
 
     let errors = List.distinct failures @ Scenario.clashes scenarios
 
-    print (errors @ code.Warnings() @ warnings)
+    print (errors @ (if warning then code.Warnings() @ warnings else []))
     if errors.IsEmpty then Ok scenarios else Error Exit.badUsage
+
+/// Loads the scenarios of all files, or prints what is wrong with any of them and gives the exit code. `scripts` says
+/// whether code may run that scenarios are or bring along, and `permit` is asked before that of a file does.
+let load scripts permit overrides files = loadWarning true scripts permit overrides files

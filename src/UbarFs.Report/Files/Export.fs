@@ -42,6 +42,27 @@ module Export =
         | FigureFormat.Pdf -> "pdf", Painter.pdf description drawing
         | FigureFormat.Png -> "png", Painter.png drawing
 
+    /// Writes a figure or a table into a folder, with the data behind it: the files.
+    let writeOne (folder: string) format (exported: Exported) : string list =
+        let write extension (content: byte[]) =
+            let file = Path.Combine(folder, $"{exported.Name}.{extension}")
+            File.WriteAllBytes(file, content)
+            file
+
+        let writeText extension (text: string) = write extension (System.Text.Encoding.UTF8.GetBytes text)
+
+        [ match exported.Drawing with
+          | Some drawing -> drawn format exported.Description drawing ||> write
+          | None -> ()
+
+          writeText "csv" (exported.Data ||> Csv.table)
+
+          match exported.Paper with
+          | Some table ->
+              writeText "md" (TableText.markdown table)
+              writeText "tex" (TableText.latex table)
+          | None -> () ]
+
     /// Writes the figures that are wanted, the data behind each as CSV, and the study's tables as Markdown and LaTeX.
     /// Gives the files, each with what it is of, or what is asked for that is not there: then nothing is written.
     let write
@@ -52,29 +73,9 @@ module Export =
         : Result<(string * Exported) list, string> =
         let groups = Summary.groups study
 
-        let write name extension (content: byte[]) =
-            let file = Path.Combine(folder, $"{name}.{extension}")
-            File.WriteAllBytes(file, content)
-            file
-
-        let writeText name extension (text: string) = write name extension (System.Text.Encoding.UTF8.GetBytes text)
-
-        let files (exported: Exported) =
-            [ match exported.Drawing with
-              | Some drawing -> drawn format exported.Description drawing ||> write exported.Name
-              | None -> ()
-
-              writeText exported.Name "csv" (exported.Data ||> Csv.table)
-
-              match exported.Paper with
-              | Some table ->
-                  writeText exported.Name "md" (TableText.markdown table)
-                  writeText exported.Name "tex" (TableText.latex table)
-              | None -> () ]
-
         Figures.ofGroups request groups
         |> Result.map (fun figures ->
             Directory.CreateDirectory folder |> ignore
 
             [ for exported in verdicts groups @ figures do
-                  for file in files exported -> file, exported ])
+                  for file in writeOne folder format exported -> file, exported ])

@@ -39,7 +39,7 @@ module RunPlan =
 
     /// How many runs are to be side by side, at most.
     let jobs (arguments: ParseResults<RunArguments>) : Result<int, string> =
-        match arguments.GetResult(Jobs, 1) with
+        match arguments.GetResult(RunArguments.Jobs, 1) with
         | jobs when jobs < 1 -> Error $"--jobs is {jobs}: expected 1 or more"
         | jobs -> Ok jobs
 
@@ -61,7 +61,7 @@ module RunPlan =
             return
                 { SessionDefaults.create device supply with
                     Fresh = arguments.Contains Fresh
-                    Retry = arguments.Contains Retry
+                    Retry = arguments.Contains RunArguments.Retry
                     Shard = shard
                     Jobs = jobs
                     Checkpoints = cadence
@@ -72,15 +72,15 @@ module RunPlan =
         RunStore.opened out scenario.Name
         |> Result.map (fun store -> { Campaign = Campaign.ofScenario scenario; Store = store })
 
-    /// Reads and opens everything, or says what is wrong and gives the exit code. `permit` is asked before code of a file
-    /// runs for the first time.
-    let ofArguments permit (arguments: ParseResults<RunArguments>) : Result<RunPlan, int> =
+    /// What `ofArguments` gives, with what is odd about the scenarios said only if it is to warn.
+    let ofArgumentsWarning warning permit (arguments: ParseResults<RunArguments>) : Result<RunPlan, int> =
         result {
             let! overrides = Overriding.read (arguments.GetResults RunArguments.Set) |> Result.mapError Exit.refuse
             let! places = Places.named (arguments.TryGetResult RunArguments.Data) |> Result.mapError Exit.refuse
 
             let! scenarios =
-                Scenarios.load
+                Scenarios.loadWarning
+                    warning
                     (not (arguments.Contains RunArguments.NoScripts))
                     permit
                     overrides
@@ -105,3 +105,7 @@ module RunPlan =
                   Session = { session with Versions = Provenance.versions libtorch }
                   LibTorch = libtorch }
         }
+
+    /// Reads and opens everything, or says what is wrong and gives the exit code. `permit` is asked before code of a file
+    /// runs for the first time.
+    let ofArguments permit arguments = ofArgumentsWarning true permit arguments
