@@ -100,10 +100,16 @@ let private perform (plan: BreakPlan) (session: Session) quiet (known: Known) (r
             known.ContainsKey id || ids.Contains id)
 
     let campaign = { plan.Planned.Campaign with Runs = looked }
-    let tracker = Progress.Tracker(Session.runs session campaign)
+    // Rounds before have told of the others.
+    let isNew (result: RunResult) = ids.Contains(RunStore.id result.Run)
 
     let results =
-        Progress.show quiet tracker (fun notify ->
+        Progress.show quiet (Progress.Tracker runs) (fun notify ->
+            let notify event =
+                match event with
+                | Event.Reused result when not (isNew result) -> ()
+                | event -> notify event
+
             Session.run { session with Notify = notify } plan.Planned.Store campaign)
 
     results
