@@ -13,6 +13,13 @@ type Duration =
         | Iterations 1 -> "1 iteration"
         | Iterations count -> $"{count} iterations"
 
+/// Which nodes get training images.
+[<RequireQualifiedAccess>]
+type DataHolders =
+    | All
+    /// Byzantine nodes have none: they learn nothing by themselves.
+    | Benign
+
 /// Where the nodes start from.
 [<RequireQualifiedAccess>]
 type Start =

@@ -14,6 +14,9 @@ type Run =
         Swept: (string * string) list
         Dataset: Chosen<Dataset>
         Partition: Chosen<Partition>
+        Holders: DataHolders
+        /// The least number of images of a share; none: a batch, or an equal share where that is smaller.
+        LeastShare: int option
         Model: Chosen<Model>
         Network: NetworkPlan
         Training: TrainingPlan
@@ -73,6 +76,17 @@ module Run =
 
         { run with Run.Network.Topology.Value = graph; Settings = settings }
 
+    /// The run with the shares of its partition's file read, which count by their checksum.
+    let onShares (partition: Partition) (print: string) (run: Run) =
+        let settings =
+            [ for path, value in run.Settings do
+                  path, value
+
+                  if path = "data.partition" then
+                      "data.shares", print ]
+
+        { run with Run.Partition.Value = partition; Settings = settings }
+
     /// The rule and the attack as a scenario would write them, with their labels, by their paths.
     let written (run: Run) =
         [ "rule", Chosen.written run.Rule; "attack", listed Chosen.written run.Attacks ]
@@ -93,10 +107,19 @@ module Run =
     let testImages (run: Run) =
         run.TestImages |> Option.defaultValue run.Dataset.Value.TestSize |> min run.Dataset.Value.TestSize
 
+    /// The number of nodes that hold training images.
+    let holders (run: Run) =
+        match run.Holders with
+        | DataHolders.All -> run.Network.Nodes
+        | DataHolders.Benign -> run.Network.Benign
+
+    /// How many training images an average node has of those that hold any.
+    let meanShare (run: Run) =
+        run.Partition.Value.MeanShare run.Dataset.Value.TrainingSize run.Dataset.Value.Classes (holders run)
+
     /// Iterations in an epoch: the batches in one pass over an average node's share of the data.
     let perEpoch (run: Run) =
-        let share = run.Dataset.Value.TrainingSize / run.Network.Nodes
-        Batches.perPass run.Training.LastBatch run.Training.Batch share
+        Batches.perPass run.Training.LastBatch run.Training.Batch (meanShare run)
 
     /// A stretch of the run's training in iterations; in 64 bits, since a scenario can ask for any number of epochs.
     let iterations (run: Run) duration : int64 =

@@ -1,23 +1,64 @@
 namespace UbarFs.Core
 
-open UbarFs.Kernels
-
 [<RequireQualifiedAccess>]
 module Partitions =
 
-    /// Shares of a random order, as equal in size as possible: sizes differ by one at most.
-    let private dealt (labels: int[]) nodes (random: KeyedRandom) =
-        let order = random.Permutation labels.Length
-        let firstOf node = int (int64 labels.Length * int64 node / int64 nodes)
-        Array.init nodes (fun node -> order[firstOf node .. firstOf (node + 1) - 1])
+    let private whole =
+        [ Iid.partition
+          Dirichlet.partition
+          Similarity.partition
+          ClassHoldings.partition
+          Shards.partition
+          Groups.partition
+          Sizes.partition ]
 
-    let private iid =
-        Setting.none { Assign = dealt }
-        |> Define.Named "iid"
+    // Images of a class beyond its share are left out: those of the others are numbered anew for what divides them.
+    let private divideTail (keep: float) (next: Partition) (division: Division) =
+        let kept =
+            Shares.shuffled division
+            |> Shares.ofClasses division
+            |> Array.mapi (fun class' images ->
+                let share = keep ** float class'
+                images[.. int (ceil (share * float images.Length)) - 1])
+            |> Array.concat
+            |> Array.sort
+
+        { division with Labels = kept |> Array.map (Array.get division.Labels) }
+        |> next.Divide
+        |> Result.map (Array.map (Array.map (Array.get kept)))
+
+    let private longTail =
+        settings {
+            let! keep = Setting.real "keep" (Interval.above 0.0 1.0) 0.5 "β: class c, counted from 0, keeps the share β^c of its images"
+
+            and! next =
+                Setting.choice "then" (whole |> List.map _.Name) "iid" "the partition that divides what is left, with its defaults"
+
+            let next = whole |> List.find (fun partition -> partition.Name = next)
+            let chosen = (Component.choose Map.empty next).Value
+
+            // As if all classes were equally large.
+            let meanShare images classes nodes =
+                let kept = Seq.init classes (fun class' -> keep ** float class') |> Seq.average
+                chosen.MeanShare (int (float images * kept)) classes nodes
+
+            return
+                { chosen with
+                    Divide = divideTail keep chosen
+                    MeanShare = meanShare
+                    Also = Option.toList next.File }
+        }
+        |> Define.Named "long-tail"
         |> Component.describedBy
-            "every node gets an equal share of the shuffled images"
-            "A uniformly random order, cut into n parts whose sizes differ by one at most. All nodes take part, \
-             Byzantine ones included: what a benign node has does not depend on the attack."
-            "UBAR paper, section III-B"
+            "classes of falling size, divided by another partition"
+            "> class c keeps the first ⌈β^c·N_c⌉ of its N_c shuffled images\n\n\
+             The other images are left out: later classes are rare. What is left is divided by the partition that `then` \
+             names. An epoch is the pass of an average node as if all classes had been equally large before."
+            "Y. Cui et al., Class-balanced loss, CVPR 2019"
 
-    let all: Component<Partition> list = [ iid ]
+    let all: Component<Partition> list =
+        whole @ [ longTail; Replicated.partition; ListedShares.partition ]
+
+    /// A choice with all files that it depends on.
+    let traced (chosen: Chosen<Partition>) : Chosen<Partition> =
+        { chosen with Files = List.distinct (chosen.Files @ chosen.Value.Also) }

@@ -1,25 +1,30 @@
-/// The checksums among the settings of a run: of code, and of graphs.
+/// The checksums among the settings of a run: of code, and of the files with a graph or with shares.
 [<RequireQualifiedAccess>]
 module UbarFs.Core.Prints
 
 open System
 
-let private graph = "network.graph"
+// The checksums of files, with the paths of the values that name them.
+let private files =
+    [ "network.graph", "network.topology"; "data.shares", "data.partition" ]
 
-/// Whether a path has the checksum of what stands at another one: of its code, or of its graph.
-let isPrint (path: string) = path = graph || path.EndsWith(".code", StringComparison.Ordinal)
+/// Whether a path has the checksum of what stands at another one: of its code, or of its file.
+let isPrint (path: string) =
+    files |> List.exists (fun (print, _) -> print = path)
+    || path.EndsWith(".code", StringComparison.Ordinal)
 
 /// The checksums that belong to the value of a path; empty without any.
 let at (path: string) (settings: Map<string, string>) : string =
-    path + ".code" :: if path = "network.topology" then [ graph ] else []
+    path + ".code"
+    :: (files |> List.filter (fun (_, owner) -> owner = path) |> List.map fst)
     |> List.choose (fun print -> Map.tryFind print settings)
     |> String.concat ", "
 
 let private ownerOf print =
-    if print = graph then
-        "network.topology"
-    else
-        print.Substring(0, print.Length - ".code".Length)
+    files
+    |> List.tryFind (fun (file, _) -> file = print)
+    |> Option.map snd
+    |> Option.defaultWith (fun () -> print.Substring(0, print.Length - ".code".Length))
 
 /// Settings without the checksums that tell nothing apart: those of a value of which no two are known. Stores of older
 /// versions have none for the catalogue.

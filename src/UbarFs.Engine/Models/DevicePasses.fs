@@ -41,15 +41,18 @@ module DevicePasses =
         |> Array.map stack
         |> List.ofArray
 
+    // Nodes without data have losses and gradients of 0.
+    let private isEmpty (stack: Stack) = stack.Labels.shape[1] = 0L
+
     let private together (experiment: Experiment) (stack: Stack) =
         Batched.together experiment.Architecture (int stack.Labels.shape[1])
 
     /// The loss of each of some nodes' own row of `[N, d]` on its batch, `[n]`. The gradient there becomes its row of
     /// `gradients`.
     let gradients (experiment: Experiment) (nodes: int[]) stacks (estimates: torch.Tensor) (gradients: torch.Tensor) =
-        let losses = torch.empty (nodes.LongLength, torch.float64, estimates.device)
+        let losses = torch.zeros (nodes.LongLength, torch.float64, estimates.device)
 
-        for stack in stacks do
+        for stack in stacks |> List.filter (isEmpty >> not) do
             for chunk in Array.indexed stack.Members |> Array.chunkBySize (together experiment stack) do
                 use scope = torch.NewDisposeScope()
                 let members = Array.map snd chunk
@@ -71,9 +74,9 @@ module DevicePasses =
     /// The losses of some rows of a pool, `[t]`, each on the batch of one of the nodes.
     let losses (experiment: Experiment) (stacks: Stack list) (pool: torch.Tensor) (owners: int[]) (rows: torch.Tensor) =
         use _ = torch.no_grad ()
-        let losses = torch.empty (owners.LongLength, torch.float64, pool.device)
+        let losses = torch.zeros (owners.LongLength, torch.float64, pool.device)
 
-        for stack in stacks do
+        for stack in stacks |> List.filter (isEmpty >> not) do
             let placeOf = stack.Members |> Seq.mapi (fun place owner -> owner, place) |> Map.ofSeq
 
             let pairs =

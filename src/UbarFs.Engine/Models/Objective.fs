@@ -38,14 +38,15 @@ module Objective =
     let private meanLoss loss architecture blocks batch =
         (ofImages loss (Forward.logits architecture blocks batch.Images) batch.Labels).mean()
 
-    /// The loss of a row.
-    let loss loss architecture (batch: Batch) (row: torch.Tensor) : float =
+    /// Whether a batch is that of a node without data: its losses and its gradients are 0.
+    let private isEmpty (batch: Batch) = batch.Labels.shape[0] = 0L
+
+    let private valueOf loss architecture (batch: Batch) row =
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
         meanLoss loss architecture (Forward.blocks architecture row) batch |> Native.read
 
-    /// Writes the gradient at `row` into `gradient`, both `[d]`, and returns the loss.
-    let gradient loss architecture (batch: Batch) (row: torch.Tensor) (gradient: torch.Tensor) : float =
+    let private slopeOf loss architecture (batch: Batch) (row: torch.Tensor) (gradient: torch.Tensor) =
         use scope = torch.NewDisposeScope()
 
         let leaves = Forward.blocks architecture row |> List.map (fun block -> block.detach().requires_grad_())
@@ -57,6 +58,21 @@ module Objective =
             target.copy_ part |> ignore
 
         Native.read (value.detach ())
+
+    /// The loss of a row.
+    let loss loss architecture (batch: Batch) (row: torch.Tensor) : float =
+        if isEmpty batch then
+            0.0
+        else
+            valueOf loss architecture batch row
+
+    /// Writes the gradient at `row` into `gradient`, both `[d]`, and returns the loss.
+    let gradient loss architecture (batch: Batch) (row: torch.Tensor) (gradient: torch.Tensor) : float =
+        if isEmpty batch then
+            gradient.zero_ () |> ignore
+            0.0
+        else
+            slopeOf loss architecture batch row gradient
 
     /// How many answers of logits `[…, b, classes]` are right, and the sum of the losses of labels `[b]`, both in float64:
     /// `[2, …]`.

@@ -99,6 +99,8 @@ module Costs =
             Dataset.Value.TrainingSize = (benign + byzantine) * batch
             Dataset.Value.TestSize = testImages
             Partition = Component.choose Map.empty iid
+            Holders = DataHolders.All
+            LeastShare = None
             TestImages = None
             Attacks =
                 if isAttacked then

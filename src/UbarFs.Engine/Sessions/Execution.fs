@@ -230,6 +230,7 @@ module Execution =
         let record = begun session run checksum earlier now
         save record
         NetworkFile.write folder experiment
+        SharesFile.write folder experiment
         changes earlier now |> Option.iter tell
         session.Notify(Event.Started(run, experiment.Schedule, from))
 

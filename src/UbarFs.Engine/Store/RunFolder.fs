@@ -14,7 +14,7 @@ let recordName = "run.json"
 let modelName = "model.safetensors"
 
 // What every report rests on: it is looked at whenever a complete run is read. A model is so where it is exported.
-let private results = [ MetricsFile.name; NodesFile.complete; NetworkFile.name ]
+let private results = [ MetricsFile.name; NodesFile.complete; NetworkFile.name; SharesFile.name ]
 
 let private digest (file: string) : Digest =
     use stream =
@@ -61,6 +61,7 @@ let private contentDamage (folder: string) (record: RunRecord) : string option =
     metrics
     |> Option.orElseWith (fun () -> NetworkFile.read folder |> said NetworkFile.name)
     |> Option.orElseWith (fun () -> NodesFile.read folder |> said NodesFile.complete)
+    |> Option.orElseWith (fun () -> SharesFile.read folder |> said SharesFile.name)
 
 /// What is wrong with the files of a complete run: the file, and why.
 let private damage (folder: string) (record: RunRecord) : string option =

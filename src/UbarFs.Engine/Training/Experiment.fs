@@ -74,6 +74,27 @@ module Experiment =
             | Some reason -> Error reason
             | None -> Ok(network, [| 0 .. Network.size network - 1 |], factions)
 
+    /// What every node of a drawn network has of the training images with these labels: their numbers. Nodes that hold no
+    /// data have none.
+    let shares (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
+        let holders =
+            match run.Holders with
+            | DataHolders.All -> [| 0 .. Network.size network - 1 |]
+            | DataHolders.Benign -> Network.benign network
+
+        run.Partition.Value.Divide
+            { Labels = labels
+              Classes = run.Dataset.Value.Classes
+              Nodes = holders.Length
+              Least = run.LeastShare
+              Batch = run.Training.Batch
+              Random = Random.shared run.Seed Purpose.Partition }
+        |> Result.mapError (fun reason -> $"the partition '{run.Partition.Name}' cannot be made: {reason}")
+        |> Result.map (fun held ->
+            let shares = Array.create (Network.size network) [||]
+            Array.iter2 (fun holder share -> shares[holder] <- share) holders held
+            shares)
+
     /// The network that a run trains on, and the nodes that take part.
     let network (run: Run) : Result<Network * int[], string> =
         result {
@@ -105,7 +126,7 @@ module Experiment =
             let! attacks = Run.mixed run.Attacks
             let! network, participants, factions = populate attacks drawn
             do! fitsRule run (network, participants)
-            let partition = Random.shared run.Seed Purpose.Partition
+            let! shares = shares samples.Labels run drawn
 
             return
                 { Run = run
@@ -113,7 +134,7 @@ module Experiment =
                   Architecture = architecture
                   Network = network
                   Samples = samples
-                  Shares = run.Partition.Value.Assign samples.Labels run.Network.Nodes partition
+                  Shares = shares
                   Participants = participants
                   Factions = factions
                   AllAtOnce = samples.Images.device_type <> DeviceType.CPU }

@@ -168,6 +168,14 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "partition">]
     member _.Partition(saying, partition: Term) = say [ "data"; "partition" ] partition saying
 
+    /// Which nodes get training images: "all" or "benign".
+    [<CustomOperation "holders">]
+    member _.Holders(saying, holders: string) = say [ "data"; "holders" ] holders saying
+
+    /// The least number of images of a share, or "batch".
+    [<CustomOperation "least">]
+    member _.Least(saying, images: Term) = say [ "data"; "least" ] images saying
+
     /// The network of neurons that every node trains.
     [<CustomOperation "model">]
     member _.Model(saying, model: Term) = say [ "model" ] model saying

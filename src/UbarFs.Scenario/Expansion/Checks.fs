@@ -42,13 +42,24 @@ let private networkFits draft =
 
     if total > float Grammar.mostNodes then
         [ Diagnostic.error place $"{counted}, more than {Grammar.mostNodes}" ]
-    elif not dataset.Value.IsUnread && total > float dataset.Value.TrainingSize then
+    elif not dataset.Value.IsUnread && Run.meanShare draft.Run = 0 then
         [ Diagnostic.error
               place
               $"{counted}, but '{dataset.Name}' has only {dataset.Value.TrainingSize} training images: some nodes \
                 would have none" ]
     else
         []
+
+// A file of shares says more once it is read.
+let private partitionFits draft =
+    let run = draft.Run
+
+    match run.Partition.Value.Conflict run.Dataset.Value.Classes (Run.holders run) with
+    | Some reason ->
+        [ Diagnostic.error
+              (Option.defaultValue draft.Dataset draft.Partition)
+              $"the partition '{run.Partition.Name}' does not fit: {reason}" ]
+    | None -> []
 
 let private placementFits draft =
     let network = draft.Run.Network
@@ -76,7 +87,7 @@ let errors draft =
 
     match networkFits draft with
     | [] when draft.Run.Dataset.Value.IsUnread -> placementFits draft
-    | [] -> model @ placementFits draft @ lengthFits draft
+    | [] -> model @ partitionFits draft @ placementFits draft @ lengthFits draft
     | wrong -> model @ wrong @ placementFits draft
 
 /// Why the attack changes nothing in a run.

@@ -258,6 +258,7 @@ let private runs header (variants: Variant list) =
                   { Size = variant.Draft.Benign
                     Ratio = variant.Draft.ByzantineRatio
                     Topology = variant.Draft.Topology
+                    Partition = variant.Draft.Partition
                     Rule = variant.Draft.Rule }
 
               { variant.Draft.Run with Seed = seed; Swept = swept }, places ]

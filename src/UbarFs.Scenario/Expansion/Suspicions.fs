@@ -84,14 +84,14 @@ let private rounding (draft: Draft) =
 /// A batch that no node has the images for.
 let private batch (draft: Draft) =
     let run = draft.Run
-    let share = run.Dataset.Value.TrainingSize / run.Network.Nodes
+    let share = Run.meanShare run
 
     match draft.Batch with
     | Some place when not run.Dataset.Value.IsUnread && run.Training.Batch > share ->
         Diagnostic.warning
             place
             $"a batch of {run.Training.Batch} images, but a node has {share} ({run.Dataset.Value.TrainingSize} training \
-              images for {run.Network.Nodes} nodes): each batch is all that a node has"
+              images for {Run.holders run} nodes): each batch is all that a node has"
         |> Diagnostic.fixedBy
             [ [ Change.Set("training.batch", string (max 1 share)) ] ]
             $"training.batch: {max 1 share} or less would be a batch; an epoch is one iteration now"

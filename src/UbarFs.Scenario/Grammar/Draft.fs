@@ -8,6 +8,7 @@ type Draft =
     {
         Run: Run
         Dataset: Span
+        Partition: Span option
         Model: Span
         /// The items of a model that is a list of layers.
         Layers: Span list

@@ -28,9 +28,29 @@ module Grammar =
 
             and! partition =
                 Choice.decoder "partition" Catalogue.partitions
-                |> Field.withDefault "partition" "how the training images are divided among the nodes" "iid"
+                |> Decode.map Partitions.traced
+                |> Decode.shown (fun chosen -> Said.Value(Chosen.canonical chosen, Chosen.fingerprints chosen))
+                |> Field.placed "partition" "how the training images are divided among the nodes" "iid"
 
-            return dataset, partition
+            and! holders =
+                Decode.choice [ "all", DataHolders.All; "benign", DataHolders.Benign ]
+                |> Field.withDefault
+                    "holders"
+                    "which nodes get training images: all, or benign ones alone; without any, a node's gradient is 0"
+                    "all"
+
+            and! least =
+                Decode.wholeOrWord 0 100_000_000 [ "batch" ]
+                |> Field.withDefault
+                    "least"
+                    "the least number of images of a share; batch: a batch, or an equal share where that is smaller"
+                    "batch"
+
+            return
+                {| Dataset = dataset
+                   Partition = partition
+                   Holders = holders
+                   Least = Result.toOption least |}
         }
         |> Field.mapping
 
@@ -227,7 +247,7 @@ module Grammar =
         fields {
             let! seed = seed |> Field.withDefault "seed" "what all randomness derives from" "1"
 
-            and! dataset, partition = Field.section "data" "what the nodes learn" data
+            and! data = Field.section "data" "what the nodes learn" data
 
             and! model =
                 model |> Decode.located |> Field.required "model" "the network of neurons that every node trains"
@@ -253,8 +273,10 @@ module Grammar =
                       Seed = seed
                       Settings = []
                       Swept = []
-                      Dataset = dataset.Value
-                      Partition = partition
+                      Dataset = data.Dataset.Value
+                      Partition = fst data.Partition
+                      Holders = data.Holders
+                      LeastShare = data.Least
                       Model = fst model.Value
                       Network = network.Plan
                       Training = training.Plan
@@ -262,7 +284,8 @@ module Grammar =
                       Attacks = fst attacks
                       Every = every
                       TestImages = testImages }
-                  Dataset = dataset.Span
+                  Dataset = data.Dataset.Span
+                  Partition = snd data.Partition
                   Model = model.Span
                   Layers = snd model.Value
                   Benign = network.Benign

@@ -3,7 +3,12 @@ namespace UbarFs.Scenario
 open UbarFs.Core
 
 /// Where a run's network is written: its size, and what else is not left to a default; and the rule that it runs.
-type NetworkPlaces = { Size: Span; Ratio: Span option; Topology: Span option; Rule: Span option }
+type NetworkPlaces =
+    { Size: Span
+      Ratio: Span option
+      Topology: Span option
+      Partition: Span option
+      Rule: Span option }
 
 /// A scenario, resolved: its runs in the order of the sweep.
 type Scenario =

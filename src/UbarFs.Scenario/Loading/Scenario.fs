@@ -179,12 +179,73 @@ module Scenario =
         else
             Error errors
 
+    /// The partition with its shares read, if a file lists them, for the images of a run; the path counts from the
+    /// scenario's folder. A file that lists shares for another number of nodes is told where the scenario names it.
+    let private readShares (scenario: string) (run: Run, places: NetworkPlaces) (path: string) =
+        let folder = System.IO.Path.GetDirectoryName scenario |> string
+        let file = System.IO.Path.Combine(folder, path)
+        let place = Option.defaultValue places.Size places.Partition
+        let dataset = run.Dataset.Value
+
+        let images =
+            if dataset.IsUnread then
+                None
+            else
+                Some dataset.TrainingSize
+
+        let partition shares = ListedShares.ofShares shares run.Partition.Value
+
+        let named (problem: Diagnostic) =
+            match problem.Place with
+            | Place.File path when not (System.IO.File.Exists path) ->
+                { problem with
+                    Place = Place.Text place
+                    Message = $"cannot read '{path}': {problem.Message}"
+                    Fixes = [] }
+            | _ -> problem
+
+        ShareSource.read images file
+        |> Result.mapError named
+        |> Result.bind (fun shares ->
+            match (partition shares).Conflict dataset.Classes (Run.holders run) with
+            | Some reason -> Error(Diagnostic.error place reason)
+            | None -> Ok(partition shares, ShareFile.fingerprint shares))
+
+    // A file is read once for all runs of as many images and nodes.
+    let private readAllShares (scenario: Scenario) =
+        let known = System.Collections.Generic.Dictionary<_, _>(HashIdentity.Structural)
+
+        let ofRun (run: Run, places: NetworkPlaces) =
+            match run.Partition.Value.File with
+            | None -> Ok run
+            | Some path ->
+                let key = path, run.Dataset.Value.TrainingSize, Run.holders run
+
+                if not (known.ContainsKey key) then
+                    known[key] <- readShares scenario.File (run, places) path
+
+                known[key] |> Result.map (fun (partition, print) -> Run.onShares partition print run)
+
+        let results = List.zip scenario.Runs scenario.Places |> List.map ofRun
+
+        match
+            results
+            |> List.choose (function
+                | Error problem -> Some problem
+                | Ok _ -> None)
+            |> List.distinct
+        with
+        | [] -> Ok { scenario with Runs = results |> List.choose Result.toOption }
+        | errors -> Error errors
+
     /// Reads a scenario from a text, and the files that it names; they count from the folder of `path`. Folders of
     /// images are looked at.
     let loadText world (path: string) text overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
         parseIn world path text overrides
         |> Result.bind (fun (scenario, warnings) ->
-            readGraphs scenario |> Result.map (fun (scenario, remarks) -> scenario, warnings @ remarks))
+            readGraphs scenario
+            |> Result.bind (fun (scenario, remarks) ->
+                readAllShares scenario |> Result.map (fun scenario -> scenario, warnings @ remarks)))
 
     /// Reads a scenario file, and the files that it names.
     let loadIn world (path: string) overrides : Result<Scenario * Diagnostic list, Diagnostic list> =
