@@ -19,6 +19,15 @@ let private print (scenario: Scenario, forecasts: Forecast list) =
     for path, value in ForecastTable.common forecasts do
         printfn "  %s: %s" path value
 
+    let columns =
+        if Console.IsOutputRedirected then
+            100
+        else
+            (Terminal.size ()).Columns - 1
+
+    for line in ShareChecks.lines columns scenario do
+        printfn "%s" line
+
     for line in Assumptions.lines scenario do
         Say.linef "  %s" line
 

@@ -148,6 +148,7 @@ module Page =
             @ [ CurveSections.curves groups panels ]
             @ CurveSections.innerLife groups
             @ NetworkSection.networks groups
+            @ ShareSection.shares groups
             @ times groups
             @ [ scenarios study
                 provenance study

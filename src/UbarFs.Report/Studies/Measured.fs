@@ -135,6 +135,7 @@ module Measured =
 
         told MetricsFile.name metrics "The run's evaluations are left out"
         @ told NetworkFile.name (NetworkFile.read folder) "The run's network is left out"
+        @ told SharesFile.name (SharesFile.read folder) "What the run's nodes have of the data is left out"
         @ told NodesFile.name (NodesFile.read folder) "What the run's nodes achieve is left out"
 
     /// What a run's folder says of it, and a sentence for each file that cannot be used.

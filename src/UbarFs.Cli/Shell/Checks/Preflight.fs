@@ -51,18 +51,28 @@ let private misfit (drawn: Dictionary<_, string option>) (work: int64 ref) (run:
         drawn[key]
 
 /// Refuses a scenario with runs that cannot be, at the place in its file that sets the size of their networks, or names
-/// the rule that does not fit them.
+/// the rule that does not fit them, or the partition whose shares cannot be had.
 let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
     let tried, drawn, work = HashSet<string>(), Dictionary(HashIdentity.Structural), ref 0L
 
+    let shares = ShareChecks.obstacles ()
+
     let refuse (run: Run) (place: NetworkPlaces) =
-        match obstacle tried run with
-        | Some reason -> Some(place.Size, reason, (place, reason))
-        | None ->
+        let misfit () =
             // One of many seeds and networks is enough.
             misfit drawn work run
             |> Option.map (fun reason ->
                 Option.defaultValue place.Size place.Rule, reason, (place, Chosen.canonical run.Rule))
+
+        let share () =
+            shares run
+            |> Option.map (fun reason ->
+                Option.defaultValue place.Size place.Partition, reason, ({ place with Rule = None }, Chosen.canonical run.Partition))
+
+        obstacle tried run
+        |> Option.map (fun reason -> place.Size, reason, (place, reason))
+        |> Option.orElseWith misfit
+        |> Option.orElseWith share
 
     let refused =
         Seq.zip scenario.Runs scenario.Places
