@@ -7,7 +7,7 @@ open UbarFs.Engine
 open UbarFs.Kernels.Estimates
 open UbarFs.Scenario
 
-let private choose arguments name (components: Component<'value> list) =
+let choose arguments name (components: Component<'value> list) =
     components |> List.find (fun entry -> entry.Name = name) |> Component.choose (Map.ofList arguments)
 
 /// n benign nodes that learn with a rule.
@@ -18,6 +18,8 @@ let private study dataset model batch nodes rule topology arguments : Run =
       Swept = []
       Dataset = choose [] dataset Catalogue.datasets
       Partition = choose [] "iid" Catalogue.partitions
+      Holders = DataHolders.All
+      LeastShare = None
       Model = choose [] model Catalogue.models
       Network =
         { Topology = choose arguments topology Catalogue.topologies
@@ -30,7 +32,12 @@ let private study dataset model batch nodes rule topology arguments : Run =
       Training =
         { Batch = batch
           Length = Duration.Iterations 1000
-          Rate = { Initial = 0.05; Fading = Some 20.0 }
+          Rate = { Initial = 0.05; Decay = Decay.Fading 20.0 }
+          Warmup = None
+          Momentum = None
+          WeightDecay = 0.0
+          GradientClip = None
+          LocalSteps = 1
           LastBatch = LastBatch.Drop
           Start = Start.Own
           Loss = Loss.CrossEntropy }

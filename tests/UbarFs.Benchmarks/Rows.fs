@@ -92,6 +92,29 @@ let private phases budget (experiment: Experiment) (estimates: torch.Tensor) =
       row (4.0 * budget) None "ubar-iteration" (fun () -> Straightforward.ubarIteration experiment estimates) (fun () ->
           Simulation.iterate experiment state) ]
 
+/// A whole iteration without and with momentum, weight decay and unequal shares: of a small model, where they weigh most. Both
+/// are ours.
+let private additions budget =
+    let plain = Bench.small 30 8
+
+    let changed =
+        { plain with
+            Partition = Bench.choose [ "least", Value.Whole 32L ] "dirichlet" Catalogue.partitions
+            Training.Momentum = Some { Beta = 0.9; Form = MomentumForm.HeavyBall }
+            Training.WeightDecay = 1e-4 }
+
+    let iteration run =
+        let experiment = Bench.experiment (30 * 320) run
+        let state = Simulation.start experiment
+        fun () -> Simulation.iterate experiment state |> ignore
+
+    let before, after = Timing.inTurns budget (iteration plain) (iteration changed)
+
+    [ { Name = "momentum-iteration"
+        Straightforward = before
+        Ours = after
+        Limit = None } ]
+
 /// Measures everything, each row for about so many milliseconds.
 let measure budget : Table =
     use _ = torch.NewDisposeScope()
@@ -108,6 +131,7 @@ let measure budget : Table =
         aggregation budget limit view
         @ training budget experiment estimates
         @ phases budget experiment estimates
+        @ additions (2.0 * budget)
       CopyBandwidth = bytes / limit * 1000.0
       Nodes = experiment.Participants.Length
       Edges = NetworkView.counts view |> Array.sum

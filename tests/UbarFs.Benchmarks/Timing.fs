@@ -10,7 +10,6 @@ let private once action =
     action ()
     clock.Elapsed.TotalMilliseconds
 
-
 // How often an action that takes some milliseconds is repeated.
 let private repetitions budget milliseconds = max 3 (min 25 (int (budget / milliseconds)))
 
@@ -36,3 +35,10 @@ let compare budget straightforward ours =
     // Two of ours in a row, so that none pays for what the other form has left of the caches and the heap.
     let again = List.init count (fun _ -> fast ())
     List.min (List.map fst turns), List.min (List.map snd turns @ again)
+
+/// The best times of two forms of the same program, taken in turns.
+let inTurns budget one other =
+    Surroundings.ours ()
+    let count = repetitions budget (once one + once other)
+    let turns = List.init (2 * count) (fun _ -> once one, once other)
+    List.min (List.map fst turns), List.min (List.map snd turns)

@@ -150,6 +150,8 @@ let run rate rule attacks : Run =
       Swept = []
       Dataset = choose "digits" [] Catalogue.datasets
       Partition = choose "iid" [] Catalogue.partitions
+      Holders = DataHolders.All
+      LeastShare = None
       Model = choose "mlp" [ "hidden", Value.Whole 5L ] Catalogue.models
       Network =
         { Topology = choose "random" [] Catalogue.topologies
@@ -162,7 +164,12 @@ let run rate rule attacks : Run =
       Training =
         { Batch = 8
           Length = Duration.Iterations 8
-          Rate = { Initial = rate; Fading = None }
+          Rate = { Initial = rate; Decay = Decay.None }
+          Warmup = None
+          Momentum = None
+          WeightDecay = 0.0
+          GradientClip = None
+          LocalSteps = 1
           LastBatch = LastBatch.Drop
           Start = Start.Own
           Loss = Loss.CrossEntropy }

@@ -172,7 +172,8 @@ let private keys =
                   let scenario, _ = accepted text []
                   Run.canonical scenario.Runs.Head |> List.map fst |> Set.ofList
 
-              let both = said minimal + said (minimal.Replace("epochs: 3", "iterations: 30"))
+              let other = minimal.Replace("epochs: 3", "iterations: 30, momentum: { beta: 0.9 }")
+              let both = said minimal + said other
               Expect.equal (Set.ofList keys - both) Set.empty "none is forgotten"
 
               let values = both |> Set.filter (fun path -> not (path.EndsWith ".code"))

@@ -185,7 +185,7 @@ let private files =
                   { Runs.digits with
                       Model = Runs.choose "mlp" Catalogue.models
                       Rule = Runs.choose "average" Catalogue.rules
-                      Training.Rate = { Initial = 1e38; Fading = None } }
+                      Training.Rate = { Initial = 1e38; Decay = Decay.None } }
 
               let store = store folder
               let result = Session.run session store (Campaign.ofScenario (sweepOf run)) |> List.exactlyOne

@@ -19,7 +19,7 @@ let private remembered (memory: Memory) = memory |> Map.map (fun _ tensor -> bit
 /// What some nodes come to in one iteration, when nobody else is computed: by node what it learnt, what it sends to whoever
 /// hears it, its next estimate, and what its rule and its attack remember. What others send is given.
 let private apart (experiment: Experiment) (state: State) (sent: Messages) knowledge (nodes: int[]) =
-    let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates
+    let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates state.Directions
     use _ = torch.no_grad ()
     let messages, attackMemories = Node.send experiment knowledge state.AttackMemories nodes
     let aggregated = Node.aggregate experiment knowledge state.RuleMemories trained sent
@@ -33,6 +33,7 @@ let private apart (experiment: Experiment) (state: State) (sent: Messages) knowl
         {| Node = node
            Loss = bits trained.Losses[int64 place]
            Gradient = bits trained.Gradients[int64 node]
+           Direction = trained.Directions |> Option.map (fun directions -> bits directions[int64 node])
            Sent = experiment.Network.Neighbours[node] |> Array.map toReceiver
            Next = bits aggregated.Updated[int64 node]
            Rule = remembered aggregated.Remembered[node]
@@ -42,7 +43,7 @@ let private apart (experiment: Experiment) (state: State) (sent: Messages) knowl
 let private midway run =
     let experiment = experiment run
     let state = (Simulation.iterate experiment (Simulation.start experiment)).State
-    let trained = Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates
+    let trained = Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates state.Directions
     let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
     let messages, _ = Node.send experiment knowledge state.AttackMemories experiment.Participants
     experiment, state, messages, knowledge
@@ -92,4 +93,16 @@ let tests =
               for attack in attacks do
                   law $"{rule.Name} under {attack}, in the form for all" (runOf rule attack)
 
-              law $"{rule.Name} under gaussian, in the reference form" (runOf (byItself rule) "gaussian") ]
+              law $"{rule.Name} under gaussian, in the reference form" (runOf (byItself rule) "gaussian")
+
+          for rule in [ "ubar"; "fltrust" ] do
+              let run = runOf (choose rule Catalogue.rules) "alie"
+
+              law
+                  $"{rule} under alie, with momentum and local steps"
+                  { run with
+                      Training.Momentum = Some { Beta = 0.9; Form = MomentumForm.Averaged }
+                      Training.WeightDecay = 0.01
+                      Training.GradientClip = Some 0.5
+                      Training.LocalSteps = 3
+                      Partition = chooseWith [ "least", Value.Whole 0L ] "dirichlet" Catalogue.partitions } ]

@@ -17,6 +17,17 @@ let chooseWith arguments name (components: Component<'value> list) =
 /// The component of a name, with its defaults.
 let choose name components = chooseWith [] name components
 
+let private ofDecay decay =
+    let written name = [ "training.fading", "20"; "training.decay", name ]
+
+    match decay with
+    | Decay.None -> [ "training.fading", "none"; "training.decay", "fading" ]
+    | Decay.Fading fading -> [ "training.fading", string (Value.Real fading); "training.decay", "fading" ]
+    | Decay.InverseRoot -> written "inverse-root"
+    | Decay.Cosine -> written "cosine"
+    | Decay.Steps(epochs, factor) ->
+        written $"{{ steps: {{ at: {Value.Wholes epochs}, factor: {Value.Real factor} }} }}"
+
 /// The settings of a run that no grammar has read, out of its values: what the grammar would give.
 let settings (run: Run) : (string * string) list =
     let network, training = run.Network, run.Training
@@ -38,6 +49,8 @@ let settings (run: Run) : (string * string) list =
 
     [ yield! component' "data.dataset" run.Dataset
       yield! component' "data.partition" run.Partition
+      "data.holders", (if run.Holders = DataHolders.All then "all" else "benign")
+      "data.least", run.LeastShare |> Option.map string |> Option.defaultValue "batch"
       yield! component' "model" run.Model
       yield! component' "network.topology" network.Topology
       for print in Option.toList (Topology.fingerprint network.Topology.Value) do
@@ -53,13 +66,29 @@ let settings (run: Run) : (string * string) list =
       | Duration.Epochs count -> "training.epochs", string count
       | Duration.Iterations count -> "training.iterations", string count
       "training.rate", real training.Rate.Initial
-      "training.fading", training.Rate.Fading |> Option.map real |> Option.defaultValue "none"
+      yield! ofDecay training.Rate.Decay
+      "training.warmup", training.Warmup |> Option.map string |> Option.defaultValue "none"
+      for momentum in Option.toList training.Momentum do
+          "training.momentum.beta", real momentum.Beta
+
+          "training.momentum.form",
+          (if momentum.Form = MomentumForm.HeavyBall then
+               "heavy-ball"
+           else
+               "averaged")
+      "training.weight-decay", real training.WeightDecay
+      "training.gradient-clip", training.GradientClip |> Option.map real |> Option.defaultValue "none"
+      "training.local-steps", string training.LocalSteps
       "training.last-batch",
       (if training.LastBatch = LastBatch.Drop then
            "drop"
        else
            "keep")
-      "training.start", (if training.Start = Start.Shared then "shared" else "own")
+      "training.start",
+      (match training.Start with
+       | Start.Shared -> "shared"
+       | Start.Own -> "own"
+       | Start.Normal sigma -> $"{{ normal: {{ sigma: {real sigma} }} }}")
       "training.loss",
       (if training.Loss = Loss.Hinge then
            "hinge"
@@ -82,6 +111,8 @@ let digits: Run =
       Swept = []
       Dataset = choose "digits" Catalogue.datasets
       Partition = choose "iid" Catalogue.partitions
+      Holders = DataHolders.All
+      LeastShare = None
       Model = choose "softmax" Catalogue.models
       Network =
         { Topology = chooseWith [ "ratio", Value.Real 0.7 ] "random" Catalogue.topologies
@@ -94,7 +125,12 @@ let digits: Run =
       Training =
         { Batch = 16
           Length = Duration.Epochs 3
-          Rate = { Initial = 0.1; Fading = None }
+          Rate = { Initial = 0.1; Decay = Decay.None }
+          Warmup = None
+          Momentum = None
+          WeightDecay = 0.0
+          GradientClip = None
+          LocalSteps = 1
           LastBatch = LastBatch.Drop
           Start = Start.Shared
           Loss = Loss.CrossEntropy }

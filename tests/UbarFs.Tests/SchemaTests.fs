@@ -122,6 +122,7 @@ let private ofKind kind =
     | Kind.WholeOrWord(low, high, words) -> ([ low; high; low - 1L ] |> List.map string) @ words @ [ "nonsense" ]
     | Kind.Truth -> [ "true"; "false"; "maybe"; "3" ]
     | Kind.Choice words -> words @ [ "nonsense" ]
+    | Kind.Wholes(low, high) -> [ $"[{low}, {high}]"; $"{low}"; $"[{low - 1L}]"; "[1.5]"; "[]"; "nonsense" ]
     | Kind.Text -> [ "some/path" ]
 
 let private arguments (owner: Member) =

@@ -28,6 +28,7 @@ let private expected (value: Value) =
     | Value.Real number -> written (JsonValue.Create number)
     | Value.Whole number -> written (JsonValue.Create number)
     | Value.Truth truth -> if truth then "true" else "false"
+    | Value.Wholes _ -> string value |> _.Replace(" ", "")
     | Value.Word word -> written (JsonValue.Create word)
 
 let private isComplete path (component': Component<'value>) =

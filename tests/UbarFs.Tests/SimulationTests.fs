@@ -293,7 +293,7 @@ let private training =
               let run =
                   { digits with
                       Model = choose "mlp" Catalogue.models
-                      Training.Rate = { Initial = 1e30; Fading = None } }
+                      Training.Rate = { Initial = 1e30; Decay = Decay.None } }
 
               match
                   Training.run

@@ -239,7 +239,7 @@ let private guards =
               { Runs.digits with
                   Model = Runs.choose "mlp" Catalogue.models
                   Rule = Runs.choose "average" Catalogue.rules
-                  Training.Rate = { Initial = 1e38; Fading = None } }
+                  Training.Rate = { Initial = 1e38; Decay = Decay.None } }
 
           match
               Training.run

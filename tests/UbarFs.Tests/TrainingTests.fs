@@ -1,4 +1,4 @@
-/// Laws of what a node does with its data and its estimate: partition, batches, learning rate, update.
+/// Laws of what a node does with its data and its estimate: batches, learning rate, update.
 module UbarFs.Tests.TrainingTests
 
 open Expecto
@@ -9,26 +9,6 @@ open UbarFs.Engine
 open UbarFs.Scenario
 open UbarFs.Testing
 open UbarFs.Testing.Generators
-
-let private partitions =
-    let size = Gen.zip (Gen.choose (1, 40)) (Gen.choose (0, 500))
-
-    [ for partition in Catalogue.partitions ->
-          testProperty $"{partition.Name} gives every image to exactly one node"
-          <| forAll (Gen.zip size (Gen.choose64 (0L, 1000L))) (fun ((nodes, images), seed) ->
-              let labels = Array.init images (fun image -> image % 10)
-              let chosen = Component.choose Map.empty partition
-              let shares = chosen.Value.Assign labels nodes (Random.shared seed Purpose.Partition)
-              shares.Length = nodes && Array.sort (Array.concat shares) = [| 0 .. images - 1 |]) ]
-    @ [ testProperty "iid shares differ by one image at most"
-        <| forAll size (fun (nodes, images) ->
-            let iid = Catalogue.partitions |> List.find (fun partition -> partition.Name = "iid")
-            let assign = (Component.choose Map.empty iid).Value.Assign
-
-            let sizes =
-                assign (Array.zeroCreate images) nodes (Random.shared 3L Purpose.Partition) |> Array.map _.Length
-
-            Array.max sizes - Array.min sizes <= 1) ]
 
 let private batches =
     let plan = Gen.zip3 (Gen.choose (1, 50)) (Gen.choose (1, 300)) (Gen.choose (0, 20))
@@ -58,23 +38,25 @@ let private batches =
           let other = Batches.positions 7L LastBatch.Drop 50 3 50 0L
           Expect.equal (List.distinct [ order 0L; order 1L; order 2L; other ] |> List.length) 4 "four orders" ]
 
+let private inEpoch epoch : Moment = { Epoch = epoch; Iteration = epoch; Iterations = 2000 }
+
 let private rates =
     let rate = Gen.zip (Gen.choose (1, 100)) (Gen.choose (1, 100))
 
     [ testProperty "the rate starts at λ₀, fades without rising and is halved after f epochs"
       <| forAll rate (fun (initial, fading) ->
-          let rate = { Initial = float initial / 100.0; Fading = Some(float fading) }
-          let rates = [ for epoch in 0..200 -> Rate.at epoch rate ]
+          let rate = { Initial = float initial / 100.0; Decay = Decay.Fading(float fading) }
+          let rates = [ for epoch in 0..200 -> Rate.at (inEpoch epoch) rate ]
 
           abs (rates[0] - rate.Initial) < 1e-12
           && List.pairwise rates |> List.forall (fun (now, next) -> next < now && next > 0.0)
           && abs (rates[fading] - rate.Initial / 2.0) < 1e-12)
 
       testCase "without fading the rate stays"
-      <| fun () -> Expect.equal (Rate.at 1000 { Initial = 0.05; Fading = None }) 0.05 "λ₀"
+      <| fun () -> Expect.equal (Rate.at (inEpoch 1000) { Initial = 0.05; Decay = Decay.None }) 0.05 "λ₀"
 
       testCase "the paper's rate after 20 epochs is half of 0.05"
-      <| fun () -> Expect.floatClose Accuracy.veryHigh (Rate.at 20 { Initial = 0.05; Fading = Some 20.0 }) 0.025 "λ(20)" ]
+      <| fun () -> Expect.floatClose Accuracy.veryHigh (Rate.at (inEpoch 20) { Initial = 0.05; Decay = Decay.Fading 20.0 }) 0.025 "λ(20)" ]
 
 let private guf =
     let step alpha rate (view: Neighbourhood) (gradient: float[]) =
@@ -114,7 +96,11 @@ let private schedules =
     [ testCase "an epoch is one pass over an average share"
       <| fun () ->
           let schedule = schedule 32 (Duration.Epochs 10) (Duration.Epochs 1)
-          Expect.equal schedule { PerEpoch = 2; Iterations = 20; Every = 2 } "1,438 images over 16 nodes: 89 each"
+
+          Expect.equal
+              schedule
+              { PerEpoch = 2; LocalSteps = 1; Iterations = 20; Every = 2; Warmup = 0 }
+              "1,438 images over 16 nodes: 89 each"
 
       testCase "the start and the end are always evaluated"
       <| fun () ->
@@ -126,8 +112,7 @@ let private schedules =
 let tests =
     testList
         "training"
-        [ testList "partition" partitions
-          testList "batches" batches
+        [ testList "batches" batches
           testList "rate" rates
           testList "guf" guf
           testList "schedule" schedules ]

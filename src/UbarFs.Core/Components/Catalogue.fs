@@ -71,4 +71,17 @@ let topologies: Component<Topology> list =
 let datasets: Component<Dataset> list = Datasets.all
 let models: Component<Model> list = Models.all
 let layers: Component<int -> Layer> list = Layers.all
-let partitions: Component<Partition> list = Partitions.all
+let partitions: Component<Partition> list =
+    let ofAll =
+        [ Iid.partition
+          Dirichlet.partition
+          Similarity.partition
+          ClassHoldings.partition
+          Shards.partition
+          Groups.partition
+          Sizes.partition ]
+
+    ofAll @ [ LongTail.before ofAll; Replicated.partition; ListedShares.partition ]
+
+let decays: Component<float option -> Decay> list = TrainingChoices.decays
+let starts: Component<Start> list = TrainingChoices.starts

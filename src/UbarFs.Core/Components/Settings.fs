@@ -45,6 +45,7 @@ type Value =
     | Whole of int64
     | Truth of bool
     | Word of string
+    | Wholes of int64 list
 
     /// The canonical text: reading it again gives the same value.
     override value.ToString() =
@@ -53,6 +54,9 @@ type Value =
         | Whole number -> number.ToString CultureInfo.InvariantCulture
         | Truth truth -> if truth then "true" else "false"
         | Word word -> word
+        | Wholes numbers ->
+            let written = numbers |> List.map _.ToString(CultureInfo.InvariantCulture) |> String.concat ", "
+            $"[{written}]"
 
 /// What values a parameter takes.
 [<RequireQualifiedAccess>]
@@ -65,6 +69,8 @@ type Kind =
     | WholeOrWord of low: int64 * high: int64 * words: string list
     | Truth
     | Choice of words: string list
+    /// One or more whole numbers: a list, or one by itself.
+    | Wholes of low: int64 * high: int64
     /// Any text on one line, such as a path.
     | Text
 
@@ -84,6 +90,7 @@ module Kind =
         | Kind.WholeOrWord(low, high, words) -> $"{describe (Kind.Whole(low, high))}, or {quoted words}"
         | Kind.Truth -> "true or false"
         | Kind.Choice words -> $"one of {quoted words}"
+        | Kind.Wholes(low, high) -> $"a list of whole numbers from {low} to {high}"
         | Kind.Text -> "a text"
 
     let private number (text: string) =
@@ -100,16 +107,32 @@ module Kind =
     let private real interval text =
         number text |> Option.filter (Interval.contains interval) |> Option.map Value.Real
 
+    let private whole low high (text: string) =
+        match Int64.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture) with
+        | true, whole when low <= whole && whole <= high -> Some whole
+        | _ -> None
+
+    let private wholes low high (text: string) =
+        let inner =
+            if text.StartsWith '[' && text.EndsWith ']' then
+                text.Substring(1, text.Length - 2)
+            else
+                text
+
+        let numbers = inner.Split ',' |> List.ofArray |> List.map (fun number -> whole low high (number.Trim()))
+
+        if List.forall Option.isSome numbers then
+            Some(Value.Wholes(List.choose id numbers))
+        else
+            None
+
     /// Reads the text of a scalar. A percentage ("10%") is a real number like any other.
     let rec read kind (text: string) : Value option =
         match kind with
         | Kind.Real interval -> real interval text
         | Kind.RealOrWord(_, words) when List.contains text words -> Some(Value.Word text)
         | Kind.RealOrWord(interval, _) -> real interval text
-        | Kind.Whole(low, high) ->
-            match Int64.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture) with
-            | true, whole when low <= whole && whole <= high -> Some(Value.Whole whole)
-            | _ -> None
+        | Kind.Whole(low, high) -> whole low high text |> Option.map Value.Whole
         | Kind.WholeOrWord(_, _, words) when List.contains text words -> Some(Value.Word text)
         | Kind.WholeOrWord(low, high, _) -> read (Kind.Whole(low, high)) text
         | Kind.Truth ->
@@ -118,6 +141,7 @@ module Kind =
             | "false" -> Some(Value.Truth false)
             | _ -> None
         | Kind.Choice words -> words |> List.tryFind ((=) text) |> Option.map Value.Word
+        | Kind.Wholes(low, high) -> wholes low high text
         | Kind.Text when String.IsNullOrWhiteSpace text || String.exists Char.IsControl text -> None
         | Kind.Text -> Some(Value.Word text)
 
@@ -170,6 +194,12 @@ module Setting =
         define name (Kind.WholeOrWord(int64 low, int64 high, words)) (Value.Word initial) meaning (function
             | Value.Whole number -> Ok(int number)
             | Value.Word word -> Error word
+            | other -> mistyped name other)
+
+    /// One or more whole numbers from `low` to `high`, both included.
+    let wholes name low high initial meaning =
+        define name (Kind.Wholes(low, high)) (Value.Wholes initial) meaning (function
+            | Value.Wholes numbers -> numbers
             | other -> mistyped name other)
 
     /// Yes or no.

@@ -27,6 +27,8 @@ type Start =
     | Shared
     /// Each from its own random estimate.
     | Own
+    /// Each from its own estimate of normal numbers of this deviation.
+    | Normal of sigma: float
 
 /// The loss that the nodes minimise and judge estimates by, as a mean over the images of a batch.
 [<RequireQualifiedAccess>]
@@ -66,6 +68,16 @@ type NetworkPlan =
             else
                 None }
 
+/// How a direction m follows from gradients g.
+[<RequireQualifiedAccess>]
+type MomentumForm =
+    /// m ← βm + g
+    | HeavyBall
+    /// m ← βm + (1 − β)g
+    | Averaged
+
+type Momentum = { Beta: float; Form: MomentumForm }
+
 /// How the nodes train.
 type TrainingPlan =
     {
@@ -73,6 +85,16 @@ type TrainingPlan =
         Batch: int
         Length: Duration
         Rate: Rate
+        /// How long the rate rises to λ₀ before it falls.
+        Warmup: Duration option
+        /// The direction of a step, without momentum the gradient; it starts from 0.
+        Momentum: Momentum option
+        /// What of the estimate is added to its gradient.
+        WeightDecay: float
+        /// The largest norm of a gradient.
+        GradientClip: float option
+        /// τ: steps between two exchanges.
+        LocalSteps: int
         LastBatch: LastBatch
         Start: Start
         Loss: Loss

@@ -117,14 +117,16 @@ module Run =
     let meanShare (run: Run) =
         run.Partition.Value.MeanShare run.Dataset.Value.TrainingSize run.Dataset.Value.Classes (holders run)
 
-    /// Iterations in an epoch: the batches in one pass over an average node's share of the data.
+    /// Steps in an epoch: the batches in one pass over an average node's share of the data.
     let perEpoch (run: Run) =
         Batches.perPass run.Training.LastBatch run.Training.Batch (meanShare run)
 
     /// A stretch of the run's training in iterations; in 64 bits, since a scenario can ask for any number of epochs.
     let iterations (run: Run) duration : int64 =
         match duration with
-        | Duration.Epochs epochs -> int64 epochs * int64 (perEpoch run)
+        | Duration.Epochs epochs ->
+            let steps = int64 run.Training.LocalSteps
+            (int64 epochs * int64 (perEpoch run) + steps - 1L) / steps
         | Duration.Iterations count -> int64 count
 
     /// What sets the run apart within its scenario: the swept values and the seed.

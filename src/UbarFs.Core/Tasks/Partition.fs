@@ -42,3 +42,7 @@ module Partition =
           MeanShare = fun images _ nodes -> images / nodes
           File = None
           Also = [] }
+
+    /// A choice with all files that it depends on.
+    let traced (chosen: Chosen<Partition>) : Chosen<Partition> =
+        { chosen with Files = List.distinct (chosen.Files @ chosen.Value.Also) }

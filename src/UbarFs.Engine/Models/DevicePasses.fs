@@ -21,7 +21,7 @@ type Stack =
 module DevicePasses =
 
     /// The mini-batches of some nodes. The device hears of each size once.
-    let batches (experiment: Experiment) (iteration: int64) (nodes: int[]) : Stack list =
+    let batches (experiment: Experiment) (step: int64) (nodes: int[]) : Stack list =
         let images = experiment.Samples.Images
 
         let stack (size: int, batches: (int * (int[] * int[]))[]) =
@@ -35,7 +35,7 @@ module DevicePasses =
               Labels = (all labels).view(members.LongLength, int64 size) }
 
         nodes
-        |> Array.map (Experiment.drawn experiment iteration)
+        |> Array.map (Experiment.drawn experiment step)
         |> Array.indexed
         |> Array.groupBy (fun (_, (positions, _)) -> positions.Length)
         |> Array.map stack

@@ -18,13 +18,23 @@ module Initial =
 
         values
 
+    /// A random row `[d]` of normal numbers.
+    let private normal (architecture: Architecture) seed sigma node : float32[] =
+        let values = Array.zeroCreate<float32> architecture.Dimension
+        (Random.stream seed Purpose.Start node 0L).FillGaussian values
+        values |> Array.map (fun value -> float32 sigma * value)
+
     /// The estimates x_0 of n nodes, `[n, d]`.
     let estimates architecture seed start nodes =
         use scope = torch.NewDisposeScope()
 
+        let stacked (row: int -> float32[]) =
+            torch.stack [| for node in 0 .. nodes - 1 -> torch.tensor (row node) |]
+
         let rows =
             match start with
             | Start.Shared -> (torch.tensor (row architecture seed 0)).expand(int64 nodes, -1L).contiguous()
-            | Start.Own -> torch.stack [| for node in 0 .. nodes - 1 -> torch.tensor (row architecture seed node) |]
+            | Start.Own -> stacked (row architecture seed)
+            | Start.Normal sigma -> stacked (normal architecture seed sigma)
 
         rows.MoveToOuterDisposeScope()

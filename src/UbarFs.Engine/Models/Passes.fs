@@ -31,10 +31,10 @@ module Passes =
 
         results
 
-    let private batchesApart (experiment: Experiment) iteration (nodes: int[]) =
+    let private batchesApart (experiment: Experiment) step (nodes: int[]) =
         let batches =
             ofEach nodes.Length (fun index ->
-                let batch = Experiment.batch experiment iteration nodes[index]
+                let batch = Experiment.batch experiment step nodes[index]
                 batch.Images.DetachFromDisposeScope() |> ignore
                 batch.Labels.DetachFromDisposeScope() |> ignore
                 batch)
@@ -48,12 +48,12 @@ module Passes =
 
         batches
 
-    /// The mini-batches of some nodes in an iteration, in the surrounding dispose scope.
-    let batches (experiment: Experiment) (iteration: int64) (nodes: int[]) : Batches =
+    /// The mini-batches of some nodes in a step, in the surrounding dispose scope.
+    let batches (experiment: Experiment) (step: int64) (nodes: int[]) : Batches =
         if experiment.AllAtOnce then
-            Batches.Stacked(DevicePasses.batches experiment iteration nodes)
+            Batches.Stacked(DevicePasses.batches experiment step nodes)
         else
-            Batches.Apart(batchesApart experiment iteration nodes)
+            Batches.Apart(batchesApart experiment step nodes)
 
     /// The loss of each of some nodes' own row of `[N, d]` on its batch, `[n]` in float64, and the gradients there,
     /// `[N, d]`: zero for every other node.

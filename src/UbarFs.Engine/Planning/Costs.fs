@@ -210,7 +210,16 @@ type CostBook(file: string option, device: torch.Device, limit: TimeSpan) =
 
     let warmed = HashSet<string>()
 
-    let task (run: Run) = $"{run.Dataset.Value.Shape} {Chosen.canonical run.Model} {run.Training.Loss}"
+    let task (run: Run) =
+        let training = run.Training
+
+        let direction =
+            if Directions.isPlain training then
+                ""
+            else
+                $" {training.LocalSteps} {training.Momentum} {training.GradientClip} {training.WeightDecay > 0.0}"
+
+        $"{run.Dataset.Value.Shape} {Chosen.canonical run.Model} {training.Loss}{direction}"
 
     let prints (chosen: Chosen<'value>) =
         Chosen.canonical chosen + (Chosen.fingerprint chosen |> Option.defaultValue "")

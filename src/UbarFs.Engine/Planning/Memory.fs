@@ -10,6 +10,12 @@ module Memory =
 
     let private gibibyte = 1024.0 ** 3.0
 
+    // What momentum remembers before and after an iteration; where local steps have led to, their sum and their gradients.
+    let private directions (training: TrainingPlan) nodes dimension =
+        let kept = if training.Momentum.IsSome then 2.0 else 0.0
+        let local = if training.LocalSteps > 1 then 3.0 else 0.0
+        4.0 * (kept + local) * nodes * dimension
+
     // x_k, x_{k+1}, the gradients and what was sent; and what the busiest node received, once as it came and once in
     // float64 for its distances.
     let private estimates nodes dimension = 4.0 * (4.0 * nodes * dimension + nodes * dimension * 5.0)
@@ -30,6 +36,7 @@ module Memory =
 
     let needed (run: Run) (architecture: Architecture) : float =
         estimates (float run.Network.Nodes) (float architecture.Dimension)
+        + directions run.Training (float run.Network.Nodes) (float architecture.Dimension)
         + activations run architecture
         + images run.Dataset.Value
 

@@ -74,6 +74,9 @@ module Checkpoint =
         |> List.map (fun (name, tensor) -> name, tensor.stride ())
         |> Map.ofList
 
+    let private directions (state: State) =
+        state.Directions |> Option.map (fun tensor -> "directions", tensor) |> Option.toList
+
     /// Saves a checkpoint into a run's folder, and drops the older of the two that were there.
     let save (run: string) (id: string) (checkpoint: Checkpoint) =
         use scope = torch.NewDisposeScope()
@@ -96,7 +99,7 @@ module Checkpoint =
         Directory.CreateDirectory(folderOf run) |> ignore
 
         Durable.write (Path.Combine(folderOf run, $"{state.Iteration:D10}{extension}")) (fun stream ->
-            Safetensors.write stream metadata (("estimates", state.Estimates) :: tensors @ contents run))
+            Safetensors.write stream metadata (("estimates", state.Estimates) :: directions state @ tensors @ contents run))
 
         files run |> List.skip (min generations (files run).Length) |> List.iter File.Delete
 
@@ -136,9 +139,14 @@ module Checkpoint =
         let shape = [| int64 nodes; int64 experiment.Architecture.Dimension |]
         let tensors = saved.Tensors |> Map.map (fun name tensor -> (laidOut notes name tensor).``to`` device)
 
+        let directions = Map.tryFind "directions" tensors
+        let hasMomentum = experiment.Run.Training.Momentum.IsSome
+
         match Map.tryFind "estimates" tensors with
         | Some estimates when
             estimates.shape = shape
+            && directions.IsSome = hasMomentum
+            && directions |> Option.forall (fun directions -> directions.shape = shape)
             && notes.Iteration > 0
             && notes.Iteration < experiment.Schedule.Iterations
             && notes.Same |> Map.forall (fun _ first -> tensors.ContainsKey first)
@@ -153,6 +161,7 @@ module Checkpoint =
                     { State =
                         { Iteration = notes.Iteration
                           Estimates = estimates
+                          Directions = directions
                           RuleMemories = memories "rule"
                           AttackMemories = memories "attack" }
                       Selections = lazy notes.Selections
@@ -188,7 +197,7 @@ module Checkpoint =
             for tensor in
                 Seq.append state.RuleMemories state.AttackMemories
                 |> Seq.collect _.Values
-                |> Seq.append [ state.Estimates ]
+                |> Seq.append (state.Estimates :: Option.toList state.Directions)
                 |> Seq.distinctBy _.Handle do
                 tensor.MoveToOuterDisposeScope() |> ignore
 

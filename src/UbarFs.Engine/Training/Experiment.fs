@@ -145,27 +145,28 @@ module Experiment =
         |> List.tryFind (fun faction -> System.Array.BinarySearch(faction.Nodes, node) >= 0)
         |> Option.map _.Behaviour
 
-    /// The training images in ξ_{k,i}, the mini-batch of a node in iteration k, and the labels that the node trains on.
-    let drawn (experiment: Experiment) (iteration: int64) node : int[] * int[] =
+    /// The training images in the mini-batch of a node in a step, and the labels that the node trains on. With τ local steps,
+    /// those of iteration k are the steps from k·τ on, and ξ_{k,i} is the first one's batch.
+    let drawn (experiment: Experiment) (step: int64) node : int[] * int[] =
         let run, share = experiment.Run, experiment.Shares[node]
         let training = run.Training
 
         let positions =
-            Batches.positions run.Seed training.LastBatch training.Batch node share.Length iteration
+            Batches.positions run.Seed training.LastBatch training.Batch node share.Length step
             |> Array.map (fun position -> share[position])
 
         let seen =
             match behaviourOf experiment node with
-            | Some behaviour when Attack.isActive (Schedule.epoch experiment.Schedule (int iteration)) behaviour ->
+            | Some behaviour when Attack.isActive (Schedule.epochOfStep experiment.Schedule step) behaviour ->
                 behaviour.Label run.Dataset.Value.Classes
             | _ -> id
 
         positions, positions |> Array.map (fun position -> seen experiment.Samples.Labels[position])
 
-    /// ξ_{k,i}.
-    let batch (experiment: Experiment) iteration node : Batch =
+    /// The mini-batch of a node in a step.
+    let batch (experiment: Experiment) step node : Batch =
         let images = experiment.Samples.Images
-        let positions, labels = drawn experiment iteration node
+        let positions, labels = drawn experiment step node
         use indices = Transfers.Send(positions, images.device)
 
         { Images = Forward.laidOut experiment.Architecture (images.index_select (0L, indices))

@@ -17,8 +17,11 @@ type Trained =
         Batches: Batches
         /// l(x_{k,i}, ξ_{k,i}), `[n]` in float64.
         Losses: torch.Tensor
-        /// ∇l(x_{k,i}, ξ_{k,i}): rows of `[N, d]`, by the number of the node; zero for all others.
+        /// What the step follows, ∇l(x_{k,i}, ξ_{k,i}) unless momentum or other steps make something else of it: rows of
+        /// `[N, d]`, by the number of the node; zero for all others.
         Gradients: torch.Tensor
+        /// What momentum remembers, by the number of the node: that of all others as it was.
+        Directions: torch.Tensor option
     }
 
 /// What some nodes came to in one iteration.
@@ -40,11 +43,16 @@ type Aggregated =
 [<RequireQualifiedAccess>]
 module Node =
 
-    /// Some nodes draw ξ_{k,i} and compute loss and gradient there, at their rows of x_k `[N, d]`.
-    let train (experiment: Experiment) (iteration: int64) (nodes: int[]) (estimates: torch.Tensor) : Trained =
-        let batches = Passes.batches experiment iteration nodes
-        let losses, gradients = Passes.gradients experiment nodes batches estimates
-        { Nodes = nodes; Batches = batches; Losses = losses; Gradients = gradients }
+    /// Some nodes draw ξ_{k,i} and compute loss and gradient there, at their rows of x_k `[N, d]`, and go on from there for
+    /// as many local steps as they do. `directions` are what momentum remembers.
+    let train (experiment: Experiment) (iteration: int64) (nodes: int[]) estimates directions : Trained =
+        let directed = Directions.walk experiment iteration nodes estimates directions
+
+        { Nodes = nodes
+          Batches = directed.Batches
+          Losses = directed.Losses
+          Gradients = directed.Total
+          Directions = directed.Kept }
 
     /// All that there is to know in an iteration before anyone sends: what attacks go by.
     let knowledge (experiment: Experiment) iteration (estimates: torch.Tensor) (gradients: torch.Tensor) : Omniscience =
@@ -55,7 +63,7 @@ module Node =
           Estimates = estimates
           Gradients = gradients
           Iteration = iteration
-          Rate = Rate.at (Schedule.epoch experiment.Schedule (int iteration)) run.Training.Rate
+          Rate = Schedule.rate experiment.Schedule run.Training.Rate (int iteration)
           BenignRatio = run.Network.BenignRatio }
 
     /// What some nodes send, and what the attacks of those that are Byzantine remember, by the number of the node.

@@ -11,6 +11,8 @@ type State =
         Iteration: int
         /// x_k, `[n, d]`.
         Estimates: torch.Tensor
+        /// The direction that each node's momentum remembers, `[n, d]`; none without momentum.
+        Directions: torch.Tensor option
         /// What the rule remembers of each node.
         RuleMemories: Memory[]
         /// What the attack remembers of each node.
@@ -39,6 +41,7 @@ module State =
     let keep (before: State) (state: State) =
         let known = Memories.identities (remembered before)
         state.Estimates.MoveToOuterDisposeScope() |> ignore
+        state.Directions |> Option.iter (fun directions -> directions.MoveToOuterDisposeScope() |> ignore)
 
         for tensor in Memories.identities (remembered state) do
             if not (known.Contains tensor) then
@@ -50,6 +53,7 @@ module State =
     let release (next: State) (state: State) =
         let kept = Memories.identities (remembered next)
         state.Estimates.Dispose()
+        state.Directions |> Option.iter _.Dispose()
 
         for tensor in remembered state do
             if not (kept.Contains tensor) then
@@ -63,10 +67,12 @@ module Simulation =
     let start (experiment: Experiment) : State =
         let run = experiment.Run
         let nodes = run.Network.Nodes
-        use estimates = Initial.estimates experiment.Architecture run.Seed run.Training.Start nodes
+        use start = Initial.estimates experiment.Architecture run.Seed run.Training.Start nodes
+        let estimates = start.``to`` (experiment.Samples.Images.device, copy = true)
 
         { Iteration = 0
-          Estimates = estimates.``to`` (experiment.Samples.Images.device, copy = true)
+          Estimates = estimates
+          Directions = Directions.start run.Training estimates
           RuleMemories = Array.create nodes Map.empty
           AttackMemories = Array.create nodes Map.empty }
 
@@ -89,7 +95,7 @@ module Simulation =
         use scope = torch.NewDisposeScope()
         let clock = Stopwatch.StartNew()
         let nodes = experiment.Participants
-        let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates
+        let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates state.Directions
         let training = clock.Elapsed.TotalSeconds
         use _ = torch.no_grad ()
         let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
@@ -105,6 +111,7 @@ module Simulation =
                 state
                 { Iteration = state.Iteration + 1
                   Estimates = aggregated.Updated
+                  Directions = trained.Directions
                   RuleMemories = aggregated.Remembered
                   AttackMemories = attackMemories }
 

@@ -96,8 +96,8 @@ module Training =
         let after = elapsed ()
 
         { Iterations = iterations
-          Epochs = float iterations / float schedule.PerEpoch
-          Rate = experiment.Run.Training.Rate |> Rate.at (Schedule.epoch schedule (max 0 (iterations - 1)))
+          Epochs = Schedule.epochs schedule iterations
+          Rate = Schedule.rate schedule experiment.Run.Training.Rate (max 0 (iterations - 1))
           Tested = tested
           ConsensusError = consensusError
           Losses = losses

@@ -228,13 +228,41 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "fading">]
     member _.Fading(saying, fading: Term) = say [ "training"; "fading" ] fading saying
 
+    /// How the rate falls: "fading", "none", "inverse-root", "cosine", or `choose "steps" [ … ]`.
+    [<CustomOperation "decay">]
+    member _.Decay(saying, decay: Term) = say [ "training"; "decay" ] decay saying
+
+    /// How long the rate rises to λ₀ first, such as "5 epochs".
+    [<CustomOperation "warmup">]
+    member _.Warmup(saying, time: string) = say [ "training"; "warmup" ] time saying
+
+    /// β: how much of the direction before remains in that of a step.
+    [<CustomOperation "momentum">]
+    member _.Momentum(saying, beta: float) = say [ "training"; "momentum"; "beta" ] beta saying
+
+    /// How the direction follows from gradients: "heavy-ball" or "averaged".
+    [<CustomOperation "momentumForm">]
+    member _.MomentumForm(saying, form: string) = say [ "training"; "momentum"; "form" ] form saying
+
+    /// How much of the estimate is added to its gradient.
+    [<CustomOperation "weightDecay">]
+    member _.WeightDecay(saying, share: float) = say [ "training"; "weight-decay" ] share saying
+
+    /// The largest norm of a gradient.
+    [<CustomOperation "gradientClip">]
+    member _.GradientClip(saying, norm: Term) = say [ "training"; "gradient-clip" ] norm saying
+
+    /// Steps between two exchanges.
+    [<CustomOperation "localSteps">]
+    member _.LocalSteps(saying, steps: int) = say [ "training"; "local-steps" ] steps saying
+
     /// What happens to a smaller last batch of an epoch: "drop" or "keep".
     [<CustomOperation "lastBatch">]
     member _.LastBatch(saying, choice: string) = say [ "training"; "last-batch" ] choice saying
 
-    /// Whether all nodes start from one estimate or each from its own: "shared" or "own".
+    /// Where nodes start: "shared", "own", or `choose "normal" [ … ]`.
     [<CustomOperation "start">]
-    member _.Start(saying, choice: string) = say [ "training"; "start" ] choice saying
+    member _.Start(saying, choice: Term) = say [ "training"; "start" ] choice saying
 
     /// What the nodes minimise: "cross-entropy" or "hinge".
     [<CustomOperation "loss">]

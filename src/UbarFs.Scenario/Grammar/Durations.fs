@@ -82,6 +82,17 @@ let rec private readEither text =
     | None when isEpochs text || isIterations text -> Error(Some(Correction.words [ $"1 {text.TrimEnd 's'}" ]))
     | _ -> Error(tidied (readEither >> Result.isOk) text)
 
+/// Either, or `none`.
+let eitherOrNone =
+    Decode.text
+        "a number of epochs or iterations, such as '2 epochs' or '50 iterations', or 'none'"
+        (Option.map string >> Option.defaultValue "none")
+        (fun text ->
+            if text = "none" then
+                Ok None
+            else
+                readEither text |> Result.map Some)
+
 /// Either, with the unit that tells which.
 let either =
     Decode.text "a number of epochs or iterations, such as '2 epochs' or '50 iterations'" string readEither

@@ -28,7 +28,7 @@ module Grammar =
 
             and! partition =
                 Choice.decoder "partition" Catalogue.partitions
-                |> Decode.map Partitions.traced
+                |> Decode.map Partition.traced
                 |> Decode.shown (fun chosen -> Said.Value(Chosen.canonical chosen, Chosen.fingerprints chosen))
                 |> Field.placed "partition" "how the training images are divided among the nodes" "iid"
 
@@ -139,6 +139,20 @@ module Grammar =
             |> Diagnostic.hinted "take one out: 'epochs' or 'iterations'"
             |> Validation.error
 
+    let private momentum =
+        fields {
+            let! beta =
+                Decode.real (Interval.below 0.0 1.0)
+                |> Field.withDefault "beta" "β, how much of the direction before remains; 0: none" "0.9"
+
+            and! form =
+                Decode.choice [ "heavy-ball", MomentumForm.HeavyBall; "averaged", MomentumForm.Averaged ]
+                |> Field.withDefault "form" "heavy-ball: m ← βm + g; averaged: m ← βm + (1 − β)g" "heavy-ball"
+
+            return { Beta = beta; Form = form }
+        }
+        |> Field.mapping
+
     let private training =
         fields {
             let! batch = Decode.whole 1 1_000_000 |> Field.placed "batch" "images in a mini-batch" "32"
@@ -157,14 +171,43 @@ module Grammar =
 
             and! fading =
                 Decode.realOrWord Interval.positive [ "none" ]
-                |> Field.withDefault "fading" "f of the rate λ₀·f/(f + epoch); none: the rate stays λ₀" "20"
+                |> Field.withDefault "fading" "f of the decay 'fading', λ₀·f/(f + epoch); none: the rate stays λ₀" "20"
+
+            and! decay =
+                Choice.decoder "decay" Catalogue.decays
+                |> Field.withDefault "decay" "how the rate falls" "fading"
+
+            and! warmup =
+                Durations.eitherOrNone
+                |> Field.withDefault
+                    "warmup"
+                    "how long the rate rises evenly to λ₀ first, from where the decay counts; none: it starts at λ₀"
+                    "none"
+
+            and! momentum =
+                momentum |> Field.optional "momentum" "the direction of a step remembers earlier ones; by default, none"
+
+            and! weightDecay =
+                Decode.real Interval.nonNegative
+                |> Field.withDefault "weight-decay" "how much of the estimate is added to its gradient, as PyTorch's SGD does" "0"
+
+            and! clip =
+                Decode.realOrWord Interval.positive [ "none" ]
+                |> Field.withDefault
+                    "gradient-clip"
+                    "the largest norm of a gradient, before weight decay, as of PyTorch's clip_grad_norm_"
+                    "none"
+
+            and! localSteps =
+                Decode.whole 1 100_000
+                |> Field.withDefault "local-steps" "τ, steps between two exchanges, each on a batch of its own" "1"
 
             and! lastBatch =
                 Decode.choice [ "drop", LastBatch.Drop; "keep", LastBatch.Keep ]
                 |> Field.withDefault "last-batch" "what happens to a smaller last batch of an epoch" "drop"
 
             and! start =
-                Decode.choice [ "shared", Start.Shared; "own", Start.Own ]
+                Choice.decoder "start" Catalogue.starts
                 |> Field.withDefault "start" "whether all nodes start from one estimate or each from its own" "shared"
 
             and! loss =
@@ -178,9 +221,14 @@ module Grammar =
                         {| Plan =
                             { Batch = fst batch
                               Length = length.Value
-                              Rate = { Initial = rate; Fading = Result.toOption fading }
+                              Rate = { Initial = rate; Decay = decay.Value (Result.toOption fading) }
+                              Warmup = warmup
+                              Momentum = momentum
+                              WeightDecay = weightDecay
+                              GradientClip = Result.toOption clip
+                              LocalSteps = localSteps
                               LastBatch = lastBatch
-                              Start = start
+                              Start = start.Value
                               Loss = loss }
                            Length = length.Span
                            Batch = snd batch |})

@@ -161,6 +161,7 @@ module Decode =
         | Kind.Choice words when List.contains "true" words ->
             nearest words |> Option.orElseWith (fun () -> meant Kind.Truth text)
         | Kind.Choice words -> nearest words
+        | Kind.Wholes _
         | Kind.Text -> None
         | Kind.Truth ->
             truthOf text
@@ -215,7 +216,22 @@ module Decode =
     /// A value of a kind.
     let value (kind: Kind) : Decoder<Value> =
         let read text = Kind.read kind text |> Option.either Ok (fun () -> Error(meant kind text))
-        { text (Kind.describe kind) string read with Shape = Shape.Scalar kind }
+        let scalar = { text (Kind.describe kind) string read with Shape = Shape.Scalar kind }
+
+        let isScalar (node: Node) =
+            match node.Content with
+            | Content.Scalar _ -> true
+            | _ -> false
+
+        let readList context (node: Node) =
+            match node.Content with
+            | Content.Sequence(_ :: _ as items) when List.forall isScalar items ->
+                scalar.Read context (Node.scalar node.Span (Node.flow node))
+            | _ -> scalar.Read context node
+
+        match kind with
+        | Kind.Wholes _ -> { scalar with Read = readList }
+        | _ -> scalar
 
     /// Adds a better hint for some wrong texts.
     let explaining (explain: string -> Correction option) (decoder: Decoder<'a>) : Decoder<'a> =

@@ -50,5 +50,7 @@ module Family =
           define "topology" "topologies" Facts.ofTopology Catalogue.topologies
           define "dataset" "datasets" Facts.ofDataset Catalogue.datasets
           define "partition" "partitions" none Catalogue.partitions
+          define "decay" "decays" none Catalogue.decays
+          define "start" "starts" none Catalogue.starts
           define "model" "models" Facts.ofModel Catalogue.models
           define "layer" "layers" none Catalogue.layers ]

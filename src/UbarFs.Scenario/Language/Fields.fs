@@ -168,6 +168,9 @@ module Field =
             let takes (field: KeyShape) =
                 match field.Shape, field.Default with
                 | Shape.Scalar kind, Default.Required -> Option.isSome (UbarFs.Core.Kind.read kind text)
+                // A number alone, as other tools have it: `momentum: 0.9`.
+                | Shape.Scalar(UbarFs.Core.Kind.Real _ as kind), _ when field.Key = (List.head fields).Key ->
+                    Option.isSome (UbarFs.Core.Kind.read kind text)
                 | shape, _ -> StrayKey.namesAt shape |> List.contains text
 
             match List.tryFind takes fields with

@@ -30,6 +30,7 @@ let private ofText (path: string) : JsonNode list =
     | "training.epochs" -> [ whole 1L 1_000_000L; pattern $"^{epochs}$" ]
     | "training.iterations" -> [ whole 1L 1_000_000_000L; pattern $"^{iterations}$" ]
     | "measure.every" -> [ pattern $"^({epochs}|{iterations})$" ]
+    | "training.warmup" -> [ pattern $"^({epochs}|{iterations}|none)$" ]
     | _ -> [ anyText () ]
 
 /// A value that refers to another one.

@@ -86,4 +86,12 @@ let ofKind kind : JsonNode list =
     | Kind.WholeOrWord(low, high, words) -> [ whole low high; oneOf words ]
     | Kind.Truth -> [ typed "boolean" ]
     | Kind.Choice words -> [ oneOf words ]
+    | Kind.Wholes(low, high) ->
+        let several =
+            object'
+                [ "type", text "array"
+                  "items", whole low high
+                  "minItems", JsonValue.Create 1 ]
+
+        [ several; whole low high ]
     | Kind.Text -> [ anyText () ]

@@ -15,6 +15,8 @@ let private ofValue (value: Value) : JsonNode | null =
     | Value.Real number when Double.IsFinite number -> JsonValue.Create number
     | Value.Whole number -> JsonValue.Create number
     | Value.Truth truth -> JsonValue.Create truth
+    | Value.Wholes numbers ->
+        JsonArray(numbers |> List.map (fun number -> JsonValue.Create number :> JsonNode | null) |> Array.ofList)
     | Value.Real _
     | Value.Word _ -> JsonValue.Create(string value)
 

@@ -64,6 +64,7 @@ let private conversion (bounds: ParameterAttribute) (kind: Type) : (Kind * (obj 
         | Value.Whole number -> convert number
         | Value.Truth truth -> box truth
         | Value.Word word -> box word
+        | Value.Wholes numbers -> box (Array.ofList numbers)
 
     if kind = typeof<float> || kind = typeof<float32> then
         Some(Kind.Real(interval bounds), (fun value -> Value.Real(Convert.ToDouble(value, invariant))), plain)

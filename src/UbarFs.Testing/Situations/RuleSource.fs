@@ -24,6 +24,8 @@ module RuleSource =
         | Value.Whole number -> JsonValue.Create number
         | Value.Truth truth -> JsonValue.Create truth
         | Value.Word word -> JsonValue.Create word
+        | Value.Wholes numbers ->
+            JsonArray(numbers |> List.map (fun number -> JsonValue.Create number :> JsonNode | null) |> Array.ofList)
 
     /// As the language of scenarios names it.
     let notation (source: RuleSource) : JsonNode =
@@ -59,6 +61,9 @@ module RuleSource =
         | Value.Truth truth -> $"Value.Truth {Value.Truth truth}"
         | Value.Whole number -> $"Value.Whole {number}L"
         | Value.Word word -> $"Value.Word {quoted word}"
+        | Value.Wholes numbers ->
+            let written = numbers |> List.map (fun number -> $"{number}L") |> String.concat "; "
+            $"Value.Wholes [ {written} ]"
 
     /// F# that binds `rule` to it.
     let code (source: RuleSource) =

@@ -24,8 +24,8 @@ let private left seconds =
     |> Option.defaultValue ""
 
 let private epochs (schedule: Schedule) iterations =
-    let total = (schedule.Iterations + schedule.PerEpoch - 1) / schedule.PerEpoch
-    let epoch = string (min total (iterations / schedule.PerEpoch))
+    let total = Schedule.allEpochs schedule
+    let epoch = string (min total (Schedule.epoch schedule iterations))
     $"epoch {epoch.PadLeft((string total).Length)}/{total}"
 
 let private runRow now label (progress: RunProgress) =

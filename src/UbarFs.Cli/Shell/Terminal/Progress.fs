@@ -11,8 +11,8 @@ open UbarFs.Scenario
 let private percent (accuracy: float) = $"%.1f{100.0 * accuracy} %%"
 
 let private epochs (schedule: Schedule) iterations =
-    let total = (schedule.Iterations + schedule.PerEpoch - 1) / schedule.PerEpoch
-    $"epoch {min total (iterations / schedule.PerEpoch)}/{total}"
+    let total = Schedule.allEpochs schedule
+    $"epoch {min total (Schedule.epoch schedule iterations)}/{total}"
 
 let private reason (result: RunResult) =
     result.Record
@@ -44,7 +44,7 @@ let private others (held: (Run * Holder option) list) =
 
     $"waiting for {held.Length} runs that {who} works on"
 
-let private beginning schedule from =
+let private beginning (schedule: Schedule) from =
     if from = 0 then
         $"{schedule.Iterations} iterations"
     else

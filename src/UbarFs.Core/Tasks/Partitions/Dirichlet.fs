@@ -33,7 +33,7 @@ let private byNode alpha (division: Division) =
             mix
             left
 
-    let weights = Array.map weigh mixes
+    let weights = mixes |> Array.map (fun mix -> Array.zeroCreate<float> mix.Length)
 
     let choose (weights: float[]) =
         let mutable rest = division.Random.NextDouble() * Array.sum weights
@@ -49,7 +49,7 @@ let private byNode alpha (division: Division) =
     for turn in 0 .. Array.max sizes - 1 do
         for node in 0 .. division.Nodes - 1 do
             if turn < sizes[node] then
-                // Where all that a node had weights for has run out, the others count.
+                // At first, and where all that a node had weights for has run out.
                 if Array.forall ((=) 0.0) weights[node] then
                     weights[node] <- weigh mixes[node]
 
