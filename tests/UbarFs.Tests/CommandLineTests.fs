@@ -65,7 +65,8 @@ let private quickstart =
                        "model.safetensors"
                        "network.json"
                        "nodes.parquet"
-                       "run.json" |]
+                       "run.json"
+                       "shares.csv" |]
 
                 Expect.equal files expected "each run has its files"
 

@@ -102,6 +102,9 @@ let private results =
       field "network.json" "edges" "null"
       field "network.json" "benign" "[0, 0, 0]"
       field "network.json" "benign" "[-1, 0, 1]"
+      becomes "shares.csv" "node,class,images\n0,-1,5\n"
+      becomes "shares.csv" "node,class,images\n0,1,0\n"
+      becomes "shares.csv" "node,class,images\n0,1,many\n"
       becomes "nodes.parquet" ""
       becomes "nodes.parquet" "PAR1 and nothing behind it PAR1"
       halved "nodes.parquet" ]
@@ -111,6 +114,8 @@ let private hidden =
     [ replaced "metrics.csv" "\n0,0,0.1,0\\." "\n0,0,0.1,0.9"
       field "network.json" "edges" "[[0, 1]]"
       gone "network.json"
+      replaced "shares.csv" "\n0,0," "\n0,0,1"
+      gone "shares.csv"
       gone "nodes.parquet" ]
 
 let private sweeps =

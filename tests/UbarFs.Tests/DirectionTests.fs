@@ -19,7 +19,9 @@ let private alone change =
             Network.ByzantineRatio = 0.0
             Rule = choose "average" Catalogue.rules }
 
-    experiment { run with Training = change { run.Training with Length = Duration.Iterations 24 } }
+    experiment
+        { run with
+            Training = change { run.Training with Length = Duration.Iterations 24 } }
 
 let private numbers (tensor: torch.Tensor) = tensor.to_type(torch.float64).contiguous().data<float>().ToArray()
 
@@ -88,12 +90,7 @@ let private asInPyTorch =
           "weight decay", (fun plan -> { plan with WeightDecay = 0.05 })
           "a clipped gradient", (fun plan -> { plan with GradientClip = Some 0.5 })
           "a gradient that is short enough", (fun plan -> { plan with GradientClip = Some 1e6 })
-          "all of them",
-          (fun plan ->
-              { plan with
-                  Momentum = heavyBall
-                  WeightDecay = 0.01
-                  GradientClip = Some 0.3 }) ]
+          "all of them", (fun plan -> { plan with Momentum = heavyBall; WeightDecay = 0.01; GradientClip = Some 0.3 }) ]
 
     [ for name, change in plans ->
           testCase $"{name} is that of a plain loop"
@@ -117,7 +114,12 @@ let private rates =
         [ "none", Decay.None, (fun _ -> 0.2)
           "fading", Decay.Fading 20.0, (fun k -> 0.2 * 20.0 / (20.0 + float (k / 5)))
           "inverse-root", Decay.InverseRoot, (fun k -> 0.2 / sqrt (float (k + 1)))
-          "steps", Decay.Steps([ 2L; 4L ], 0.1), (fun k -> if k < 10 then 0.2 elif k < 20 then 0.02 else 0.002)
+          "steps",
+          Decay.Steps([ 2L; 4L ], 0.1),
+          (fun k ->
+              if k < 10 then 0.2
+              elif k < 20 then 0.02
+              else 0.002)
           "cosine", Decay.Cosine, (fun k -> 0.1 * (1.0 + cos (Math.PI * float k / 40.0))) ]
 
     [ for name, decay, expected in decays do
@@ -157,11 +159,7 @@ let private local =
 
           let reached steps =
               let experiment =
-                  alone (fun plan ->
-                      { plan with
-                          Momentum = heavyBall
-                          WeightDecay = 0.01
-                          LocalSteps = steps })
+                  alone (fun plan -> { plan with Momentum = heavyBall; WeightDecay = 0.01; LocalSteps = steps })
 
               let state = after (12 / steps) experiment (Simulation.start experiment)
               numbers state.Estimates[0L], numbers state.Directions.Value[0L]
@@ -173,10 +171,7 @@ let private local =
       testCase "an epoch has as many steps, however many are in an iteration"
       <| fun () ->
           let schedule steps =
-              Schedule.create
-                  { digits with
-                      Training.LocalSteps = steps
-                      Training.Length = Duration.Epochs 3 }
+              Schedule.create { digits with Training.LocalSteps = steps; Training.Length = Duration.Epochs 3 }
 
           let one = schedule 1
           Expect.equal one.Iterations 33 "1,438 images over 8 nodes: 11 batches each"
@@ -231,16 +226,19 @@ let private states =
           use _ = torch.NewDisposeScope()
 
           let experiment =
-              experiment { withMomentum with Attacks = [ choose "none" Catalogue.attacks ]; Training.LocalSteps = 1 }
+              experiment
+                  { withMomentum with
+                      Attacks = [ choose "none" Catalogue.attacks ]
+                      Training.LocalSteps = 1 }
 
           let start = after 2 experiment (Simulation.start experiment)
-          start.Estimates[0L].fill_ (nan.ToScalar()) |> ignore
+          start.Estimates[0L].fill_(nan.ToScalar()) |> ignore
           let next = after 1 experiment start
           Expect.isTrue (Estimate.isFinite next.Estimates) "the estimate recovers"
-          Expect.equal (Native.read (next.Directions.Value[0L].abs().max ())) 0.0 "nothing is remembered"
+          Expect.equal (Native.read (next.Directions.Value[0L].abs().max())) 0.0 "nothing is remembered"
           let later = after 2 experiment next
           Expect.isTrue (Estimate.isFinite later.Estimates) "and stays so"
-          Expect.isGreaterThan (Native.read (later.Directions.Value[0L].abs().max ())) 0.0 "it remembers again"
+          Expect.isGreaterThan (Native.read (later.Directions.Value[0L].abs().max())) 0.0 "it remembers again"
 
       testCase "without momentum nothing is remembered"
       <| fun () ->

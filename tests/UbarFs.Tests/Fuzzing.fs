@@ -202,6 +202,8 @@ let names =
       "cases of apply"
       "NumPy's arrays"
       "graphs"
+      "shares.csv"
+      "lists of shares"
       "YAML" ]
 
 /// Every reader of files, with a folder for those that read paths.
@@ -234,6 +236,12 @@ let targets (folder: string) : Target list =
       { Name = "network.json"
         Example = """{"benign":[0,1,2],"byzantine":[3],"edges":[[0,1],[1,2],[2,3]]}"""B
         Read = ofFile folder "network.json" (fun _ -> NetworkFile.read folder |> ignore) }
+      { Name = "shares.csv"
+        Example = "node,class,images\n0,1,17\n1,0,3\n"B
+        Read = ofFile folder "shares.csv" (fun _ -> SharesFile.read folder |> ignore) }
+      { Name = "lists of shares"
+        Example = "[[0, 1, 5],\n [2, 3], []]"B
+        Read = fun bytes -> ShareFile.parse 20 (Some 100) bytes |> ignore }
       { Name = "holder.json"
         Example = """{"Host":"here","Process":1,"Kernel":"k","Token":"t","Beat":3}"""B
         Read = ofFile folder "holder.json" (fun _ -> Locks.tryHolder locks.Value folder |> ignore) }

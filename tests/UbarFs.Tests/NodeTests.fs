@@ -43,7 +43,10 @@ let private apart (experiment: Experiment) (state: State) (sent: Messages) knowl
 let private midway run =
     let experiment = experiment run
     let state = (Simulation.iterate experiment (Simulation.start experiment)).State
-    let trained = Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates state.Directions
+
+    let trained =
+        Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates state.Directions
+
     let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
     let messages, _ = Node.send experiment knowledge state.AttackMemories experiment.Participants
     experiment, state, messages, knowledge

@@ -157,11 +157,21 @@ let private final run lay =
 let private runs =
     testList
         "runs"
-        [ for rule in Catalogue.rules |> List.map _.Name do
-              testCase $"{rule} learns the same"
+        [ let walking =
+              { digits with
+                  Holders = DataHolders.Benign
+                  Training.Momentum = Some { Beta = 0.9; Form = MomentumForm.HeavyBall }
+                  Training.WeightDecay = 0.01
+                  Training.GradientClip = Some 1.0
+                  Training.LocalSteps = 2 }
+
+          for rule, name, run in
+              [ for rule in Catalogue.rules |> List.map _.Name -> rule, rule, digits
+                for rule in [ "ubar"; "centered-clipping" ] -> rule, $"{rule} with momentum and local steps", walking ] do
+              testCase $"{name} learns the same"
               <| fun () ->
                   let run =
-                      { digits with
+                      { run with
                           Rule = choose rule Catalogue.rules
                           Attacks = [ choose "bit-flip" Catalogue.attacks ]
                           TestImages = Some 200 }

@@ -94,12 +94,16 @@ let private laws =
 let private forms =
     [ testProperty "iid shares differ by one image at most"
       <| forAll size (fun (nodes, images, seed) ->
-          let sizes = divided (partition "iid" []) (division (labelled images) nodes (Some 0) seed) |> Array.map _.Length
+          let sizes =
+              divided (partition "iid" []) (division (labelled images) nodes (Some 0) seed) |> Array.map _.Length
+
           Array.max sizes - Array.min sizes <= 1)
 
       testProperty "similarity 1 is iid"
       <| forAll size (fun (nodes, images, seed) ->
-          let of' name arguments = divided (partition name arguments) (division (labelled images) nodes (Some 0) seed)
+          let of' name arguments =
+              divided (partition name arguments) (division (labelled images) nodes (Some 0) seed)
+
           of' "similarity" [ "gamma", Value.Real 1.0 ] = of' "iid" [])
 
       testProperty "similarity 0 is ordered by class"
@@ -165,7 +169,9 @@ let private forms =
       testCase "sizes use up all images, however far apart they are"
       <| fun () ->
           for seed in 1L .. 50L do
-              let shares = divided (partition "sizes" [ "sigma", Value.Real 30.0 ]) (division (labelled 997) 40 (Some 0) seed)
+              let shares =
+                  divided (partition "sizes" [ "sigma", Value.Real 30.0 ]) (division (labelled 997) 40 (Some 0) seed)
+
               Expect.equal (shares |> Array.sumBy _.Length) 997 "images" ]
 
 let private bounded =
@@ -185,7 +191,9 @@ let private bounded =
 
       testCase "a concentration that would do is told"
       <| fun () ->
-          match (partition "dirichlet" [ "alpha", Value.Real 0.1 ]).Value.Divide(division digits.Value 20 (Some 40) 1L) with
+          match
+              (partition "dirichlet" [ "alpha", Value.Real 0.1 ]).Value.Divide(division digits.Value 20 (Some 40) 1L)
+          with
           | Ok _ -> failtest "20 nodes with 40 images each"
           | Error reason ->
               let start = reason.IndexOf "alpha: " + "alpha: ".Length
@@ -259,7 +267,10 @@ let private goodness =
                   List.pairwise edges
                   |> List.sumBy (fun (low, high) ->
                       let isLast = high = 1.0
-                      let inside = proportions |> Array.filter (fun p -> p >= low - 1e-9 && (isLast || p < high - 1e-9))
+
+                      let inside =
+                          proportions |> Array.filter (fun p -> p >= low - 1e-9 && (isLast || p < high - 1e-9))
+
                       let expected = count * (below high - below low)
                       (float inside.Length - expected) ** 2.0 / expected)
 
@@ -324,7 +335,7 @@ let private holders =
               Expect.isEmpty experiment.Shares[node] "no image"
               let place = Array.findIndex ((=) node) experiment.Participants
               Expect.equal (Native.read trained.Losses[int64 place]) 0.0 "no loss"
-              Expect.equal (Native.read (trained.Gradients[int64 node].abs().max ())) 0.0 "no gradient"
+              Expect.equal (Native.read (trained.Gradients[int64 node].abs().max())) 0.0 "no gradient"
 
           let next = (Simulation.iterate experiment state).State.Estimates
           Expect.isTrue (Estimate.isFinite next) "they go on"

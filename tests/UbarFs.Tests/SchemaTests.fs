@@ -58,6 +58,8 @@ let private beyond =
           "seeds-count-too-far"
           "short-path-on-command-line"
           "attack-without-effect"
+          "classes-that-are-not-there"
+          "groups-beyond-nodes"
           "exclusion-of-everything"
           "exclusion-of-nothing"
           "extends-missing"

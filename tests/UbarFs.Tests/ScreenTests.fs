@@ -224,7 +224,8 @@ let private labelExamples =
                      [ "ubar…0.41)"; "ubar…0.43)" ]
                      "not the beginning" ])
 
-let private schedule: Schedule = { PerEpoch = 10; LocalSteps = 1; Iterations = 100; Every = 10; Warmup = 0 }
+let private schedule: Schedule =
+    { PerEpoch = 10; LocalSteps = 1; Iterations = 100; Every = 10; Warmup = 0 }
 
 let private state (total: int) (events: (float * Event) list) =
     events |> List.fold (fun state (now, event) -> Underway.take now event state) (Underway.start total)

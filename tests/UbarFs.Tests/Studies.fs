@@ -172,6 +172,7 @@ let withNetworks (folder: string) (study: Study) : Study =
         Directory.CreateDirectory own |> ignore
         let options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower)
         File.WriteAllText(Path.Combine(own, "network.json"), JsonSerializer.Serialize(network, options))
+        File.WriteAllLines(Path.Combine(own, "shares.csv"), [ "node,class,images"; "0,0,30"; "1,1,20"; "3,1,1" ])
         let lines = [ for node in 0..2 -> $"4,40,{node},0.{8 - node},0.5" ]
         File.WriteAllLines(Path.Combine(own, "nodes.csv"), "epoch,iteration,node,accuracy,loss" :: lines)
         { run with Folder = own }

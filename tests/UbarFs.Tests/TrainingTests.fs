@@ -56,7 +56,12 @@ let private rates =
       <| fun () -> Expect.equal (Rate.at (inEpoch 1000) { Initial = 0.05; Decay = Decay.None }) 0.05 "λ₀"
 
       testCase "the paper's rate after 20 epochs is half of 0.05"
-      <| fun () -> Expect.floatClose Accuracy.veryHigh (Rate.at (inEpoch 20) { Initial = 0.05; Decay = Decay.Fading 20.0 }) 0.025 "λ(20)" ]
+      <| fun () ->
+          Expect.floatClose
+              Accuracy.veryHigh
+              (Rate.at (inEpoch 20) { Initial = 0.05; Decay = Decay.Fading 20.0 })
+              0.025
+              "λ(20)" ]
 
 let private guf =
     let step alpha rate (view: Neighbourhood) (gradient: float[]) =

@@ -71,6 +71,7 @@ let topologies: Component<Topology> list =
 let datasets: Component<Dataset> list = Datasets.all
 let models: Component<Model> list = Models.all
 let layers: Component<int -> Layer> list = Layers.all
+
 let partitions: Component<Partition> list =
     let ofAll =
         [ Iid.partition

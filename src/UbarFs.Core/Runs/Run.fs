@@ -118,8 +118,7 @@ module Run =
         run.Partition.Value.MeanShare run.Dataset.Value.TrainingSize run.Dataset.Value.Classes (holders run)
 
     /// Steps in an epoch: the batches in one pass over an average node's share of the data.
-    let perEpoch (run: Run) =
-        Batches.perPass run.Training.LastBatch run.Training.Batch (meanShare run)
+    let perEpoch (run: Run) = Batches.perPass run.Training.LastBatch run.Training.Batch (meanShare run)
 
     /// A stretch of the run's training in iterations; in 64 bits, since a scenario can ask for any number of epochs.
     let iterations (run: Run) duration : int64 =

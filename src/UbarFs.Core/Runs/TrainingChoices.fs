@@ -59,7 +59,9 @@ let private start name value summary meaning =
 
 let private normal =
     settings {
-        let! sigma = Setting.real "sigma" Interval.nonNegative 0.1 "the deviation of each coordinate; 0 starts from zeros"
+        let! sigma =
+            Setting.real "sigma" Interval.nonNegative 0.1 "the deviation of each coordinate; 0 starts from zeros"
+
         return Start.Normal sigma
     }
     |> named "normal"

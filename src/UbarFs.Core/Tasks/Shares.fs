@@ -79,14 +79,9 @@ let proportions (logarithms: float[]) : float[] =
 
 /// The least number of images of a share.
 let least (division: Division) =
-    division.Least
-    |> Option.defaultValue (min division.Batch (division.Labels.Length / division.Nodes))
+    division.Least |> Option.defaultValue (min division.Batch (division.Labels.Length / division.Nodes))
 
-let private images count =
-    if count = 1 then
-        "1 image"
-    else
-        $"{count} images"
+let private images count = if count = 1 then "1 image" else $"{count} images"
 
 let private advice remedies best =
     let remedies = remedies @ [ "fewer nodes" ] |> String.concat ", "
@@ -100,8 +95,7 @@ let bounded (division: Division) (remedies: string list) (shares: int[][]) : Res
 
     match smallest shares with
     | size when size >= least -> Ok shares
-    | size ->
-        Error $"the smallest share has {images size}, and the least is {least}: {advice remedies size}"
+    | size -> Error $"the smallest share has {images size}, and the least is {least}: {advice remedies size}"
 
 /// The first of some draws in which no share is less than the least; if none is, an error. `remedies` are told the smallest
 /// share of the best draw.

@@ -5,8 +5,7 @@ module UbarFs.Core.Prints
 open System
 
 // The checksums of files, with the paths of the values that name them.
-let private files =
-    [ "network.graph", "network.topology"; "data.shares", "data.partition" ]
+let private files = [ "network.graph", "network.topology"; "data.shares", "data.partition" ]
 
 /// Whether a path has the checksum of what stands at another one: of its code, or of its file.
 let isPrint (path: string) =
@@ -15,8 +14,7 @@ let isPrint (path: string) =
 
 /// The checksums that belong to the value of a path; empty without any.
 let at (path: string) (settings: Map<string, string>) : string =
-    path + ".code"
-    :: (files |> List.filter (fun (_, owner) -> owner = path) |> List.map fst)
+    path + ".code" :: (files |> List.filter (fun (_, owner) -> owner = path) |> List.map fst)
     |> List.choose (fun print -> Map.tryFind print settings)
     |> String.concat ", "
 

@@ -28,8 +28,7 @@ module Initial =
     let estimates architecture seed start nodes =
         use scope = torch.NewDisposeScope()
 
-        let stacked (row: int -> float32[]) =
-            torch.stack [| for node in 0 .. nodes - 1 -> torch.tensor (row node) |]
+        let stacked (row: int -> float32[]) = torch.stack [| for node in 0 .. nodes - 1 -> torch.tensor (row node) |]
 
         let rows =
             match start with

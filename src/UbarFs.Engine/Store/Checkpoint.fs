@@ -99,7 +99,10 @@ module Checkpoint =
         Directory.CreateDirectory(folderOf run) |> ignore
 
         Durable.write (Path.Combine(folderOf run, $"{state.Iteration:D10}{extension}")) (fun stream ->
-            Safetensors.write stream metadata (("estimates", state.Estimates) :: directions state @ tensors @ contents run))
+            Safetensors.write
+                stream
+                metadata
+                (("estimates", state.Estimates) :: directions state @ tensors @ contents run))
 
         files run |> List.skip (min generations (files run).Length) |> List.iter File.Delete
 

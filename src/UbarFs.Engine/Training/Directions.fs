@@ -23,10 +23,7 @@ module Directions =
 
     /// Whether every node does one step along its gradient.
     let isPlain (plan: TrainingPlan) =
-        plan.Momentum.IsNone
-        && plan.WeightDecay = 0.0
-        && plan.GradientClip.IsNone
-        && plan.LocalSteps = 1
+        plan.Momentum.IsNone && plan.WeightDecay = 0.0 && plan.GradientClip.IsNone && plan.LocalSteps = 1
 
     /// What momentum remembers before the first step.
     let start (plan: TrainingPlan) (estimates: torch.Tensor) : torch.Tensor option =
@@ -48,7 +45,7 @@ module Directions =
     // A direction that is not finite would stay so, however soon the node's estimate recovered: it starts from 0 again.
     let private withoutNonFinite (experiment: Experiment) (kept: torch.Tensor) =
         use scope = torch.NewDisposeScope()
-        let lost = (experiment.Rows.FiniteRows kept).bitwise_not ()
+        let lost = (experiment.Rows.FiniteRows kept).bitwise_not()
 
         // A device is not waited for.
         if experiment.AllAtOnce || Transfers.Read<bool>(lost.any ())[0] then
@@ -99,14 +96,7 @@ module Directions =
                     use scope = torch.NewDisposeScope()
                     let row (tensor: torch.Tensor) = tensor.narrow (0L, int64 nodes[index], 1L)
 
-                    step
-                        plan
-                        rate
-                        isLast
-                        (row local)
-                        (row gradients)
-                        (Option.map row total)
-                        (Option.map row kept)
+                    step plan rate isLast (row local) (row gradients) (Option.map row total) (Option.map row kept)
             )
 
     /// The local steps of some nodes in an iteration, at their rows of x_k `[N, d]`: with τ steps, each at where the one

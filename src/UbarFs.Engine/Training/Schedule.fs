@@ -34,12 +34,10 @@ module Schedule =
     let epochOfStep schedule (step: int64) = int (step / int64 schedule.PerEpoch)
 
     /// The epoch, from 0, in which iteration k (from 0) begins.
-    let epoch schedule (iteration: int) =
-        epochOfStep schedule (int64 iteration * int64 schedule.LocalSteps)
+    let epoch schedule (iteration: int) = epochOfStep schedule (int64 iteration * int64 schedule.LocalSteps)
 
     /// How many epochs some iterations are.
-    let epochs schedule (iterations: int) =
-        float iterations * float schedule.LocalSteps / float schedule.PerEpoch
+    let epochs schedule (iterations: int) = float iterations * float schedule.LocalSteps / float schedule.PerEpoch
 
     /// The epochs of the whole training, the last of which may be shorter.
     let allEpochs schedule = int (ceil (epochs schedule schedule.Iterations))

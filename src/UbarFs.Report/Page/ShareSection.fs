@@ -21,8 +21,7 @@ module ShareSection =
         paths |> List.map (fun path -> path, run.Resolved |> Map.tryFind path |> Option.defaultValue "")
 
     // Of equal shares of everything there is nothing to see.
-    let private isPlain (run: StudyRun) =
-        run.Resolved |> Map.tryFind "data.partition" |> Option.forall ((=) "iid")
+    let private isPlain (run: StudyRun) = run.Resolved |> Map.tryFind "data.partition" |> Option.forall ((=) "iid")
 
     let private mostDrawn, private mostNodes, private mostCells = 12, 400, 10_000
 

@@ -45,7 +45,12 @@ module ShareLines =
         let cells = histograms |> Array.mapi (cell isByzantine width highest)
         let gap = "  "
         let across = max 1 ((columns - gap.Length) / (cells[0].Length + gap.Length)) |> min 8
-        let lines = cells |> Array.chunkBySize across |> Array.map (fun cells -> gap + String.concat gap cells) |> List.ofArray
+
+        let lines =
+            cells
+            |> Array.chunkBySize across
+            |> Array.map (fun cells -> gap + String.concat gap cells)
+            |> List.ofArray
 
         let classesOf =
             if classes <= mostBlocks then
@@ -75,5 +80,4 @@ module ShareLines =
         | 0, 0 -> None
         | none, 0 -> Some $"{none} of {labels.Length} training images are in no share"
         | 0, several -> Some $"{several} of {labels.Length} training images are in several shares"
-        | none, several ->
-            Some $"{none} of {labels.Length} training images are in no share, and {several} in several"
+        | none, several -> Some $"{none} of {labels.Length} training images are in no share, and {several} in several"

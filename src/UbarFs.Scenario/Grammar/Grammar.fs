@@ -174,8 +174,7 @@ module Grammar =
                 |> Field.withDefault "fading" "f of the decay 'fading', λ₀·f/(f + epoch); none: the rate stays λ₀" "20"
 
             and! decay =
-                Choice.decoder "decay" Catalogue.decays
-                |> Field.withDefault "decay" "how the rate falls" "fading"
+                Choice.decoder "decay" Catalogue.decays |> Field.withDefault "decay" "how the rate falls" "fading"
 
             and! warmup =
                 Durations.eitherOrNone
@@ -185,11 +184,15 @@ module Grammar =
                     "none"
 
             and! momentum =
-                momentum |> Field.optional "momentum" "the direction of a step remembers earlier ones; by default, none"
+                momentum
+                |> Field.optional "momentum" "the direction of a step remembers earlier ones; by default, none"
 
             and! weightDecay =
                 Decode.real Interval.nonNegative
-                |> Field.withDefault "weight-decay" "how much of the estimate is added to its gradient, as PyTorch's SGD does" "0"
+                |> Field.withDefault
+                    "weight-decay"
+                    "how much of the estimate is added to its gradient, as PyTorch's SGD does"
+                    "0"
 
             and! clip =
                 Decode.realOrWord Interval.positive [ "none" ]
@@ -221,7 +224,7 @@ module Grammar =
                         {| Plan =
                             { Batch = fst batch
                               Length = length.Value
-                              Rate = { Initial = rate; Decay = decay.Value (Result.toOption fading) }
+                              Rate = { Initial = rate; Decay = decay.Value(Result.toOption fading) }
                               Warmup = warmup
                               Momentum = momentum
                               WeightDecay = weightDecay

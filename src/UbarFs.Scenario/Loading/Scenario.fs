@@ -187,11 +187,7 @@ module Scenario =
         let place = Option.defaultValue places.Size places.Partition
         let dataset = run.Dataset.Value
 
-        let images =
-            if dataset.IsUnread then
-                None
-            else
-                Some dataset.TrainingSize
+        let images = if dataset.IsUnread then None else Some dataset.TrainingSize
 
         let partition shares = ListedShares.ofShares shares run.Partition.Value
 

@@ -166,8 +166,7 @@ let private argument (parameter: Parameter) =
             ([ low; min high (low + 3L) ] |> List.map Value.Whole) @ List.map Value.Word words
         | Kind.Truth -> [ Value.Truth true; Value.Truth false ]
         | Kind.Choice words -> List.map Value.Word words
-        | Kind.Wholes(low, high) ->
-            [ Value.Wholes [ low ]; Value.Wholes [ low; min high (low + 3L) ] ]
+        | Kind.Wholes(low, high) -> [ Value.Wholes [ low ]; Value.Wholes [ low; min high (low + 3L) ] ]
         | Kind.Text -> [ Value.Word "some text" ]
 
     Gen.frequency [ 2, Gen.constant parameter.Default; 1, Gen.elements others ]

@@ -67,7 +67,9 @@ let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
         let share () =
             shares run
             |> Option.map (fun reason ->
-                Option.defaultValue place.Size place.Partition, reason, ({ place with Rule = None }, Chosen.canonical run.Partition))
+                Option.defaultValue place.Size place.Partition,
+                reason,
+                ({ place with Rule = None }, Chosen.canonical run.Partition))
 
         obstacle tried run
         |> Option.map (fun reason -> place.Size, reason, (place, reason))

@@ -8,7 +8,12 @@ let private divide each (division: Division) =
             let first = node % division.Classes
             // The others are drawn from all but the first.
             let others = Random.distinct division.Random (each - 1) (division.Classes - 1)
-            Set.ofArray (Array.append [| first |] (others |> Array.map (fun other -> if other >= first then other + 1 else other))))
+
+            Set.ofArray (
+                Array.append
+                    [| first |]
+                    (others |> Array.map (fun other -> if other >= first then other + 1 else other))
+            ))
 
     let shares = Array.init division.Nodes (fun _ -> ResizeArray<int>())
 

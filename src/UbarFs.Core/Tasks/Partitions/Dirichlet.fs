@@ -17,7 +17,10 @@ let private byClass alpha (division: Division) () =
 let private byNode alpha (division: Division) =
     let left = Shares.shuffled division |> Shares.ofClasses division |> Array.map Stack<int>
     let sizes = Shares.cut division.Nodes division.Labels |> Array.map _.Length
-    let mixes = Array.init division.Nodes (fun _ -> Shares.logDirichlet division.Random alpha division.Classes)
+
+    let mixes =
+        Array.init division.Nodes (fun _ -> Shares.logDirichlet division.Random alpha division.Classes)
+
     let shares = sizes |> Array.map (fun size -> ResizeArray<int> size)
 
     let weigh (mix: float[]) =
@@ -25,11 +28,7 @@ let private byNode alpha (division: Division) =
             Seq.zip mix left |> Seq.filter (fun (_, images) -> images.Count > 0) |> Seq.map fst |> Seq.max
 
         Array.map2
-            (fun weight (images: Stack<int>) ->
-                if images.Count > 0 then
-                    exp (weight - largest)
-                else
-                    0.0)
+            (fun weight (images: Stack<int>) -> if images.Count > 0 then exp (weight - largest) else 0.0)
             mix
             left
 
@@ -77,7 +76,8 @@ let private sufficient alpha (division: Division) =
 
 let partition: Component<Partition> =
     settings {
-        let! alpha = Setting.real "alpha" Interval.positive 0.5 "the concentration: small for few classes a node, large for iid"
+        let! alpha =
+            Setting.real "alpha" Interval.positive 0.5 "the concentration: small for few classes a node, large for iid"
 
         and! by =
             Setting.choice
@@ -87,7 +87,13 @@ let partition: Component<Partition> =
                 "class: each class is divided; node: each node has a mix of classes, and all nodes as many images"
 
         and! least =
-            Setting.wholeOrWord "least" 0 100_000_000 [ "data" ] "data" "the least number of images of a node; data: data.least"
+            Setting.wholeOrWord
+                "least"
+                0
+                100_000_000
+                [ "data" ]
+                "data"
+                "the least number of images of a node; data: data.least"
 
         let divide (division: Division) =
             let division =

@@ -2,8 +2,7 @@
 module UbarFs.Core.Shards
 
 let private divide each (division: Division) =
-    let shards =
-        Shares.shuffled division |> Shares.byLabel division |> Shares.cut (division.Nodes * each)
+    let shards = Shares.shuffled division |> Shares.byLabel division |> Shares.cut (division.Nodes * each)
 
     division.Random.Permutation shards.Length
     |> Array.map (Array.get shards)

@@ -2,8 +2,7 @@
 module UbarFs.Core.Sizes
 
 let private draw sigma (division: Division) () =
-    let weights =
-        Array.init division.Nodes (fun _ -> sigma * Shares.gaussian division.Random)
+    let weights = Array.init division.Nodes (fun _ -> sigma * Shares.gaussian division.Random)
 
     let largest = Array.max weights
 
@@ -12,7 +11,8 @@ let private draw sigma (division: Division) () =
 
 let partition: Component<Partition> =
     settings {
-        let! sigma = Setting.real "sigma" Interval.nonNegative 1.0 "the deviation of the logarithms of the sizes; 0 is iid"
+        let! sigma =
+            Setting.real "sigma" Interval.nonNegative 1.0 "the deviation of the logarithms of the sizes; 0 is iid"
 
         return
             Partition.ofAll (fun division ->

@@ -42,7 +42,10 @@ module SharesFile =
     let private longest = 1 <<< 30
 
     let private holding (row: CsvRow) =
-        let holding = { Node = row.Whole "node"; Class = row.Whole "class"; Images = row.Whole "images" }
+        let holding =
+            { Node = row.Whole "node"
+              Class = row.Whole "class"
+              Images = row.Whole "images" }
 
         if holding.Node < 0 || holding.Class < 0 || holding.Images < 1 then
             StoreReading.fail "it has a line that is no share"
@@ -50,5 +53,4 @@ module SharesFile =
         holding
 
     /// The shares of a run; `Ok None` if it has none, as a run of an older version.
-    let read (folder: string) : Result<Holding list option, string> =
-        StoreReading.table longest holding (file folder)
+    let read (folder: string) : Result<Holding list option, string> = StoreReading.table longest holding (file folder)
