@@ -143,13 +143,15 @@ module Checkpoint =
         let tensors = saved.Tensors |> Map.map (fun name tensor -> (laidOut notes name tensor).``to`` device)
 
         let directions = Map.tryFind "directions" tensors
-        let hasMomentum = experiment.Run.Training.Momentum.IsSome
+
+        let isRemembered =
+            directions.IsSome = experiment.Run.Training.Momentum.IsSome
+            && directions |> Option.forall (fun directions -> directions.shape = shape)
 
         match Map.tryFind "estimates" tensors with
         | Some estimates when
             estimates.shape = shape
-            && directions.IsSome = hasMomentum
-            && directions |> Option.forall (fun directions -> directions.shape = shape)
+            && isRemembered
             && notes.Iteration > 0
             && notes.Iteration < experiment.Schedule.Iterations
             && notes.Same |> Map.forall (fun _ first -> tensors.ContainsKey first)
