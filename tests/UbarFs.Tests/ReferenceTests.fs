@@ -105,7 +105,8 @@ let private examples =
                       | Attack.Absent -> ())
 
       testCase "a default that is written out changes nothing" (fun () ->
-          let rec check path shape =
+          // The defaults of a section that may be left out count where it is not.
+          let rec check present path shape =
               match shape with
               | Shape.Fields fields ->
                   for field in fields do
@@ -113,12 +114,13 @@ let private examples =
 
                       match field.Default with
                       | Default.Written value ->
-                          let given = runs minimal [ String.concat "." here, value ]
-                          Expect.equal (List.map written given) (List.map written (runs minimal [])) field.Key
-                      | _ -> check here field.Shape
+                          let given = runs minimal (present @ [ String.concat "." here, value ])
+                          Expect.equal (List.map written given) (List.map written (runs minimal present)) field.Key
+                      | Default.Absent -> check (present @ [ String.concat "." here, "{}" ]) here field.Shape
+                      | _ -> check present here field.Shape
               | _ -> ()
 
-          check [] Grammar.scenario.Shape) ]
+          check [] [] Grammar.scenario.Shape) ]
 
 /// The anchors of a Markdown document's headings, as GitHub makes them.
 let private anchors (markdown: string) =
