@@ -13,6 +13,7 @@ let private usage =
     """Usage: UbarFs.Benchmarks [--json FILE] [--quick]    the table of docs/performance.md
        UbarFs.Benchmarks --growth [--json FILE]      exponents of growth with n, |N_i| and d
        UbarFs.Benchmarks --rules                     how long each rule of the catalogue aggregates
+       UbarFs.Benchmarks --attacks                   how long each attack makes its messages
        UbarFs.Benchmarks --fuzz MINUTES              files with mistakes for everything that reads files
        UbarFs.Benchmarks --kernels [ARGS]            the kernels under BenchmarkDotNet"""
 
@@ -102,6 +103,24 @@ let private rules () =
 
     0
 
+let private attacks () =
+    load ()
+    let table = AttackTimes.measure 5
+
+    printfn
+        "30 benign and %d Byzantine nodes; training %.0f ms, %s %.1f ms"
+        table.Byzantine
+        table.Training
+        table.Rule
+        table.Aggregation
+
+    printfn "%-26s %10s %12s %10s" "attack" "ms" "× training" $"× {table.Rule}"
+
+    for time in table.Times do
+        printfn "%-26s %10.2f %12.4f %10.1f" time.Attack time.Milliseconds time.OfTraining time.OfRule
+
+    0
+
 /// Every reader has its share of the time.
 let private fuzz (minutes: float) =
     load ()
@@ -145,6 +164,7 @@ let main arguments =
     | [ "--json"; file ] -> table 4000.0 (Some file)
     | [ "--growth" ] -> growth None
     | [ "--rules" ] -> rules ()
+    | [ "--attacks" ] -> attacks ()
     | [ "--growth"; "--json"; file ] -> growth (Some file)
     | [ "--fuzz"; minutes ] when fst (Double.TryParse minutes) -> fuzz (float minutes)
     | [ "--kernels" ] -> kernels [ "--filter"; "*"; "--job"; "short" ]

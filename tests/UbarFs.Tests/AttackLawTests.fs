@@ -29,6 +29,19 @@ let private variants =
         "mimic of neighbours", "mimic", [ word "target" "neighbour" ]
         "nan in some coordinates", "nan", [ "share", Value.Real 0.5 ]
         "stale by two", "stale", [ "age", Value.Whole 2L ]
+        "gaussian, shared", "gaussian", [ "shared", Value.Truth true ]
+        "gaussian around the mean", "gaussian", [ word "around" "mean" ]
+        "gaussian around each neighbourhood's mean",
+        "gaussian",
+        [ word "around" "mean"
+          word "scope" "neighbourhood"
+          "shared", Value.Truth true ]
+        "alie of neighbourhoods", "alie", [ word "scope" "neighbourhood" ]
+        "ipm of the update", "ipm", [ word "of" "update" ]
+        "ipm of the update in neighbourhoods", "ipm", [ word "of" "update"; word "scope" "neighbourhood" ]
+        "min-max of neighbourhoods", "min-max", [ word "scope" "neighbourhood"; word "direction" "unit" ]
+        "min-sum by signs", "min-sum", [ word "direction" "sign" ]
+        "strongest of neighbourhoods", "strongest", [ word "of" "[ipm, min-max]"; word "scope" "neighbourhood" ]
         "theorem-1, exact, later", "theorem-1", [ "exact", Value.Truth true; "at", Value.Whole 1L ] ]
 
 /// A property of every vector that is sent, for both number types.
@@ -121,7 +134,91 @@ let private laws =
                   |> List.choose _.Vector
                   |> List.forall (fun vector ->
                       // Who copies a benign node may copy one that has diverged.
-                      name = "mimic" || Array.forall System.Double.IsFinite vector)) ]
+                      name = "mimic" || name = "duplicate" || Array.forall System.Double.IsFinite vector)) ]
+
+/// What a strategy must not depend on: the situation with other numbers there, for a sender.
+let private hidden (behaviour: Behaviour) (situation: Situation) sender : Situation =
+    let changed isKnown (vectors: float[][]) =
+        vectors
+        |> Array.mapi (fun node vector ->
+            if isKnown node then
+                vector
+            else
+                Array.map (fun value -> 3.0 - 2.0 * value) vector)
+
+    let with' isKnown moment =
+        { Estimates = changed isKnown moment.Estimates
+          // Of the others' gradients only those who know everything know.
+          Gradients = changed ((=) sender) moment.Gradients }
+
+    let neighbours = situation.Network.Neighbours[sender]
+
+    let isKnown node =
+        node = sender
+        || match behaviour.Strategy with
+           | Strategy.OwnState _ -> false
+           | Strategy.NeighboursMessages _ -> Array.contains node neighbours
+           | Strategy.Colluding _ -> situation.Network.Byzantine[node]
+           | Strategy.Omniscient _
+           | Strategy.Rehearsing _ -> true
+
+    match behaviour.Strategy with
+    | Strategy.Omniscient _
+    | Strategy.Rehearsing _ -> situation
+    | _ -> { situation with Moments = List.map (with' isKnown) situation.Moments }
+
+let private sentBy (rule: Rule) sender behaviour (situation: Situation) =
+    let sent = ResizeArray<int64 * int * float[] option>()
+
+    let watch (knowledge: Omniscience) (state: OwnState) receiver (vector: torch.Tensor option) =
+        if state.Node = sender then
+            sent.Add(knowledge.Iteration, receiver, Option.map numbers vector)
+
+    enactAgainst rule watch torch.float64 behaviour situation
+    // In bits, so that NaN is equal to itself.
+    [ for iteration, receiver, vector in sent ->
+          iteration, receiver, vector |> Option.map (Array.map System.BitConverter.DoubleToInt64Bits) ]
+
+let private rule name =
+    (Component.choose Map.empty (Catalogue.rules |> List.find (fun rule -> rule.Name = name))).Value
+
+/// Hears its neighbours and sends their mean: no attack of the catalogue knows just this.
+let private echo =
+    Attack.by (
+        Strategy.NeighboursMessages(
+            Adversary.sending (fun (overheard: Overheard) _ ->
+                if overheard.Senders.Length = 0 then
+                    Sent.Nothing
+                else
+                    Sent.Everyone(Estimate.mean overheard.Estimates))
+        )
+    )
+
+let private knowledge =
+    [ for label, behaviour in
+          ("an echo", echo)
+          :: (variants |> List.map (fun (label, name, arguments) -> label, behaviour name arguments)) do
+          law $"{label}: what is sent depends on what the strategy knows alone"
+          <| forAll (situations 3) (fun situation ->
+              byzantine situation
+              |> Array.forall (fun sender ->
+                  let known = sentBy (rule "dmedian") sender behaviour situation
+
+                  let otherwise =
+                      if behaviour.Strategy.IsRehearsing then
+                          rule "dmedian"
+                      else
+                          rule "average"
+
+                  known = sentBy otherwise sender behaviour (hidden behaviour situation sender)))
+
+      testCase "what a strategy knows is not so much that nothing is hidden"
+      <| fun () ->
+          let strategies = variants |> List.map (fun (_, name, arguments) -> (behaviour name arguments).Strategy)
+          Expect.exists strategies _.IsOwnState "own state"
+          Expect.exists strategies _.IsColluding "collusion"
+          Expect.exists strategies _.IsOmniscient "omniscience"
+          Expect.exists strategies _.IsRehearsing "rehearsals" ]
 
 let private choose name (arguments: (string * Value) list) (components: Component<'value> list) =
     components
@@ -196,9 +293,13 @@ let private received (experiment: Experiment) epoch =
           Gradients = torch.ones_like state.Estimates
           Iteration = 0L
           Rate = 0.1
-          BenignRatio = 0.4 }
+          BenignRatio = 0.4
+          Random = fun () -> Random.stream 11L Purpose.Attack 12 0L }
 
-    let messages, _ = Messages.send experiment knowledge epoch state.AttackMemories experiment.Participants
+    let respond nodes (_: Messages) = Estimate.rows nodes state.Estimates
+
+    let messages, _ =
+        Messages.send experiment knowledge respond epoch state.AttackMemories experiment.Participants
 
     [ for node in experiment.Participants ->
           let vectors, senders = Messages.receivedBy experiment messages node
@@ -326,6 +427,7 @@ let tests =
     testList
         "attack laws"
         [ testList "catalogue" laws
+          testList "knowledge" knowledge
           testList "timing" timing
           testList "labels" labels
           testList "mixing" mixing ]

@@ -43,6 +43,14 @@ let private simple =
       testProperty "bit-flip sends the negative estimate"
       <| lastSent 1 "bit-flip" [] (fun _ moments sender _ -> Array.map (~-) moments[0].Estimates[sender])
 
+      testProperty "bit-flip sends −s times the estimate"
+      <| lastSent 1 "bit-flip" [ "scale", Value.Real 4.0 ] (fun _ moments sender _ ->
+          Array.map ((*) -4.0) moments[0].Estimates[sender])
+
+      testProperty "constant sends one number everywhere"
+      <| lastSent 1 "constant" [ "value", Value.Real -3.0 ] (fun _ moments sender _ ->
+          Array.map (fun _ -> -3.0) moments[0].Estimates[sender])
+
       testProperty "sign-flip reverses the last update"
       <| lastSent 2 "sign-flip" [ "scale", Value.Real 1.5 ] (fun _ moments sender _ ->
           let before, now = moments[0].Estimates[sender], moments[1].Estimates[sender]
@@ -80,7 +88,7 @@ let private simple =
               allSent (fun sender _ -> situation.Moments[k - k % 3].Estimates[sender]) letters)) ]
 
 let private others =
-    [ testProperty "ipm turns the step in the mean of all estimates by the factor (n_b − εn_f)/n"
+    [ testProperty "ipm of the update turns the step in the mean of all estimates by the factor (n_b − εn_f)/n"
       <| forAll (situations 2) (fun situation ->
           // Benign nodes that agreed on x before they took their steps.
           let x = situation.Moments[1].Estimates[0]
@@ -92,7 +100,9 @@ let private others =
           let moments = [ situation.Moments[0]; { situation.Moments[1] with Estimates = stepped } ]
 
           let sent =
-              letters (behaviour "ipm" [ "epsilon", Value.Real 3.0 ]) { situation with Moments = moments }
+              letters
+                  (behaviour "ipm" [ "strength", Value.Real 3.0; "of", Value.Word "update" ])
+                  { situation with Moments = moments }
               |> List.last
 
           let b, f = float nodes.Length, float (byzantine situation).Length
@@ -177,33 +187,7 @@ let private others =
                   |> Array.filter (fun node -> not situation.Network.Byzantine[node])
 
               neighbours.Length = 0
-              || Array.contains letter.Vector.Value (ofNodes neighbours situation.Moments[0].Estimates)))
-
-      testProperty "mimic waits for its warm-up, then copies the benign node that stood out, for good"
-      <| forAll (Gen.zip (situations 6) (Gen.choose (0, 100))) (fun (situation, choice) ->
-          let nodes = benign situation
-          let odd = nodes[choice % nodes.Length]
-
-          // One node apart from the others until iteration 2, another one after it.
-          let apart k moment =
-              let one = if k < 3 then odd else nodes[(choice + 1) % nodes.Length]
-
-              let estimates =
-                  moment.Estimates
-                  |> Array.mapi (fun node estimate ->
-                      Array.map (fun value -> value + (if node = one then 1000.0 else 0.0)) estimate)
-
-              { moment with Estimates = estimates }
-
-          let situation = { situation with Moments = List.mapi apart situation.Moments }
-          // Of two benign nodes neither stands out.
-          let arguments = [ "warmup", Value.Whole 3L ]
-
-          nodes.Length < 3
-          || letters (behaviour "mimic" arguments) situation
-             |> List.indexed
-             |> List.forall (fun (k, letters) ->
-                 letters |> allSent (fun sender _ -> situation.Moments[k].Estimates[if k < 3 then sender else odd]))) ]
+              || Array.contains letter.Vector.Value (ofNodes neighbours situation.Moments[0].Estimates))) ]
 
 [<Tests>]
 let tests = testList "attacks" [ testList "simple" simple; testList "others" others ]

@@ -53,6 +53,21 @@ let tests =
 
               Expect.isFalse (said (text "ring") |> List.exists _.Contains("dbulyan")) "nobody has so many neighbours"
 
+          testCase "check says where alie does next to nothing"
+          <| fun () ->
+              let lines attacks =
+                  Assumptions.lines (
+                      scenario "{ benign: 30, byzantine: 10%, topology: complete }" $"sweep: {{ attack: {attacks} }}\n"
+                  )
+
+              Expect.equal (lines "[bit-flip, alie, { alie: published }]") [] "1.5, and 0.19"
+
+              Expect.equal
+                  (lines "[bit-flip, { alie: baruch }]")
+                  [ "alie (z: baruch): z is 0.084 with 3 of 33 nodes Byzantine, so that it sends next to the benign mean; \
+                     1.5 is common" ]
+                  "the paper's formula"
+
           testCase "check says where a rule would assume more liars than it is defined for"
           <| fun () ->
               let said rest = Assumptions.lines (scenario "{ benign: 6, topology: ring }" rest)

@@ -18,10 +18,13 @@ let private remembered (memory: Memory) = memory |> Map.map (fun _ tensor -> bit
 
 /// What some nodes come to in one iteration, when nobody else is computed: by node what it learnt, what it sends to whoever
 /// hears it, its next estimate, and what its rule and its attack remember. What others send is given.
-let private apart (experiment: Experiment) (state: State) (sent: Messages) knowledge (nodes: int[]) =
+let private apart (experiment: Experiment) (state: State) (all: Trained) (sent: Messages) knowledge (nodes: int[]) =
     let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates state.Directions
     use _ = torch.no_grad ()
-    let messages, attackMemories = Node.send experiment knowledge state.AttackMemories nodes
+
+    let messages, attackMemories =
+        Node.send experiment knowledge all state.RuleMemories state.AttackMemories nodes
+
     let aggregated = Node.aggregate experiment knowledge state.RuleMemories trained sent
 
     nodes
@@ -48,18 +51,19 @@ let private midway run =
         Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates state.Directions
 
     let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
-    let messages, _ = Node.send experiment knowledge state.AttackMemories experiment.Participants
-    experiment, state, messages, knowledge
+    let rules, attacks = state.RuleMemories, state.AttackMemories
+    let messages, _ = Node.send experiment knowledge trained rules attacks experiment.Participants
+    experiment, state, trained, messages, knowledge
 
-let private attacks = [ "none"; "gaussian"; "stale"; "alie"; "silent"; "dissensus" ]
+let private attacks = [ "none"; "gaussian"; "stale"; "alie"; "silent"; "dissensus"; "strongest" ]
 
 let private law label run =
     // The experiment is laid out once for all subsets.
     let laid =
         lazy
-            (let experiment, state, messages, knowledge = midway run
-             let all = apart experiment state messages knowledge experiment.Participants
-             experiment, (fun nodes -> apart experiment state messages knowledge nodes), all)
+            (let experiment, state, trained, messages, knowledge = midway run
+             let apart = apart experiment state trained messages knowledge
+             experiment, apart, apart experiment.Participants)
 
     let subsets =
         gen {

@@ -125,6 +125,12 @@ let private ofKind kind =
     | Kind.Truth -> [ "true"; "false"; "maybe"; "3" ]
     | Kind.Choice words -> words @ [ "nonsense" ]
     | Kind.Wholes(low, high) -> [ $"[{low}, {high}]"; $"{low}"; $"[{low - 1L}]"; "[1.5]"; "[]"; "nonsense" ]
+    | Kind.Names words ->
+        words
+        @ [ Kind.listed (List.truncate 2 words)
+            "[]"
+            $"[{words[0]}, nonsense]"
+            "nonsense" ]
     | Kind.Text -> [ "some/path" ]
 
 let private arguments (owner: Member) =

@@ -97,6 +97,32 @@ let private alie =
 
           Expect.equal (LittleIsEnough.zMax 2 1) 0.0 "no benign node beyond the supporters"
 
+      testCase "the published formula for z"
+      <| fun () ->
+          // Φ⁻¹((n − s)/n) with s = 2 of 50, 1 of 60, 14 of 33 and 5 of 10.
+          for n, f, z in [ 50, 24, 1.750686; 60, 30, 2.128045; 33, 3, 0.191052; 10, 1, 0.0 ] do
+              Expect.isLessThan (abs (LittleIsEnough.zPublished n f - z)) 1e-6 $"n = {n}, f = {f}"
+
+          Expect.isLessThan (abs (LittleIsEnough.zPublished 2 1)) 1e-12 "a half"
+
+      testCase "a z below 0.1 is said to be feeble, and no other"
+      <| fun () ->
+          let network n f =
+              Network.ofEdges (Array.init n (fun node -> node >= n - f)) [ for node in 1 .. n - 1 -> 0, node ]
+
+          let around z n f =
+              (behaviour "alie" [ "z", z; "scope", Value.Word "neighbourhood" ]).Feebleness(network n f)
+
+          let said z n f = (behaviour "alie" [ "z", z ]).Feebleness(network n f)
+          Expect.isSome (said (Value.Word "baruch") 33 3) "0.08"
+          Expect.isNone (said (Value.Word "published") 33 3) "0.19"
+          Expect.isSome (said (Value.Real -0.05) 33 3) "given"
+          Expect.isNone (said (Value.Real 1.5) 33 3) "the default"
+          Expect.isNone (said (Value.Real 0.0) 33 0) "nobody lies"
+          let hub = around (Value.Word "baruch") 33 3
+          Expect.stringContains (Option.get hub) "at 1 of 1 benign nodes" "only the hub hears liars"
+          Expect.isNone (around (Value.Word "published") 33 3) "0.19 at the hub"
+
       testProperty "alie sends μ − zσ"
       <| lastSent 1 "alie" [ "z", Value.Real 1.5 ] (fun situation _ _ _ ->
           let benign = benignEstimates situation 0
@@ -115,7 +141,8 @@ let private fang =
     let full = [ "knowledge", Value.Word "full" ]
     let trimmed = ("target", Value.Word "trimmed-mean")
 
-    [ testProperty "fang against Krum is w − λs with a λ that Krum picks and, unless it is the first, twice it is not"
+    [ testProperty
+          "fang against Krum is w − λs with a λ that Krum picks, twice it is not unless it is the first, or its own"
       <| forAll (situations 2 |> Gen.map withoutTies) (fun situation ->
           let benign, before = benignEstimates situation 1, mean (benignEstimates situation 0)
           let s, f = signs benign before, (byzantine situation).Length
@@ -142,14 +169,22 @@ let private fang =
               let farthest = benign |> Array.map (fun one -> sqrt (squaredDistance one before)) |> Array.max
               (nearest / float (max 1 (benign.Length - f - 1)) + farthest) / sqrt d
 
+          let isOwn (letter: Letter) = letter.Vector.Value = situation.Moments[1].Estimates[letter.Sender]
+
+          let halves =
+              first |> Seq.unfold (fun lambda -> if lambda < 1e-5 then None else Some(lambda, lambda / 2.0))
+
+          let sent = fangLast full situation
+
           not (isClear benign before)
-          || fangLast full situation
+          || List.forall isOwn sent && not (Seq.exists surelyPicks halves)
+          || sent
              |> List.forall (fun letter ->
                  let lambdas = Array.map3 (fun sent w s -> (w - sent) * s) letter.Vector.Value before s
                  let lambda = lambdas[0]
 
                  Array.forall (fun other -> abs (other - lambda) < 1e-9) lambdas
-                 && (picks lambda || abs (lambda - 1e-5) < 1e-9)
+                 && picks lambda
                  && (abs (lambda - first) < 1e-9 * (1.0 + first)
                      || not (surelyPicks (2.0 * lambda))
                      || lambda < 1.0001e-5)))

@@ -294,6 +294,11 @@ let behaviour (behaviour: Behaviour) : string option =
                   if isMissing behaviour.Objection then
                       Some "Objection is null"
                   else
+                      None
+              fun () ->
+                  if isMissing behaviour.Feebleness then
+                      Some "Feebleness is null"
+                  else
                       None ]
 
 /// What is wrong with a component's own texts and parameters.

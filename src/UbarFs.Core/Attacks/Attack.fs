@@ -54,6 +54,8 @@ type Collusion =
         Estimates: torch.Tensor
         /// k, from 0.
         Iteration: int64
+        /// Random numbers that all of them draw alike in this iteration: the same ones at each call.
+        Random: unit -> KeyedRandom
     }
 
 /// Everything there is to know in one iteration, shared by all Byzantine nodes.
@@ -73,6 +75,21 @@ type Omniscience =
         Rate: float
         /// ρ, which the benign nodes assume.
         BenignRatio: float
+        /// Random numbers that all Byzantine nodes draw alike in this iteration: the same ones at each call.
+        Random: unit -> KeyedRandom
+    }
+
+/// Everything, and a way to try messages out on the benign nodes' rule before they are sent.
+type Rehearsal =
+    {
+        All: Omniscience
+        /// The nodes that follow the attack, ascending.
+        Attackers: int[]
+        /// What one of them has. Its random numbers begin anew at each call.
+        State: int -> OwnState
+        /// R of some benign nodes, `[r, d]` in their order, by the rule in force with all that it sees and remembers: what
+        /// it makes of the estimates of all others and, by sender and receiver, of what the attackers would send.
+        Respond: int[] -> (int -> int -> torch.Tensor) -> torch.Tensor
     }
 
 /// How a node that knows something beside its own state attacks. What is computed from the knowledge before the own
@@ -95,6 +112,18 @@ type Strategy =
     | Colluding of Adversary<Collusion>
     /// Everything.
     | Omniscient of Adversary<Omniscience>
+    /// Everything, and what the rule in force would make of it.
+    | Rehearsing of Adversary<Rehearsal>
+
+/// The parameter of an attack that says how strong it is. What a node sends is affine in it.
+type Strength =
+    {
+        Parameter: string
+        /// From where to where it is worth a search.
+        Range: float * float
+        /// The same attack with another strength.
+        At: float -> Strategy
+    }
 
 /// How Byzantine nodes behave.
 type Behaviour =
@@ -108,6 +137,10 @@ type Behaviour =
         Active: int * int
         /// Why some nodes of a network cannot behave like this, in the user's words.
         Objection: Network -> int[] -> string option
+        /// Why the attack does next to nothing in a network, in the user's words.
+        Feebleness: Network -> string option
+        /// How strong it is, if that is a number.
+        Strength: Strength option
     }
 
 /// What becomes of the Byzantine nodes.
@@ -163,7 +196,14 @@ module Attack =
         { Strategy = strategy
           Label = fun _ label -> label
           Active = 0, System.Int32.MaxValue
-          Objection = fun _ _ -> None }
+          Objection = fun _ _ -> None
+          Feebleness = fun _ -> None
+          Strength = None }
+
+    /// Nodes with a strategy of some strength, which a parameter says.
+    let ofStrength parameter range (at: float -> Strategy) (strength: float) =
+        { by (at strength) with
+            Strength = Some { Parameter = parameter; Range = range; At = at } }
 
     /// Nodes that know their own state alone and remember nothing.
     let alone (send: OwnState -> Sent) = by (Strategy.OwnState(Adversary.sending (fun () -> send)))
@@ -185,11 +225,14 @@ module Attack =
           Weights = knowledge.Weights
           Colluders = colluders
           Estimates = Estimate.rows colluders knowledge.Estimates
-          Iteration = knowledge.Iteration }
+          Iteration = knowledge.Iteration
+          Random = knowledge.Random }
 
-    /// What a behaviour that some nodes follow makes of one iteration: each node is given what its strategy may know,
+    /// What a strategy that some nodes follow makes of one iteration: each node is given what its strategy may know,
     /// and what is common to them is worked out once, when it is first needed.
-    let enact (knowledge: Omniscience) (colluders: int[]) (behaviour: Behaviour) : Enacted =
+    let enact (rehearsal: Rehearsal) (strategy: Strategy) : Enacted =
+        let knowledge = rehearsal.All
+
         let together (known: Lazy<'knowledge>) (adversary: Adversary<'knowledge>) : Enacted =
             let send = lazy adversary.Send known.Value
             let remember = lazy adversary.Remember known.Value
@@ -197,15 +240,16 @@ module Attack =
             { Send = (fun state -> send.Value state)
               Remember = (fun state -> remember.Value state) }
 
-        match behaviour.Strategy with
+        match strategy with
         | Strategy.OwnState adversary -> together (lazy ()) adversary
         | Strategy.NeighboursMessages adversary ->
             let each (answer: Overheard -> OwnState -> 'answer) (state: OwnState) =
                 answer (overheard knowledge state.Node) state
 
             { Send = each adversary.Send; Remember = each adversary.Remember }
-        | Strategy.Colluding adversary -> together (lazy (collusion knowledge colluders)) adversary
+        | Strategy.Colluding adversary -> together (lazy (collusion knowledge rehearsal.Attackers)) adversary
         | Strategy.Omniscient adversary -> together (lazy knowledge) adversary
+        | Strategy.Rehearsing adversary -> together (lazy rehearsal) adversary
 
     /// The attack with two more parameters: the epochs in which it starts and stops.
     let timed (attack: Component<Behaviour>) : Component<Attack> =
@@ -226,4 +270,5 @@ module Attack =
           Meaning = attack.Meaning
           Source = attack.Source
           Settings = timing
-          File = attack.File }
+          File = attack.File
+          Uses = attack.Uses }

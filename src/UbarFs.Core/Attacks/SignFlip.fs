@@ -33,19 +33,15 @@ let attack: Component<Behaviour> =
         and! scale =
             Setting.real "scale" Interval.nonNegative 1.0 "s, the length of what is sent over the true one's"
 
-        let adversary =
-            if reversed = "update" then
-                ofUpdate scale
-            else
-                ofGradient scale
-
-        return Attack.by (Strategy.OwnState adversary)
+        let adversary = if reversed = "update" then ofUpdate else ofGradient
+        return Attack.ofStrength "scale" (0.0, 10.0) (adversary >> Strategy.OwnState) scale
     }
     |> Define.Named "sign-flip"
     |> Component.describedBy
         "sends its estimate as if its last step went the other way"
         "> update:    x̂ = x_{k−1} − s(x_k − x_{k−1}),   x̂ = x_0 for k = 0\n\
          > gradient:  x̂ = x_k + sλ∇l(x_k, ξ_k)\n\n\
+         A scale of 4 is common.\n\n\
          Adapted: the source sends −s times the gradient; where estimates are exchanged, the update since the last \
          one is what a node contributes. (`bit-flip` reverses the whole estimate.)"
         "Li, Xu, Chen, Giannakis, Ling, AAAI 2019"

@@ -41,20 +41,18 @@ let rules: Component<Rule> list =
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]
 
+let private behaviours: Component<Behaviour> list =
+    SimpleAttacks.all
+    @ [ SignFlip.attack; LabelFlip.attack ]
+    @ Faults.all
+    @ [ Mhamdi.attack; LittleIsEnough.attack; Fang.attack; InnerProduct.attack ]
+    @ MinMax.all
+    @ Mimic.all
+    @ Dissensus.all
+    @ [ Spectral.attack; TheoremOne.attack ]
+
 let attacks: Component<Attack> list =
-    SimpleAttacks.absent
-    :: List.map
-        Attack.timed
-        (SimpleAttacks.all
-         @ [ SignFlip.attack; LabelFlip.attack ]
-         @ Faults.all
-         @ [ Mhamdi.attack
-             LittleIsEnough.attack
-             Fang.attack
-             InnerProduct.attack
-             Mimic.attack
-             Dissensus.attack
-             TheoremOne.attack ])
+    SimpleAttacks.absent :: List.map Attack.timed (behaviours @ [ Strongest.attack behaviours ])
 
 let topologies: Component<Topology> list =
     [ RandomTopology.topology

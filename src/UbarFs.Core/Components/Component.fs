@@ -18,6 +18,8 @@ type Component<'value> =
         Settings: Settings<'value>
         /// The file that defines it, of the sources that the build records; a run that chooses it depends on the file.
         File: Sources.Source option
+        /// The files of other components that some arguments name: a run depends on them as well.
+        Uses: Arguments -> Sources.Source list
     }
 
 /// Where a component is from that is not in the catalogue.
@@ -60,7 +62,8 @@ type Define =
               Meaning = ""
               Source = ""
               Settings = settings
-              File = Sources.tryAt file }
+              File = Sources.tryAt file
+              Uses = fun _ -> [] }
 
 [<RequireQualifiedAccess>]
 module Component =
@@ -81,7 +84,7 @@ module Component =
           Code = None
           Parts = []
           Arguments = List.map inForce component'.Settings.Parameters
-          Files = Option.toList component'.File
+          Files = Option.toList component'.File @ component'.Uses arguments |> List.distinct
           Value = component'.Settings.Read arguments }
 
 [<RequireQualifiedAccess>]

@@ -71,6 +71,8 @@ type Kind =
     | Choice of words: string list
     /// One or more whole numbers: a list, or one by itself.
     | Wholes of low: int64 * high: int64
+    /// One of some words, or a list of several.
+    | Names of words: string list
     /// Any text on one line, such as a path.
     | Text
 
@@ -91,7 +93,21 @@ module Kind =
         | Kind.Truth -> "true or false"
         | Kind.Choice words -> $"one of {quoted words}"
         | Kind.Wholes(low, high) -> $"a list of whole numbers from {low} to {high}"
+        | Kind.Names words -> $"one of {quoted words}, or a list of several"
         | Kind.Text -> "a text"
+
+    /// Names as one text: by itself, or a list of the language.
+    let listed names =
+        match names with
+        | [ name ] -> name
+        | names -> names |> String.concat ", " |> sprintf "[%s]"
+
+    /// The names in such a text.
+    let namesIn (text: string) : string list =
+        if text.StartsWith '[' && text.EndsWith ']' then
+            text.Substring(1, text.Length - 2).Split(',') |> Seq.map _.Trim() |> List.ofSeq
+        else
+            [ text ]
 
     let private number (text: string) =
         let plain (text: string) =
@@ -142,6 +158,14 @@ module Kind =
             | _ -> None
         | Kind.Choice words -> words |> List.tryFind ((=) text) |> Option.map Value.Word
         | Kind.Wholes(low, high) -> wholes low high text
+        | Kind.Names words ->
+            let names = namesIn text
+            let areKnown = names |> List.forall (fun name -> List.contains name words)
+
+            if not names.IsEmpty && areKnown && (List.distinct names).Length = names.Length then
+                Some(Value.Word(listed names))
+            else
+                None
         | Kind.Text when String.IsNullOrWhiteSpace text || String.exists Char.IsControl text -> None
         | Kind.Text -> Some(Value.Word text)
 
@@ -183,6 +207,13 @@ module Setting =
             | Value.Word word -> Error word
             | other -> mistyped name other)
 
+    /// The same with a number for its default.
+    let numberOrWord name interval words (initial: float) meaning =
+        define name (Kind.RealOrWord(interval, words)) (Value.Real initial) meaning (function
+            | Value.Real number -> Ok number
+            | Value.Word word -> Error word
+            | other -> mistyped name other)
+
     /// A whole number from `low` to `high`, both included.
     let whole name (low: int) (high: int) (initial: int) meaning =
         define name (Kind.Whole(int64 low, int64 high)) (Value.Whole(int64 initial)) meaning (function
@@ -212,6 +243,12 @@ module Setting =
     let choice name words initial meaning =
         define name (Kind.Choice words) (Value.Word initial) meaning (function
             | Value.Word word -> word
+            | other -> mistyped name other)
+
+    /// One of some words, or several.
+    let names name words (initial: string) meaning =
+        define name (Kind.Names words) (Value.Word initial) meaning (function
+            | Value.Word names -> Kind.namesIn names
             | other -> mistyped name other)
 
     /// A text that is not empty, such as a path.

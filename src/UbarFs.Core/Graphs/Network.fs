@@ -22,6 +22,12 @@ module Network =
                if not network.Byzantine[node] then
                    node |]
 
+    /// The benign nodes among a node and its neighbours, ascending.
+    let around network node =
+        Array.append [| node |] network.Neighbours[node]
+        |> Array.filter (fun member' -> not network.Byzantine[member'])
+        |> Array.sort
+
     /// The number of Byzantine neighbours of a node.
     let byzantineNeighbours network node =
         network.Neighbours[node] |> Seq.filter (fun neighbour -> network.Byzantine[neighbour]) |> Seq.length

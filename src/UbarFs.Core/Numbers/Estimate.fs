@@ -125,5 +125,7 @@ module Estimate =
             use scope = torch.NewDisposeScope()
             let total = Array.sum weights
             let shares = weights |> Array.map (fun weight -> weight / total)
-            let sum = estimates.to_type(torch.float64).t().mv(torch.tensor (shares, device = estimates.device))
+            // An array of .NET lies anywhere, and what BLAS rounds depends on that: a copy begins where tensors do.
+            let shares = torch.tensor(shares, device = estimates.device).clone()
+            let sum = estimates.to_type(torch.float64).t().mv shares
             sum.to_type(estimates.dtype).MoveToOuterDisposeScope()

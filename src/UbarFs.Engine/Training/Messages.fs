@@ -1,5 +1,6 @@
 namespace UbarFs.Engine
 
+open System.Collections.Generic
 open TorchSharp
 open UbarFs.Core
 
@@ -39,15 +40,36 @@ module Messages =
           Random = Random.stream experiment.Run.Seed Purpose.Attack node knowledge.Iteration
           Memory = memories[node] }
 
+    /// What is under way if some nodes send each receiver a vector of its own, and all others their estimates.
+    let imagined (knowledge: Omniscience) (senders: int[]) (message: int -> int -> torch.Tensor) : Messages =
+        { Estimates = knowledge.Estimates
+          Replaced = Map.empty
+          Personal = senders |> Seq.map (fun sender -> sender, message sender) |> Map.ofSeq
+          Silent = Set.empty }
+
     /// What some nodes send, and what the Byzantine ones among them remember of it. A node whose attack is not active
-    /// in this epoch sends its estimate, and so do all others.
-    let send (experiment: Experiment) (knowledge: Omniscience) epoch (memories: Memory[]) nodes : Messages * Memory[] =
+    /// in this epoch sends its estimate, and so do all others. `respond` tells attackers what some benign nodes would make
+    /// of messages under way.
+    let send
+        (experiment: Experiment)
+        (knowledge: Omniscience)
+        respond
+        epoch
+        (memories: Memory[])
+        nodes
+        : Messages * Memory[] =
         let remembered = Array.copy memories
 
         let mutable replaced, personal, silent = Map.empty, Map.empty, Set.empty
 
         for faction in experiment.Factions do
-            let enacted = Attack.enact knowledge faction.Nodes faction.Behaviour
+            let rehearsal =
+                { All = knowledge
+                  Attackers = faction.Nodes
+                  State = own experiment knowledge memories
+                  Respond = fun receivers message -> imagined knowledge faction.Nodes message |> respond receivers }
+
+            let enacted = Attack.enact rehearsal faction.Behaviour.Strategy
 
             for node in faction.Nodes |> Array.filter (fun node -> Array.contains node nodes) do
                 let state = own experiment knowledge memories node
@@ -99,9 +121,16 @@ module Messages =
         let count = int messages.Estimates.shape[0]
         let further = ResizeArray<torch.Tensor>()
 
+        let rows = Dictionary<torch.Tensor, int>(HashIdentity.Reference)
+
+        // What several nodes receive or send as one tensor is one row.
         let add vector =
-            further.Add vector
-            count + further.Count - 1
+            match rows.TryGetValue vector with
+            | true, row -> row
+            | _ ->
+                further.Add vector
+                rows[vector] <- count + further.Count - 1
+                rows[vector]
 
         // Rows 0 … n−1 are what everyone hears; an own estimate that nobody hears follows.
         let own =

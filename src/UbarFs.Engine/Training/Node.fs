@@ -64,12 +64,9 @@ module Node =
           Gradients = gradients
           Iteration = iteration
           Rate = Schedule.rate experiment.Schedule run.Training.Rate (int iteration)
-          BenignRatio = run.Network.BenignRatio }
-
-    /// What some nodes send, and what the attacks of those that are Byzantine remember, by the number of the node.
-    let send (experiment: Experiment) (knowledge: Omniscience) memories (nodes: int[]) : Messages * Memory[] =
-        let epoch = Schedule.epoch experiment.Schedule (int knowledge.Iteration)
-        Messages.send experiment knowledge epoch memories nodes
+          BenignRatio = run.Network.BenignRatio
+          // No node has this number.
+          Random = fun () -> Random.stream run.Seed Purpose.Attack run.Network.Nodes iteration }
 
     // The function, with the time that it takes added to a clock.
     let private timed (clock: Stopwatch) work argument =
@@ -126,56 +123,46 @@ module Node =
                     if not (known.Contains tensor) then
                         scope.Attach tensor |> ignore
 
+    // What one of the nodes sees when it aggregates by itself.
+    let private viewOf
+        (experiment: Experiment)
+        (memories: Memory[])
+        (settled: Settled)
+        ownLosses
+        lossTicks
+        index
+        : View =
+        let run, knowledge, trained = experiment.Run, settled.Knowledge, settled.Trained
+        let node = trained.Nodes[index]
+        let received, senders = Messages.receivedBy experiment settled.Messages node
+        let weights = MixingWeights.heard run.Network.Weights experiment.Network.Neighbours node senders
+
+        { Node = node
+          Own = knowledge.Estimates[int64 node]
+          Received = received
+          Senders = senders
+          Weights = fst weights
+          OwnWeight = snd weights
+          Neighbours = senders.Length
+          Byzantine = byzantineAmong experiment senders
+          OwnLoss = Array.item index ownLosses
+          Losses = Passes.lossesOn experiment trained.Batches index received |> timedBy lossTicks
+          LossesOf =
+            timedBy lossTicks (fun estimates ->
+                let rows = [| 0 .. int estimates.shape[0] - 1 |]
+                Passes.lossesOn experiment trained.Batches index estimates rows)
+          Gradient = knowledge.Gradients[int64 node]
+          Rate = knowledge.Rate
+          Iteration = knowledge.Iteration
+          Progress = progress experiment knowledge.Iteration
+          BenignRatio = knowledge.BenignRatio
+          Random = random run node knowledge.Iteration
+          Memory = memories[node] }
+
     // One node's part of the iteration depends on no other node's, so that the workers share the nodes. A device has its
-    // own order of things to do.
-    let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
-        let run, knowledge = experiment.Run, settled.Knowledge
-        let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
-        let trained = settled.Trained
-        let nodes, ownLosses = trained.Nodes, Transfers.Read<float> trained.Losses
-        let lossTicks, updateTicks = ref 0L, ref 0L
-        let stages, failures = Array.zeroCreate nodes.Length, Array.create nodes.Length None
-
-        let step index =
-            use inner = torch.NewDisposeScope()
-            let node = nodes[index]
-            let received, senders = Messages.receivedBy experiment settled.Messages node
-            let weights = MixingWeights.heard run.Network.Weights experiment.Network.Neighbours node senders
-
-            let view =
-                { Node = node
-                  Own = knowledge.Estimates[int64 node]
-                  Received = received
-                  Senders = senders
-                  Weights = fst weights
-                  OwnWeight = snd weights
-                  Neighbours = senders.Length
-                  Byzantine = byzantineAmong experiment senders
-                  OwnLoss = ownLosses[index]
-                  Losses = Passes.lossesOn experiment trained.Batches index received |> timedBy lossTicks
-                  LossesOf =
-                    timedBy lossTicks (fun estimates ->
-                        Passes.lossesOn
-                            experiment
-                            trained.Batches
-                            index
-                            estimates
-                            [| 0 .. int estimates.shape[0] - 1 |])
-                  Gradient = knowledge.Gradients[int64 node]
-                  Rate = knowledge.Rate
-                  Iteration = knowledge.Iteration
-                  Progress = progress experiment knowledge.Iteration
-                  BenignRatio = knowledge.BenignRatio
-                  Random = random run node knowledge.Iteration
-                  Memory = memories[node] }
-
-            let aggregate = ofRule run node view
-
-            updated[int64 node].copy_(timedBy updateTicks (Rule.stepped run.Rule.Value view) aggregate)
-            |> ignore
-
-            remembered[node] <- Memories.keep memories[node] aggregate.Memory
-            stages[index] <- aggregate.Stages
+    // own order of things to do. Gives how many worked at a time.
+    let private forEach (experiment: Experiment) count (step: int -> unit) =
+        let failures = Array.create count None
 
         // Of several nodes that fail the first is told, whoever came first.
         let attempt index =
@@ -184,15 +171,38 @@ module Node =
             with error ->
                 failures[index] <- Some(ExceptionDispatchInfo.Capture error)
 
-        let workers =
-            if experiment.AllAtOnce then
-                Seq.iter step [ 0 .. nodes.Length - 1 ]
-                1
-            else
-                Workers.ForEach(nodes.Length, attempt)
-                failures |> Array.tryPick id |> Option.iter _.Throw()
-                adopt memories remembered
-                max 1 (min nodes.Length Workers.Count)
+        if experiment.AllAtOnce then
+            Seq.iter step [ 0 .. count - 1 ]
+            1
+        else
+            Workers.ForEach(count, attempt)
+            failures |> Array.tryPick id |> Option.iter _.Throw()
+            max 1 (min count Workers.Count)
+
+    let private nodeByNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) =
+        let run, knowledge = experiment.Run, settled.Knowledge
+        let updated, remembered = knowledge.Estimates.clone (), Array.copy memories
+        let trained = settled.Trained
+        let nodes, ownLosses = trained.Nodes, Transfers.Read<float> trained.Losses
+        let lossTicks, updateTicks = ref 0L, ref 0L
+        let stages = Array.zeroCreate nodes.Length
+
+        let step index =
+            use inner = torch.NewDisposeScope()
+            let node = nodes[index]
+            let view = viewOf experiment memories settled ownLosses lossTicks index
+            let aggregate = ofRule run node view
+
+            updated[int64 node].copy_(timedBy updateTicks (Rule.stepped run.Rule.Value view) aggregate)
+            |> ignore
+
+            remembered[node] <- Memories.keep memories[node] aggregate.Memory
+            stages[index] <- aggregate.Stages
+
+        let workers = forEach experiment nodes.Length step
+
+        if not experiment.AllAtOnce then
+            adopt memories remembered
 
         { Updated = updated
           Remembered = remembered
@@ -202,49 +212,55 @@ module Node =
           LossSeconds = shared workers lossTicks.Value
           UpdateSeconds = shared workers updateTicks.Value }
 
-    // A rule's form for all nodes at once.
-    let private allAtOnce (experiment: Experiment) (memories: Memory[]) (settled: Settled) form =
-        use scope = torch.NewDisposeScope()
-        let rule, knowledge, trained = experiment.Run.Rule.Value, settled.Knowledge, settled.Trained
+    // What all nodes see when they aggregate at once.
+    let private networkView (experiment: Experiment) (memories: Memory[]) (settled: Settled) lossClock : NetworkView =
+        let knowledge, trained = settled.Knowledge, settled.Trained
         let nodes, iteration = trained.Nodes, settled.Knowledge.Iteration
-        let culprit, senders = culprit experiment.Run, Messages.senders experiment settled.Messages
         let pool = Messages.pool experiment settled.Messages nodes
-        let heard = Array.map senders nodes
+        let heard = Array.map (Messages.senders experiment settled.Messages) nodes
         let ofNode = MixingWeights.heard experiment.Run.Network.Weights experiment.Network.Neighbours
         let weights = Array.map2 ofNode nodes heard
-        let received = PaddedLists(pool.Received, pool.Rows.device)
-        let lossClock, updateClock = Stopwatch(), Stopwatch()
 
         let losses rows received most selection =
             timed lossClock (Passes.lossesOfSelection experiment trained.Batches rows received most) selection
 
-        let view: NetworkView =
-            { Pool = pool.Rows
-              Rows = experiment.Rows
-              Own = pool.Own
-              Received = received
-              Senders = heard
-              Weights = Array.map fst weights
-              OwnWeights = Array.map snd weights
-              Neighbours = heard |> Array.map Array.length
-              Byzantine = heard |> Array.map (byzantineAmong experiment)
-              OwnLosses = trained.Losses
-              Losses = losses
-              Gradients = knowledge.Gradients
-              Nodes = nodes
-              Rate = knowledge.Rate
-              Iteration = iteration
-              Progress = progress experiment iteration
-              BenignRatio = knowledge.BenignRatio
-              Random = fun node -> random experiment.Run nodes[node] iteration
-              Memories = nodes |> Array.map (fun node -> memories[node]) }
+        { Pool = pool.Rows
+          Rows = experiment.Rows
+          Own = pool.Own
+          Received = PaddedLists(pool.Received, pool.Rows.device)
+          Senders = heard
+          Weights = Array.map fst weights
+          OwnWeights = Array.map snd weights
+          Neighbours = heard |> Array.map Array.length
+          Byzantine = heard |> Array.map (byzantineAmong experiment)
+          OwnLosses = trained.Losses
+          Losses = losses
+          Gradients = knowledge.Gradients
+          Nodes = nodes
+          Rate = knowledge.Rate
+          Iteration = iteration
+          Progress = progress experiment iteration
+          BenignRatio = knowledge.BenignRatio
+          Random = fun node -> random experiment.Run nodes[node] iteration
+          Memories = nodes |> Array.map (fun node -> memories[node]) }
 
-        let made, sound =
-            Guard.attempt culprit None iteration (fun () ->
-                let made = Rule.aggregateTogether rule form view
-                let shape = [| pool.Own.LongLength; pool.Rows.shape[1] |]
-                made, Guard.aggregatedTogether experiment culprit iteration shape pool.Rows made.Estimates)
+    // What a rule's form for all nodes makes of a view, and whether that is sound.
+    let private madeOf (experiment: Experiment) form (view: NetworkView) =
+        let culprit = culprit experiment.Run
 
+        Guard.attempt culprit None view.Iteration (fun () ->
+            let made = Rule.aggregateTogether experiment.Run.Rule.Value form view
+            let shape = [| view.Own.LongLength; view.Pool.shape[1] |]
+            made, Guard.aggregatedTogether experiment culprit view.Iteration shape view.Pool made.Estimates)
+
+    // A rule's form for all nodes at once.
+    let private allAtOnce (experiment: Experiment) (memories: Memory[]) (settled: Settled) form =
+        use scope = torch.NewDisposeScope()
+        let rule, knowledge, nodes = experiment.Run.Rule.Value, settled.Knowledge, settled.Trained.Nodes
+        let senders = Messages.senders experiment settled.Messages
+        let lossClock, updateClock = Stopwatch(), Stopwatch()
+        let view = networkView experiment memories settled lossClock
+        let made, sound = madeOf experiment form view
         let updated = timed updateClock (Rule.steppedTogether rule view knowledge.Estimates) made.Estimates
         let selected = Selections.ofSelections rule.Stages experiment.Network nodes senders made.Kept
         let remembered = Array.copy memories
@@ -265,3 +281,55 @@ module Node =
         match experiment.Run.Rule.Value.Network with
         | Some form -> allAtOnce experiment memories settled form
         | None -> nodeByNode experiment memories settled
+
+    // What of an iteration some of its nodes learnt.
+    let private only (experiment: Experiment) iteration (trained: Trained) (nodes: int[]) : Trained =
+        let places = nodes |> Array.map (fun node -> System.Array.BinarySearch(trained.Nodes, node))
+
+        { trained with
+            Nodes = nodes
+            Batches =
+                match trained.Batches with
+                | Batches.Apart batches -> Batches.Apart(places |> Array.map (fun place -> batches[place]))
+                | Batches.Stacked _ -> Passes.batches experiment iteration nodes
+            Losses = trained.Losses.index_select (0L, Transfers.Send(places, trained.Losses.device)) }
+
+    /// R of some nodes, `[r, d]`, if some messages were under way: exactly what they would come to. All nodes must have
+    /// trained. Nothing is remembered of it.
+    let respond
+        experiment
+        (knowledge: Omniscience)
+        memories
+        trained
+        (nodes: int[])
+        (messages: Messages)
+        : torch.Tensor =
+        use scope = torch.NewDisposeScope()
+        use _ = torch.no_grad ()
+
+        let settled =
+            { Trained = only experiment knowledge.Iteration trained nodes
+              Knowledge = knowledge
+              Messages = messages }
+
+        match experiment.Run.Rule.Value.Network with
+        | Some form ->
+            let made, _ = networkView experiment memories settled (Stopwatch()) |> madeOf experiment form
+            made.Estimates.MoveToOuterDisposeScope()
+        | None ->
+            let made = torch.zeros_like (Estimate.rows nodes knowledge.Estimates)
+            let ownLosses = Transfers.Read<float> settled.Trained.Losses
+
+            let step index =
+                use inner = torch.NewDisposeScope()
+                let view = viewOf experiment memories settled ownLosses (ref 0L) index
+                made[int64 index].copy_ (ofRule experiment.Run nodes[index] view).Estimate |> ignore
+
+            forEach experiment nodes.Length step |> ignore
+            made.MoveToOuterDisposeScope()
+
+    /// What some nodes send, and what the attacks of those that are Byzantine remember, by the number of the node. What all
+    /// have learnt and what their rule remembers is there for attackers that try messages out.
+    let send experiment (knowledge: Omniscience) (trained: Trained) (rules: Memory[]) memories (nodes: int[]) =
+        let epoch = Schedule.epoch experiment.Schedule (int knowledge.Iteration)
+        Messages.send experiment knowledge (respond experiment knowledge rules trained) epoch memories nodes

@@ -99,7 +99,10 @@ module Simulation =
         let training = clock.Elapsed.TotalSeconds
         use _ = torch.no_grad ()
         let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
-        let messages, attackMemories = Node.send experiment knowledge state.AttackMemories nodes
+
+        let messages, attackMemories =
+            Node.send experiment knowledge trained state.RuleMemories state.AttackMemories nodes
+
         let sent = clock.Elapsed.TotalSeconds
         let aggregated = Node.aggregate experiment knowledge state.RuleMemories trained messages
         let times = times clock training sent aggregated

@@ -160,7 +160,8 @@ module Decode =
             meant (Kind.Whole(low, high)) text |> Option.orElseWith (fun () -> nearest words)
         | Kind.Choice words when List.contains "true" words ->
             nearest words |> Option.orElseWith (fun () -> meant Kind.Truth text)
-        | Kind.Choice words -> nearest words
+        | Kind.Choice words
+        | Kind.Names words -> nearest words
         | Kind.Wholes _
         | Kind.Text -> None
         | Kind.Truth ->
@@ -213,6 +214,17 @@ module Decode =
         text $"a label: a text of at most {Label.longest} characters on one line" id (fun text ->
             Label.read text |> Option.either Ok (fun () -> Error None))
 
+    // A list of names as the text that it is the value of.
+    let private named (node: Node) =
+        let name (item: Node) =
+            match item.Content with
+            | Content.Scalar(name, _) -> name
+            | _ -> ""
+
+        match node.Content with
+        | Content.Sequence items when not items.IsEmpty -> Node.scalar node.Span (Kind.listed (List.map name items))
+        | _ -> node
+
     /// A value of a kind.
     let value (kind: Kind) : Decoder<Value> =
         let read text = Kind.read kind text |> Option.either Ok (fun () -> Error(meant kind text))
@@ -231,6 +243,7 @@ module Decode =
 
         match kind with
         | Kind.Wholes _ -> { scalar with Read = readList }
+        | Kind.Names _ -> { scalar with Read = fun context node -> scalar.Read context (named node) }
         | _ -> scalar
 
     /// Adds a better hint for some wrong texts.

@@ -90,12 +90,16 @@ let private knowledge strategy =
     | Strategy.NeighboursMessages _ -> "its own state, and what its neighbours send before it sends"
     | Strategy.Colluding _ -> "the network and its weights, and the estimates of all who follow the attack"
     | Strategy.Omniscient _ -> "everything: the network and its weights, all estimates and gradients, λ and ρ"
+    | Strategy.Rehearsing _ -> "everything, and what the rule in force would make of messages"
 
 let ofAttack (attack: Attack) =
     match attack with
     | Attack.Absent -> []
     | Attack.Present behaviour ->
         [ "Adversary", $"knows {knowledge behaviour.Strategy}"
+          match behaviour.Strength with
+          | Some strength -> "Strength", $"'{strength.Parameter}', which 'strongest' can search"
+          | None -> ()
           if List.exists (fun label -> behaviour.Label 10 label <> label) [ 0..9 ] then
               "Training", "on labels that it changes" ]
 

@@ -94,4 +94,11 @@ let ofKind kind : JsonNode list =
                   "minItems", JsonValue.Create 1 ]
 
         [ several; whole low high ]
+    | Kind.Names words ->
+        [ oneOf words
+          object'
+              [ "type", text "array"
+                "items", oneOf words
+                "minItems", JsonValue.Create 1
+                "uniqueItems", JsonValue.Create true ] ]
     | Kind.Text -> [ anyText () ]

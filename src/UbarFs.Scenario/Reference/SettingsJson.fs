@@ -41,8 +41,10 @@ let private ofText (text: string) : JsonNode | null =
     | _ when text <> "" && Seq.forall Char.IsAsciiDigit text -> JsonValue.Create(Int64.Parse text)
     | _ -> JsonValue.Create text
 
-let private ofScalar kind (text: string) =
+let private ofScalar kind (text: string) : JsonNode | null =
     match Kind.read kind text with
+    | Some(Value.Word text) when kind.IsNames && text.StartsWith '[' ->
+        JsonArray [| for name in Kind.namesIn text -> JsonValue.Create name :> JsonNode | null |]
     | Some value -> ofValue value
     | None -> ofText text
 

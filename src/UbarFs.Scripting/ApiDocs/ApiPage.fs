@@ -63,6 +63,7 @@ let private chapters =
             typeof<Overheard>
             typeof<Collusion>
             typeof<Omniscience>
+            typeof<Rehearsal>
             moduleOf "Omniscience"
             moduleOf "Adversary"
             typeof<Behaviour>

@@ -221,5 +221,7 @@ let attack file (attack: Attack) : Attack =
             | Strategy.NeighboursMessages own -> Strategy.NeighboursMessages(adversary file ofOverheard own)
             | Strategy.Colluding own -> Strategy.Colluding(adversary file ofCollusion own)
             | Strategy.Omniscient own -> Strategy.Omniscient(adversary file ofOmniscience own)
+            | Strategy.Rehearsing own ->
+                Strategy.Rehearsing(adversary file (fun rehearsal -> ofOmniscience rehearsal.All) own)
 
         Attack.Present { behaviour with Strategy = strategy }

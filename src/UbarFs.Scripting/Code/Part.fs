@@ -188,6 +188,7 @@ module internal GuardedAttack =
                 | Strategy.NeighboursMessages own -> Strategy.NeighboursMessages(adversary telling own)
                 | Strategy.Colluding own -> Strategy.Colluding(adversary telling own)
                 | Strategy.Omniscient own -> Strategy.Omniscient(adversary telling own)
+                | Strategy.Rehearsing own -> Strategy.Rehearsing(adversary telling own)
 
             Attack.Present
                 { behaviour with
@@ -205,6 +206,13 @@ module internal GuardedAttack =
                                 "its objection"
                                 behaviour.Objection
                                 (fun () -> behaviour.Objection network nodes)
+                                (fun _ -> None)
+                    Feebleness =
+                        fun network ->
+                            asked
+                                "its feebleness"
+                                behaviour.Feebleness
+                                (fun () -> behaviour.Feebleness network)
                                 (fun _ -> None) }
 
 [<RequireQualifiedAccess>]

@@ -167,6 +167,7 @@ let private argument (parameter: Parameter) =
         | Kind.Truth -> [ Value.Truth true; Value.Truth false ]
         | Kind.Choice words -> List.map Value.Word words
         | Kind.Wholes(low, high) -> [ Value.Wholes [ low ]; Value.Wholes [ low; min high (low + 3L) ] ]
+        | Kind.Names words -> Value.Word(Kind.listed (List.truncate 2 words)) :: List.map Value.Word words
         | Kind.Text -> [ Value.Word "some text" ]
 
     Gen.frequency [ 2, Gen.constant parameter.Default; 1, Gen.elements others ]

@@ -101,7 +101,36 @@ let knowledge dtype (situation: Situation) iteration : Omniscience =
       Gradients = matrix dtype situation.Moments[iteration].Gradients
       Iteration = int64 iteration
       Rate = situation.Rate
-      BenignRatio = 0.4 }
+      BenignRatio = 0.4
+      Random = fun () -> Random.stream situation.Seed Purpose.Attack (Network.size situation.Network) (int64 iteration) }
+
+/// What nodes know that can try their messages out on a rule.
+let rehearsal (rule: Rule) (situation: Situation) (knowledge: Omniscience) state : Rehearsal =
+    let attackers = byzantine situation
+
+    let respond (receivers: int[]) message =
+        let response receiver =
+            let senders = situation.Network.Neighbours[receiver]
+
+            let vector sender =
+                if Array.contains sender attackers then
+                    message sender receiver
+                else
+                    knowledge.Estimates[int64 sender]
+
+            let received = torch.stack (senders |> Array.map vector)
+            let view = View.evenly knowledge.Estimates[int64 receiver] received
+
+            (rule.Reference
+                { view with
+                    Node = receiver
+                    Senders = senders
+                    Iteration = knowledge.Iteration })
+                .Estimate
+
+        torch.stack (receivers |> Array.map response)
+
+    { All = knowledge; Attackers = attackers; State = state; Respond = respond }
 
 let ownState (situation: Situation) (knowledge: Omniscience) (memories: Map<int, Memory>) node : OwnState =
     { Node = node
@@ -119,17 +148,18 @@ let behaviour name (arguments: (string * Value) list) =
     | Attack.Present behaviour -> behaviour
     | Attack.Absent -> failwith $"{name} has no behaviour"
 
-/// Lets all Byzantine nodes follow a behaviour through all iterations. `watch` sees every vector that is sent, with the
-/// state of its sender and the receiver.
-let enactWith watch dtype behaviour (situation: Situation) : unit =
+/// Lets all Byzantine nodes follow a behaviour through all iterations, against a rule. `watch` sees every vector that is
+/// sent, with the state of its sender and the receiver.
+let enactAgainst (rule: Rule) watch dtype (behaviour: Behaviour) (situation: Situation) : unit =
     use _ = torch.NewDisposeScope()
     let colluders = byzantine situation
     let mutable memories = Map.empty
 
     for iteration in 0 .. situation.Moments.Length - 1 do
         let knowledge = knowledge dtype situation iteration
-        let enacted = Attack.enact knowledge colluders behaviour
-        let states = colluders |> Array.map (ownState situation knowledge memories)
+        let state = ownState situation knowledge memories
+        let enacted = Attack.enact (rehearsal rule situation knowledge state) behaviour.Strategy
+        let states = colluders |> Array.map state
 
         for state in states do
             let sent = enacted.Send state
@@ -145,6 +175,10 @@ let enactWith watch dtype behaviour (situation: Situation) : unit =
                      | Sent.Nothing -> None)
 
         memories <- states |> Seq.map (fun state -> state.Node, enacted.Remember state) |> Map.ofSeq
+
+/// The same against the coordinate-wise median.
+let enactWith watch dtype behaviour situation =
+    enactAgainst (Component.choose Map.empty Median.dmedian).Value watch dtype behaviour situation
 
 /// What was sent in each iteration, in float64.
 let letters behaviour (situation: Situation) : Letter list list =

@@ -1,4 +1,5 @@
-/// Where a scenario's rules would assume more Byzantine neighbours than they are defined for.
+/// Where a scenario's rules would assume more Byzantine neighbours than they are defined for, and where its attacks do next
+/// to nothing.
 module UbarFs.Cli.Assumptions
 
 open UbarFs.Core
@@ -79,7 +80,23 @@ let private line (name: string) (found: Capped list) =
             $"{name}: the cap on n̂ applies at {beyond.Length} of {benign} benign nodes{many}: of {headcount.Neighbours} \
               {noun} it would assume {assumption.Wanted} to be Byzantine, and is defined for {assumption.Taken}"
 
-/// One line for each rule whose cap applies somewhere, in the networks of the first seeds.
+// Why an attack does next to nothing, in the first network where it does.
+let private feeble (networks: Map<_, Network>) (scenario: Scenario) : string list =
+    let said (run: Run) (attack: Chosen<Attack>) =
+        match attack.Value with
+        | Attack.Absent -> None
+        | Attack.Present behaviour ->
+            networks.TryFind(networkKey run)
+            |> Option.bind behaviour.Feebleness
+            |> Option.map (fun reason -> Chosen.label attack, reason)
+
+    scenario.Runs
+    |> List.collect (fun run -> run.Attacks |> List.choose (said run))
+    |> List.distinctBy fst
+    |> List.map (fun (attack, reason) -> $"{attack}: {reason}")
+
+/// One line for each rule whose cap applies somewhere, and for each attack that does next to nothing somewhere, in the
+/// networks of the first seeds.
 let lines (scenario: Scenario) : string list =
     let networks = networks scenario.Runs
 
@@ -94,3 +111,4 @@ let lines (scenario: Scenario) : string list =
             |> List.distinctBy networkKey
             |> List.choose (fun run -> networks.TryFind(networkKey run) |> Option.map (capped run assumes))
             |> line (Run.ruleLabel run)))
+    |> fun rules -> rules @ feeble networks scenario

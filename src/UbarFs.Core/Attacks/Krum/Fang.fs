@@ -57,12 +57,13 @@ let private krum full (known: Known) (reference: torch.Tensor) =
     let first = firstLambda (size + fst trials[0]) (fst trials[0]) known reference
 
     let lambda =
-        trials
-        |> Seq.tryPick (fun (copies, count) -> halved known reference signs copies count first)
-        |> Option.defaultValue smallestLambda
+        trials |> Seq.tryPick (fun (copies, count) -> halved known reference signs copies count first)
 
-    let vector = reference - Native.scaled lambda signs
-    fun (_: OwnState) -> vector
+    match lambda with
+    | Some lambda ->
+        let vector = reference - Native.scaled lambda signs
+        fun (_: OwnState) -> vector
+    | None -> _.Estimate
 
 /// The range of each coordinate that lies just beyond the known estimates, on the side away from s. With all of them
 /// known: between the outermost benign number and b = 2 times (or half) that. Otherwise: 3 to 4 standard deviations
@@ -161,10 +162,14 @@ let attack: Component<Behaviour> =
          > trimmed-mean:  x̂ beyond the known values, on the side away from s\n\n\
          x̄_k is the mean of the known estimates and w the one they had in iteration k − 1. Known are all benign \
          estimates (full) or those of the Byzantine nodes that follow the attack (partial), which are then taken \
-         for benign ones. Krum: all send the same; λ is halved from the bound of the source until Krum picks x̂, and \
-         1e-5 if that does not happen before. Trimmed mean: each node sends in each coordinate a random number \
+         for benign ones. Krum: all send the same; λ is halved from the bound of the source until Krum picks x̂. \
+         Trimmed mean: each node sends in each coordinate a random number \
          between the outermost known one and twice or half of that, whichever is farther on that side; with partial \
          knowledge, 3 to 4 standard deviations from the mean.\n\n\
+         Where sources differ: the paper halves λ until it is below 1e-5 and does not say what is sent when Krum picks x̂ \
+         for none of them. The authors' code leaves the messages of the compromised nodes as they are then, and so a \
+         node sends its own estimate here. With partial knowledge the paper then adds one more supposed copy at a time, \
+         up to as many as there are known estimates.\n\n\
          Adapted: w takes the place of the global model; in the first iteration there is none, and the node follows \
          the protocol."
         "Fang, Cao, Jia, Gong, USENIX Security 2020"

@@ -55,23 +55,26 @@ let attack: Component<Behaviour> =
         and! cap =
             Setting.real "cap" Interval.positive 1048576.0 "the largest γ; it applies where Krum sets no bound"
 
+        and! scope = Scope.setting
+
         let direction =
             match direction with
             | "coordinate" -> Direction.Coordinate coordinate
             | _ -> Direction.Dense
 
-        let given =
-            match gamma with
-            | Ok gamma -> Some gamma
-            | Error _ -> None
+        let at given = Strategy.Omniscient(Scope.ofEstimates scope (vector direction cap given))
+        let ofStrength = Attack.ofStrength "gamma" (0.0, 100.0) (Some >> at)
 
-        return Attack.by (Strategy.Omniscient(Adversary.ofBenign (vector direction cap given)))
+        return
+            match gamma with
+            | Ok gamma -> ofStrength gamma
+            | Error _ -> { ofStrength 0.0 with Strategy = at None }
     }
     |> Define.Named "mhamdi"
     |> Component.describedBy
         "as far from the benign mean as Krum lets it, in one direction"
         "> x̂ = x̄ + γe,   e = (1, …, 1)/√d, or the unit vector of one coordinate\n\n\
-         x̄ is the mean of all benign estimates. γ is the largest for which Krum with f = n_f, over all benign \
+         x̄ is the mean of all benign estimates, or of those that `scope` says. γ is the largest for which Krum with f = n_f, over all benign \
          estimates and n_f copies of x̂, still picks a copy. Krum counts the n − f − 2 nearest, at least 1; where \
          the copies alone fill these (n_f ≥ n_b − 1), γ is the cap.\n\n\
          Adapted: the source attacks gradients in one coordinate of a parameter server; here estimates of the whole \

@@ -1,0 +1,90 @@
+namespace UbarFs.Core
+
+open TorchSharp
+
+/// Which benign nodes an attack takes its statistics from.
+[<RequireQualifiedAccess>]
+type Scope =
+    /// All of them.
+    | Network
+    /// For each receiver those among it and its neighbours.
+    | Neighbourhood
+
+/// Attacks that are made of statistics of benign messages.
+[<RequireQualifiedAccess>]
+module Scope =
+
+    let private words = [ "network", Scope.Network; "neighbourhood", Scope.Neighbourhood ]
+
+    /// `scope`, with a meaning of its own.
+    let describing meaning : Settings<Scope> =
+        settings {
+            let! word = Setting.choice "scope" (List.map fst words) "network" meaning
+            return words |> List.find (fst >> (=) word) |> snd
+        }
+
+    /// `scope`: the benign nodes that count.
+    let setting =
+        describing "the benign nodes that count: all, or for each receiver those among it and its neighbours"
+
+    /// A vector for each receiver, made of the finite estimates of some benign nodes, by their numbers, and of the number of
+    /// Byzantine ones beside them. None for a receiver without Byzantine neighbours, and where all those benign nodes have
+    /// diverged. What `prepare` makes of the knowledge alone is made once.
+    let vectors
+        scope
+        (prepare: Omniscience -> int[] -> int -> 'vector)
+        (knowledge: Omniscience)
+        : int -> 'vector option =
+        let known = Omniscience.benign knowledge
+
+        match scope with
+        | _ when known.Length = 0 -> fun _ -> None
+        | Scope.Network ->
+            let vector = Some(prepare knowledge known (Omniscience.byzantine knowledge))
+            fun _ -> vector
+        | Scope.Neighbourhood ->
+            let make = prepare knowledge
+            let isKnown = System.Collections.Generic.HashSet known
+
+            let vector receiver =
+                let around = Network.around knowledge.Network receiver |> Array.filter isKnown.Contains
+                let byzantine = Network.byzantineNeighbours knowledge.Network receiver
+
+                if byzantine = 0 || around.Length = 0 then
+                    None
+                else
+                    Some(make around byzantine)
+
+            // At once: several threads ask for their receivers.
+            let vectors = Array.init (Network.size knowledge.Network) vector
+            fun receiver -> vectors[receiver]
+
+    /// What a node sends if it finishes the vector for each receiver by itself. It sends its estimate where there is none.
+    let sent
+        scope
+        (knowledge: Omniscience)
+        (finish: OwnState -> 'vector -> torch.Tensor)
+        (vector: int -> 'vector option)
+        =
+        fun (state: OwnState) ->
+            let finished receiver =
+                vector receiver |> Option.map (finish state) |> Option.defaultValue state.Estimate
+
+            match scope with
+            | Scope.Network -> Sent.Everyone(finished state.Node)
+            | Scope.Neighbourhood ->
+                let each =
+                    Map.ofSeq
+                        [ for receiver in knowledge.Network.Neighbours[state.Node] -> receiver, finished receiver ]
+
+                Sent.Each(fun receiver -> each[receiver])
+
+    /// All send one vector to a receiver.
+    let adversary scope (prepare: Omniscience -> int[] -> int -> torch.Tensor) : Adversary<Omniscience> =
+        Adversary.sending (fun knowledge -> vectors scope prepare knowledge |> sent scope knowledge (fun _ -> id))
+
+    /// The same, of the estimates of those benign nodes, `[n_b, d]`, and the number of Byzantine ones.
+    let ofEstimates scope (make: torch.Tensor -> int -> torch.Tensor) : Adversary<Omniscience> =
+        adversary scope (fun knowledge nodes byzantine ->
+            use benign = Estimate.rows nodes knowledge.Estimates
+            make benign byzantine)
