@@ -50,6 +50,7 @@ let private shipped =
 let private beyond =
     set
         [ "attack-rounded-away"
+          "attack-search-upside-down"
           "batch-larger-than-share"
           "extends-nothing-there"
           "many-rounded-ratios"

@@ -137,6 +137,8 @@ type Behaviour =
         Active: int * int
         /// Why some nodes of a network cannot behave like this, in the user's words.
         Objection: Network -> int[] -> string option
+        /// How its parameters contradict each other, in the user's words.
+        Contradiction: string option
         /// Why the attack does next to nothing in a network, in the user's words.
         Feebleness: Network -> string option
         /// How strong it is, if that is a number.
@@ -197,6 +199,7 @@ module Attack =
           Label = fun _ label -> label
           Active = 0, System.Int32.MaxValue
           Objection = fun _ _ -> None
+          Contradiction = None
           Feebleness = fun _ -> None
           Strength = None }
 

@@ -40,7 +40,7 @@ let private reversed scope (epsilon: float) (state: OwnState) (mean: torch.Tenso
 let private ofUpdate scope (epsilon: float) : Strategy =
     let send (knowledge: Omniscience) =
         // The step is the same tensor in the memories of all who share the knowledge.
-        Scope.vectors scope mean knowledge |> Scope.sent scope knowledge (reversed scope epsilon)
+        Scope.made scope fst mean knowledge |> Scope.sent scope knowledge (reversed scope epsilon)
 
     Adversary.sending send |> Adversary.remembering (remember scope) |> Strategy.Omniscient
 

@@ -1,6 +1,7 @@
 namespace UbarFs.Core
 
 open TorchSharp
+open UbarFs.Kernels
 
 /// Which benign nodes an attack takes its statistics from.
 [<RequireQualifiedAccess>]
@@ -27,14 +28,38 @@ module Scope =
     let setting =
         describing "the benign nodes that count: all, or for each receiver those among it and its neighbours"
 
-    /// A vector for each receiver, made of the finite estimates of some benign nodes, by their numbers, and of the number of
-    /// Byzantine ones beside them. None for a receiver without Byzantine neighbours, and where all those benign nodes have
-    /// diverged. What `prepare` makes of the knowledge alone is made once.
-    let vectors
+    /// What is made for each of some items, at once, since several threads ask for it later; `owned` is the tensor of it.
+    /// The workers share the items on the CPU; a device has its own order of things to do.
+    let ofEach (device: torch.Device) count (owned: 'made -> torch.Tensor) (make: int -> 'made option) : 'made option[] =
+        let made = Array.create count None
+
+        if device.``type`` = DeviceType.CPU then
+            Workers.ForEach(
+                count,
+                fun item ->
+                    use scope = torch.NewDisposeScope()
+                    made[item] <- make item
+                    made[item] |> Option.iter (fun result -> (owned result).DetachFromDisposeScope() |> ignore)
+            )
+
+            match torch.CurrentDisposeScope with
+            | null -> ()
+            | scope -> made |> Array.iter (Option.iter (fun result -> scope.Attach(owned result) |> ignore))
+        else
+            for item in 0 .. count - 1 do
+                made[item] <- make item
+
+        made
+
+    /// Something for each receiver, made of the finite estimates of some benign nodes, by their numbers, and of the number of
+    /// Byzantine ones beside them; `owned` is its tensor. None for a receiver without Byzantine neighbours, and where all
+    /// those benign nodes have diverged. What `prepare` makes of the knowledge alone is made once.
+    let made
         scope
-        (prepare: Omniscience -> int[] -> int -> 'vector)
+        (owned: 'made -> torch.Tensor)
+        (prepare: Omniscience -> int[] -> int -> 'made)
         (knowledge: Omniscience)
-        : int -> 'vector option =
+        : int -> 'made option =
         let known = Omniscience.benign knowledge
 
         match scope with
@@ -55,9 +80,11 @@ module Scope =
                 else
                     Some(make around byzantine)
 
-            // At once: several threads ask for their receivers.
-            let vectors = Array.init (Network.size knowledge.Network) vector
-            fun receiver -> vectors[receiver]
+            let made = ofEach knowledge.Estimates.device (Network.size knowledge.Network) owned vector
+            fun receiver -> made[receiver]
+
+    /// A vector for each receiver, likewise.
+    let vectors scope (prepare: Omniscience -> int[] -> int -> torch.Tensor) = made scope id prepare
 
     /// What a node sends if it finishes the vector for each receiver by itself. It sends its estimate where there is none.
     let sent
@@ -81,7 +108,7 @@ module Scope =
 
     /// All send one vector to a receiver.
     let adversary scope (prepare: Omniscience -> int[] -> int -> torch.Tensor) : Adversary<Omniscience> =
-        Adversary.sending (fun knowledge -> vectors scope prepare knowledge |> sent scope knowledge (fun _ -> id))
+        Adversary.sending (fun (knowledge: Omniscience) -> vectors scope prepare knowledge |> sent scope knowledge (fun _ -> id))
 
     /// The same, of the estimates of those benign nodes, `[n_b, d]`, and the number of Byzantine ones.
     let ofEstimates scope (make: torch.Tensor -> int -> torch.Tensor) : Adversary<Omniscience> =

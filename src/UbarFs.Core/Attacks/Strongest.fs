@@ -181,10 +181,19 @@ let private receivers (rehearsal: Rehearsal) : int[] =
 /// ‖R_i − x̄_i‖ at some receivers whose means are the rows of `[r, d]`, or one row for all; infinite where it is not finite.
 let private distances (means: torch.Tensor) (responses: torch.Tensor) : float[] =
     use _ = torch.NewDisposeScope()
-    let away = responses.to_type torch.float64 - means
+    let rows = int responses.shape[0]
 
-    Transfers.Read<float>((Native.square away).sum(1L).sqrt())
-    |> Array.map (fun distance -> if Double.IsFinite distance then distance else infinity)
+    // Row by row, so that differences stay in the caches.
+    let square row =
+        use scope = torch.NewDisposeScope()
+        let mean = means[if means.shape[0] = 1L then 0L else int64 row]
+        let away = responses[int64 row].to_type torch.float64 - mean
+        Some(away.dot(away).view(1L).MoveToOuterDisposeScope())
+
+    let squares = Scope.ofEach responses.device rows id square |> Array.map Option.get
+
+    Transfers.Read<float>(torch.cat squares)
+    |> Array.map (fun square -> if Double.IsFinite square then sqrt square else infinity)
 
 /// The mean of the benign messages for each receiver, in float64.
 let private means scope (knowledge: Omniscience) (receivers: int[]) : torch.Tensor =
@@ -334,13 +343,13 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
                     "of"
                     (able |> List.map (fun (other, _) -> other.Name))
                     "alie"
-                    "the attack, one with a strength, or a list of them: the worst in each iteration"
+                    "an attack that has a strength, or a list of them: the worst in each iteration"
 
             and! least =
-                Setting.realOrWord "least" Interval.unbounded [ "auto" ] "auto" "the least strength; 'auto': see below"
+                Setting.realOrWord "least" Interval.unbounded [ "auto" ] "auto" "the least strength; 'auto' is the attack's own"
 
             and! most =
-                Setting.realOrWord "most" Interval.unbounded [ "auto" ] "auto" "the largest strength; 'auto': see below"
+                Setting.realOrWord "most" Interval.unbounded [ "auto" ] "auto" "the largest strength; 'auto' is the attack's own"
 
             and! evaluations = Setting.whole "evaluations" 2 10_000 20 "how many strengths of each attack are tried"
 
@@ -351,14 +360,19 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
 
             let wrapped = names |> List.map (wrap scope least most)
 
+            let contradiction =
+                wrapped |> List.tryPick (fun (other, wrapped) -> outside other wrapped)
+
+            let ofOthers network colluders =
+                wrapped |> List.tryPick (fun (other, _) -> (defaults other).Objection network colluders)
+
             let objection network colluders =
-                wrapped
-                |> List.tryPick (fun (other, wrapped) ->
-                    outside other wrapped |> Option.orElseWith (fun () -> (defaults other).Objection network colluders))
+                contradiction |> Option.orElseWith (fun () -> ofOthers network colluders)
 
             return
                 { Attack.by (Strategy.Rehearsing(adversary scope evaluations (List.map snd wrapped))) with
-                    Objection = objection }
+                    Objection = objection
+                    Contradiction = contradiction }
         }
 
     let ranges = able |> List.map rangeText |> String.concat "; "
@@ -379,7 +393,7 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
               than what it wraps at a point of its grid; between grid points it can miss a maximum.\n\n\
               It costs evaluations × the rule's aggregation at all benign nodes that hear an attacker, for each attack of \
               the list, losses included; with `scope: neighbourhood` no more, since all nodes are tried at once.\n\n\
-              'auto' is, {ranges}.\n\n\
+              The range 'auto' is: {ranges}.\n\n\
               Where sources differ: ByzFL and ByzantineMomentum double a step from 0 on while it helps, for one server; Gaucher \
               et al. search for each receiver. The objective here is the plain distance, which is largest where its square is."
             "optimal attacks of Shejwalkar, Houmansadr, NDSS 2021; Gonzalez et al. (ByzFL), 2025; El Mhamdi et al., ICLR 2021"

@@ -77,6 +77,17 @@ let private lengthFits draft =
               $"{draft.Run.Training.Length} are {count} iterations, more than {Durations.longestIterations}" ]
     | _ -> []
 
+let private attacksFit (draft: Draft) : Diagnostic list =
+    let contradiction (attack: Chosen<Attack>) =
+        match attack.Value with
+        | Attack.Absent -> None
+        | Attack.Present behaviour -> behaviour.Contradiction
+
+    match draft.Attack with
+    | Some place ->
+        draft.Run.Attacks |> List.choose contradiction |> List.map (Diagnostic.error place)
+    | None -> []
+
 /// Why a run of the draft cannot be. What depends on a dataset that nobody has looked at is left open.
 let errors draft =
     let model =
@@ -89,6 +100,7 @@ let errors draft =
     | [] when draft.Run.Dataset.Value.IsUnread -> placementFits draft
     | [] -> model @ partitionFits draft @ placementFits draft @ lengthFits draft
     | wrong -> model @ wrong @ placementFits draft
+    @ attacksFit draft
 
 /// Why the attack changes nothing in a run.
 let private idle draft =

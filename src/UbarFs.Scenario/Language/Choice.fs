@@ -7,8 +7,16 @@ open FsToolkit.ErrorHandling
 open UbarFs.Core
 
 let private parameterValue context (key: Located<string>) (parameter: Parameter) node =
+    // Of names, what they are names of says why others are none of them.
+    let explained (diagnostic: Diagnostic) =
+        if parameter.Kind.IsNames && diagnostic.Hint.IsNone then
+            Diagnostic.hinted $"it is {parameter.Meaning}" diagnostic
+        else
+            diagnostic
+
     Decode.read (Decode.value parameter.Kind) (Context.enter key context) node
     |> Result.map (fun value -> parameter.Name, value)
+    |> Result.mapError (List.map explained)
 
 // `ubar: [rho: 0.3]`, also with the '-' of a list on a line of its own: the parameters are a mapping.
 let private listedParameters family (owner: Member) (node: Node) =

@@ -29,7 +29,8 @@ let private away (epsilon: float) (knowledge: Omniscience) (isKnown: int -> bool
 /// To each receiver what pushes it away; where there is nothing to push it from, the sender's estimate.
 let private push (epsilon: float) (knowledge: Omniscience) : OwnState -> Sent =
     let known = Omniscience.benign knowledge |> Set.ofArray
-    let vectors = Array.init (Network.size knowledge.Network) (away epsilon knowledge known.Contains)
+    let away = away epsilon knowledge known.Contains
+    let vectors = Scope.ofEach knowledge.Estimates.device (Network.size knowledge.Network) id away
     fun state -> Sent.Each(fun receiver -> vectors[receiver] |> Option.defaultValue state.Estimate)
 
 let private at epsilon = Strategy.Omniscient(Adversary.sending (push epsilon))
