@@ -30,7 +30,12 @@ module Scope =
 
     /// What is made for each of some items, at once, since several threads ask for it later; `owned` is the tensor of it.
     /// The workers share the items on the CPU; a device has its own order of things to do.
-    let ofEach (device: torch.Device) count (owned: 'made -> torch.Tensor) (make: int -> 'made option) : 'made option[] =
+    let ofEach
+        (device: torch.Device)
+        count
+        (owned: 'made -> torch.Tensor)
+        (make: int -> 'made option)
+        : 'made option[] =
         let made = Array.create count None
 
         if device.``type`` = DeviceType.CPU then
@@ -108,7 +113,8 @@ module Scope =
 
     /// All send one vector to a receiver.
     let adversary scope (prepare: Omniscience -> int[] -> int -> torch.Tensor) : Adversary<Omniscience> =
-        Adversary.sending (fun (knowledge: Omniscience) -> vectors scope prepare knowledge |> sent scope knowledge (fun _ -> id))
+        Adversary.sending (fun (knowledge: Omniscience) ->
+            vectors scope prepare knowledge |> sent scope knowledge (fun _ -> id))
 
     /// The same, of the estimates of those benign nodes, `[n_b, d]`, and the number of Byzantine ones.
     let ofEstimates scope (make: torch.Tensor -> int -> torch.Tensor) : Adversary<Omniscience> =

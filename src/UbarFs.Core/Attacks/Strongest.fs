@@ -346,10 +346,20 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
                     "an attack that has a strength, or a list of them: the worst in each iteration"
 
             and! least =
-                Setting.realOrWord "least" Interval.unbounded [ "auto" ] "auto" "the least strength; 'auto' is the attack's own"
+                Setting.realOrWord
+                    "least"
+                    Interval.unbounded
+                    [ "auto" ]
+                    "auto"
+                    "the least strength; 'auto' is the attack's own"
 
             and! most =
-                Setting.realOrWord "most" Interval.unbounded [ "auto" ] "auto" "the largest strength; 'auto' is the attack's own"
+                Setting.realOrWord
+                    "most"
+                    Interval.unbounded
+                    [ "auto" ]
+                    "auto"
+                    "the largest strength; 'auto' is the attack's own"
 
             and! evaluations = Setting.whole "evaluations" 2 10_000 20 "how many strengths of each attack are tried"
 
@@ -360,14 +370,12 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
 
             let wrapped = names |> List.map (wrap scope least most)
 
-            let contradiction =
-                wrapped |> List.tryPick (fun (other, wrapped) -> outside other wrapped)
+            let contradiction = wrapped |> List.tryPick (fun (other, wrapped) -> outside other wrapped)
 
             let ofOthers network colluders =
                 wrapped |> List.tryPick (fun (other, _) -> (defaults other).Objection network colluders)
 
-            let objection network colluders =
-                contradiction |> Option.orElseWith (fun () -> ofOthers network colluders)
+            let objection network colluders = contradiction |> Option.orElseWith (fun () -> ofOthers network colluders)
 
             return
                 { Attack.by (Strategy.Rehearsing(adversary scope evaluations (List.map snd wrapped))) with

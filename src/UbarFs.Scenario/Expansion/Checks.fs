@@ -84,8 +84,7 @@ let private attacksFit (draft: Draft) : Diagnostic list =
         | Attack.Present behaviour -> behaviour.Contradiction
 
     match draft.Attack with
-    | Some place ->
-        draft.Run.Attacks |> List.choose contradiction |> List.map (Diagnostic.error place)
+    | Some place -> draft.Run.Attacks |> List.choose contradiction |> List.map (Diagnostic.error place)
     | None -> []
 
 /// Why a run of the draft cannot be. What depends on a dataset that nobody has looked at is left open.
