@@ -22,9 +22,9 @@ let private search =
               tried <- tried + 1
               shares |> Array.map (fun share -> -abs(share - peak))
 
-          let share, value = Array.exactlyOne (Strongest.search 1 evaluations hill)
-          let points = Strongest.gridPoints evaluations
-          let best = Strongest.grid points |> Array.map (fun point -> -abs(point - peak)) |> Array.max
+          let share, value = Array.exactlyOne (LineSearch.best 1 evaluations hill)
+          let points = LineSearch.gridPoints evaluations
+          let best = LineSearch.grid points |> Array.map (fun point -> -abs(point - peak)) |> Array.max
           // The section around the best point of the grid shrinks by 0.618 with each evaluation after its first two.
           let left = 2.0 / float (points - 1) * 0.6181 ** float (max 0 (evaluations - points - 1))
 
@@ -37,19 +37,19 @@ let private search =
       <| fun () ->
           let peaks = [| 0.13; 0.5; 0.98 |]
 
-          let found = Strongest.search 3 40 (Array.map2 (fun (peak: float) share -> -abs(share - peak)) peaks)
+          let found = LineSearch.best 3 40 (Array.map2 (fun (peak: float) share -> -abs(share - peak)) peaks)
 
           for (share, _), peak in Array.zip found peaks do
               Expect.isLessThan (abs (share - peak)) 1e-4 $"{peak}"
 
-          let alone = Strongest.search 1 40 (fun shares -> [| -abs(shares[0] - 0.98) |])
+          let alone = LineSearch.best 1 40 (fun shares -> [| -abs(shares[0] - 0.98) |])
           Expect.equal alone[0] found[2] "the same alone"
 
       testCase "of equals the weakest is taken, and what is no number is none"
       <| fun () ->
-          Expect.equal (Strongest.search 1 10 (fun _ -> [| 1.0 |])) [| 0.0, 1.0 |] "equals"
+          Expect.equal (LineSearch.best 1 10 (fun _ -> [| 1.0 |])) [| 0.0, 1.0 |] "equals"
           let odd (shares: float[]) = shares |> Array.map (fun share -> if share < 0.9 then nan else share)
-          Expect.equal (Strongest.search 1 10 odd) [| 1.0, 1.0 |] "not a number" ]
+          Expect.equal (LineSearch.best 1 10 odd) [| 1.0, 1.0 |] "not a number" ]
 
 /// The attacks that have a strength, with it.
 let private strengths =
@@ -167,7 +167,7 @@ let private objectives =
 
                       let low, high = strength.Range
 
-                      Strongest.grid (Strongest.gridPoints evaluations)
+                      LineSearch.grid (LineSearch.gridPoints evaluations)
                       |> Array.forall (fun share ->
                           let value = strength.Parameter, Value.Real(low + share * (high - low))
                           let plain = behaviour name (if isScoped then [ value; scoped ] else [ value ])
