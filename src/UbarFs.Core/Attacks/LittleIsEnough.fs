@@ -63,8 +63,8 @@ let private feebleAround (z: int -> int -> float) (network: Network) =
     | [||] -> None
     | feeble ->
         Some
-            $"|z| is below {least} at {feeble.Length} of {told.Length} benign nodes with Byzantine neighbours, which hear next \
-              to their benign mean; 1.5 is common"
+            $"|z| is below {least} at {feeble.Length} of {told.Length} benign nodes with Byzantine neighbours, which hear \
+              next to their benign mean; 1.5 is common"
 
 let private feebleness scope =
     match scope with

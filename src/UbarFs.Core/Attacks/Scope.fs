@@ -56,8 +56,8 @@ module Scope =
 
         made
 
-    /// Something for each receiver, made of the finite estimates of some benign nodes, by their numbers, and of the number of
-    /// Byzantine ones beside them; `owned` is its tensor. None for a receiver without Byzantine neighbours, and where all
+    /// Something for each receiver, made of the finite estimates of some benign nodes, by their numbers, and of the number
+    /// of Byzantine ones beside them; `owned` is its tensor. None for a receiver without Byzantine neighbours, and where all
     /// those benign nodes have diverged. What `prepare` makes of the knowledge alone is made once.
     let made
         scope

@@ -336,9 +336,11 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
               It costs evaluations × the rule's aggregation at all benign nodes that hear an attacker, for each attack of \
               the list, losses included; with `scope: neighbourhood` no more, since all nodes are tried at once.\n\n\
               The range 'auto' is: {ranges}.\n\n\
-              Where sources differ: ByzFL and ByzantineMomentum double a step from 0 on while it helps, for one server; Gaucher \
-              et al. search for each receiver. The objective here is the plain distance, which is largest where its square is."
-            "optimal attacks of Shejwalkar, Houmansadr, NDSS 2021; Gonzalez et al. (ByzFL), 2025; El Mhamdi et al., ICLR 2021"
+              Where sources differ: ByzFL and ByzantineMomentum double a step from 0 on while it helps, for one server; \
+              Gaucher et al. search for each receiver. The objective here is the plain distance, which is largest where its \
+              square is."
+            "optimal attacks of Shejwalkar, Houmansadr, NDSS 2021; Gonzalez et al. (ByzFL), 2025; El Mhamdi et al., ICLR \
+             2021"
 
     let uses (arguments: Arguments) =
         Map.tryFind "of" arguments
