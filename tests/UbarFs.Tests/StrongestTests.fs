@@ -280,7 +280,7 @@ let private inTheEngine =
                   let experiment = experiment run
                   let state = iterations experiment 2 id
                   let iteration, all = int64 state.Iteration, experiment.Participants
-                  let trained = Node.train experiment iteration all state.Estimates
+                  let trained = Node.train experiment iteration all state.Estimates state.Directions
                   use _ = torch.no_grad ()
                   let knowledge = Node.knowledge experiment iteration state.Estimates trained.Gradients
 
