@@ -303,7 +303,6 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
                      attack's statistics are of the same benign nodes"
 
             let wrapped = names |> List.map (wrap scope least most)
-
             let contradiction = wrapped |> List.tryPick (fun (other, wrapped) -> outside other wrapped)
 
             let ofOthers network colluders =
@@ -343,10 +342,7 @@ let attack (others: Component<Behaviour> list) : Component<Behaviour> =
              2021"
 
     let uses (arguments: Arguments) =
-        Map.tryFind "of" arguments
-        |> Option.defaultValue (Value.Word "alie")
-        |> string
-        |> Kind.namesIn
-        |> List.choose (fun name -> (find name).File)
+        let names = string (Map.tryFind "of" arguments |> Option.defaultValue (Value.Word "alie"))
+        Kind.namesIn names |> List.choose (fun name -> (find name).File)
 
     { strongest with Uses = uses }

@@ -184,8 +184,9 @@ let private witness (plan: BreakPlan) (folder: string) (breaking: Breaking) rule
             $"under {fallen.Attack}"
 
     let explanation =
-        [ $"{rule} is {word} at a Byzantine ratio of {ratio} {under}: it keeps {percent kept.Middle} ({percent kept.Low} to"
-          $"{percent kept.High}) of what {subject.Baseline} learns without an attack, over {fallen.Comparison.Seeds} seeds." ]
+        [ $"{rule} is {word} at a Byzantine ratio of {ratio} {under}:"
+          $"it keeps {percent kept.Middle} ({percent kept.Low} to {percent kept.High}) of what {subject.Baseline} learns"
+          $"without an attack, over {fallen.Comparison.Seeds} seeds." ]
 
     let liars = [ subject.Liars[max 0 (fallen.Place - 1)] ]
     let name = fileName $"{rule}-{word}"
