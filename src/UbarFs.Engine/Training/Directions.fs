@@ -100,7 +100,8 @@ module Directions =
             )
 
     /// The local steps of some nodes in an iteration, at their rows of x_k `[N, d]`: with τ steps, each at where the one
-    /// before led to, at one rate λ(k). Without momentum, clipping, weight decay and further steps, gradients are directions.
+    /// before led to, at one rate λ(k). Without momentum, clipping, weight decay and further steps, gradients are
+    /// directions.
     let walk (experiment: Experiment) (iteration: int64) (nodes: int[]) (estimates: torch.Tensor) before : Directed =
         let plan = experiment.Run.Training
         let steps = plan.LocalSteps

@@ -145,8 +145,8 @@ module Experiment =
         |> List.tryFind (fun faction -> System.Array.BinarySearch(faction.Nodes, node) >= 0)
         |> Option.map _.Behaviour
 
-    /// The training images in the mini-batch of a node in a step, and the labels that the node trains on. With τ local steps,
-    /// those of iteration k are the steps from k·τ on, and ξ_{k,i} is the first one's batch.
+    /// The training images in the mini-batch of a node in a step, and the labels that the node trains on. With τ local
+    /// steps, those of iteration k are the steps from k·τ on, and ξ_{k,i} is the first one's batch.
     let drawn (experiment: Experiment) (step: int64) node : int[] * int[] =
         let run, share = experiment.Run, experiment.Shares[node]
         let training = run.Training

@@ -38,7 +38,7 @@ type Finding =
 [<RequireQualifiedAccess>]
 module BreakingPoint =
 
-    exception private WithoutResult of string
+    exception private WithoutResultException of string
 
     /// How a rule does at a place under some attacks with the first seeds: the shares kept of each, the lowest first.
     let private look answer rule place (attacks: string list) (seeds: int64 list) : Search<(string * Pair list) list> =
@@ -73,7 +73,7 @@ module BreakingPoint =
         Search.all (List.map ofAttack attacks)
         |> Search.map (fun results ->
             match results |> List.choose Result.toOption, results with
-            | [], Error reason :: _ -> raise (WithoutResult reason)
+            | [], Error reason :: _ -> raise (WithoutResultException reason)
             | found, _ -> found)
 
     let private kept (question: BreakingQuestion) (pairs: Pair list) =
@@ -206,5 +206,5 @@ module BreakingPoint =
 
                 return Finding.Points(degraded, destroyed)
             }
-        with WithoutResult reason ->
+        with WithoutResultException reason ->
             Search.Found(Finding.NoResult reason)

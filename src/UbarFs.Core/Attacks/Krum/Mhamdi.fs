@@ -75,8 +75,8 @@ let attack: Component<Behaviour> =
         "as far from the benign mean as Krum lets it, in one direction"
         "> x̂ = x̄ + γe,   e = (1, …, 1)/√d, or the unit vector of one coordinate\n\n\
          x̄ is the mean of all benign estimates, or of those that `scope` says. γ is the largest for which \
-         Krum with f = n_f, over all benign estimates and n_f copies of x̂, still picks a copy. Krum counts the n − f − 2 nearest, at least 1; where \
-         the copies alone fill these (n_f ≥ n_b − 1), γ is the cap.\n\n\
+         Krum with f = n_f, over all benign estimates and n_f copies of x̂, still picks a copy. Krum counts the n − f − 2 \
+         nearest, at least 1; where the copies alone fill these (n_f ≥ n_b − 1), γ is the cap.\n\n\
          Adapted: the source attacks gradients in one coordinate of a parameter server; here estimates of the whole \
          network take their place."
         "El Mhamdi, Guerraoui, Rouault, ICML 2018; UBAR paper, section VI-C"
