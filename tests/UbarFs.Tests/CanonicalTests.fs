@@ -83,10 +83,11 @@ let private shown =
               let printed = YamlText.ofScenario (accepted minimal [] |> fst)
 
               let expected =
-                  "name: example\nseed: 1\ndata: { dataset: digits, partition: iid }\nmodel: softmax\n"
-                  + "network:\n  topology: { random: { ratio: 0.4 } }\n  benign: 8\n  byzantine: 0\n"
+                  "name: example\nseed: 1\ndata: { dataset: digits, partition: iid, holders: all, least: batch }\n"
+                  + "model: softmax\nnetwork:\n  topology: { random: { ratio: 0.4 } }\n  benign: 8\n  byzantine: 0\n"
                   + "  benign-ratio: 0.4\n  enforce-benign-ratio: true\n  placement: random\n  weights: equal\n"
-                  + "training:\n  batch: 32\n  epochs: 3\n  rate: 0.05\n  fading: 20\n  last-batch: drop\n"
+                  + "training:\n  batch: 32\n  epochs: 3\n  rate: 0.05\n  fading: 20\n  decay: fading\n  warmup: none\n"
+                  + "  weight-decay: 0\n  gradient-clip: none\n  local-steps: 1\n  last-batch: drop\n"
                   + "  start: shared\n  loss: cross-entropy\n"
                   + "rule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"
                   + "attack: { none: { from: 0, until: end } }\nmeasure: { every: 1 epoch, images: all }\n"
@@ -137,7 +138,14 @@ let private built =
                           string (System.Char.ToUpper word[0]) + word[1..])
                   |> String.concat ""
 
-              let missing = keys Grammar.scenario.Shape |> List.map camel |> List.except ("name" :: operations)
+              // The keys of a section within a section have its name.
+              let operation key =
+                  match key with
+                  | "beta" -> "momentum"
+                  | "form" -> "momentumForm"
+                  | key -> camel key
+
+              let missing = keys Grammar.scenario.Shape |> List.map operation |> List.except ("name" :: operations)
               Expect.equal missing [] "missing"
 
           testCase "what is built is what would be written"
