@@ -34,7 +34,8 @@ module Directions =
 
     // As PyTorch: the norm may be short by its rounding, and a gradient of 0 stays one.
     let private clip (most: float) (gradients: torch.Tensor) =
-        let norms = gradients.to_type(torch.float64).square().sum([| 1L |], keepdim = true).sqrt()
+        let squares = Native.square (gradients.to_type torch.float64)
+        let norms = squares.sum([| 1L |], keepdim = true).sqrt()
 
         let factors =
             Native.number most (fun most -> (Native.shifted 1e-6 norms).reciprocal().mul most)
@@ -80,7 +81,7 @@ module Directions =
         if not isLast then
             addTo local -rate gradients
 
-        total |> Option.iter (fun total -> total.add_ gradients |> ignore)
+        total |> Option.iter (fun total -> addTo total 1.0 gradients)
 
     // On the CPU node by node on the workers, as gradients are; on a device all rows at once, of which those that are not of
     // these nodes stay 0.
