@@ -36,6 +36,7 @@ let private drawings folder width : (string * Drawing) list =
           List.indexed
               [ Studies.usual
                 Studies.hostile
+                Studies.attacked
                 Studies.failing "dkrum" (Studies.swept rules) ] do
           let request =
               { FigureRequest.usual with

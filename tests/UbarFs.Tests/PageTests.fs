@@ -127,7 +127,7 @@ let private narrow =
 // How much the panels that are seen are enlarged: 1 where text has its own size.
 let private scales (seen: Seen) : float list =
     let script =
-        "Array.from(document.querySelectorAll('.multiples svg, .times svg, .legend svg'))"
+        "Array.from(document.querySelectorAll('.multiples svg, .times svg, .heat svg, .legend svg'))"
         + ".filter(svg => svg.getBoundingClientRect().width > 0)"
         + ".map(svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"
 
@@ -136,7 +136,7 @@ let private scales (seen: Seen) : float list =
 let private constantText =
     testCase "text in panels has one size, on every screen and however many panels there are"
     <| fun () ->
-        for study in [ Studies.usual; Studies.swept [ "average"; "ubar" ] ] do
+        for study in [ Studies.usual; Studies.swept [ "average"; "ubar" ]; Studies.attacked ] do
             for width in [ 380; 800; 1400 ] do
                 opened width study (fun seen ->
                     for scale in scales seen do
@@ -180,6 +180,26 @@ let private metrics =
             seen.Page.Locator("#trend-0 svg[data-panel]:visible").First.HoverAsync().GetAwaiter().GetResult()
             Expect.stringContains (texts seen ".tip" |> String.concat "") "Byzantine ratio 0." "the swept number"
             Expect.isEmpty seen.Complaints "no complaints")
+
+let private hardest =
+    testCase "the page shows the worst over attacks, on narrow screens too"
+    <| fun () ->
+        for width in [ 1200; 360 ] do
+            opened width Studies.attacked (fun seen ->
+                Expect.equal (count seen "#worst .heat:visible") 1 "one drawing"
+                let values = seen.Page.Locator("#worst .heat:visible .cell-value")
+                let said = wait (values.AllTextContentsAsync())
+
+                Expect.equal
+                    (List.ofSeq said |> List.sort)
+                    [ "10.0 %"; "30.0 %"; "60.0 %"; "80.0 %" ]
+                    "a cell for each rule and ratio"
+
+                let page = wait (seen.Page.EvaluateAsync<int> "document.documentElement.scrollWidth")
+                Expect.isLessThanOrEqual page width "no wider than the screen"
+                click seen "#worst summary"
+                Expect.equal (count seen "#worst table:visible tbody tr") 2 "the same as a table"
+                Expect.isEmpty seen.Complaints "no complaints")
 
 let private failures =
     testCase "the page tells which runs failed, and why, and does not draw their networks as if they were valid"
@@ -268,6 +288,7 @@ let tests =
           constantText
           roomUsed
           metrics
+          hardest
           failures
           boundedProblems
           print ]

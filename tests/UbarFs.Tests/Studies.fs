@@ -105,6 +105,39 @@ let swept (rules: string list) =
                                   run.Resolved |> Map.add "network.benign" "10" |> Map.add "network.byzantine" ratio
                               StudyRun.Settings = settings } ]
 
+/// Runs of a rule under an attack at a Byzantine ratio, one for each of some accuracies; their seeds are 1, 2, ….
+let at (ratio: string) rule attack (accuracies: float list) : StudyRun list =
+    [ for index, worst in List.indexed accuracies ->
+          let run = run rule attack (int64 index + 1L) worst
+
+          { run with
+              StudyRun.Identity.Id = $"{run.Identity.Id}-{ratio}"
+              StudyRun.Resolved = Map.add "network.byzantine" ratio run.Resolved
+              StudyRun.Settings = [ "network.byzantine", ratio; "attack", attack; "rule", rule ] } ]
+
+/// Averaging and UBAR under three attacks at two ratios, with baselines that keep 0.8 beyond guessing. Another attack is
+/// the hardest in every cell.
+let attacked =
+    ofRuns
+        "attacked"
+        "A question"
+        [ for ratio in [ "10%"; "30%" ] do
+              yield! at ratio "average" "absent" [ 0.9; 0.9; 0.9 ]
+
+          yield! at "10%" "average" "gaussian" [ 0.7; 0.7; 0.7 ]
+          yield! at "10%" "average" "bit-flip" [ 0.5; 0.5; 0.5 ]
+          yield! at "10%" "average" "alie (z: 1)" [ 0.3; 0.3; 0.3 ]
+          yield! at "10%" "ubar" "gaussian" [ 0.8; 0.8; 0.8 ]
+          yield! at "10%" "ubar" "bit-flip" [ 0.8; 0.8; 0.8 ]
+          yield! at "10%" "ubar" "alie (z: 1)" [ 0.9; 0.9; 0.9 ]
+          yield! at "30%" "average" "gaussian" [ 0.1; 0.1; 0.1 ]
+          yield! at "30%" "average" "bit-flip" [ 0.2; 0.2; 0.2 ]
+          yield! at "30%" "average" "alie (z: 1)" [ 0.3; 0.3; 0.3 ]
+          // Bit-flip has the lower median, gaussian the lower mean.
+          yield! at "30%" "ubar" "gaussian" [ 0.6; 0.6; 0.1 ]
+          yield! at "30%" "ubar" "bit-flip" [ 0.5; 0.5; 0.8 ]
+          yield! at "30%" "ubar" "alie (z: 1)" [ 0.9; 0.9; 0.9 ] ]
+
 /// A study with so many rates, each with two rules, two attacks and two seeds.
 let large rates =
     let run (rate: int) rule attack seed =

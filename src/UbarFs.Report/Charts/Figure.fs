@@ -151,11 +151,11 @@ module Figure =
             @ [ up
                 label "axis" "middle" ((whole + margin) / 2.0) (top + plots + 8.0) multiples.Across ] }
 
-    /// How wide the scale of accuracies is.
+    /// How wide a scale of colours is.
     let scaleWidth = 126.0
 
-    /// The colours of accuracies.
-    let scale x y : Markup =
+    /// The colours of shares, with what they are shares of.
+    let scaleOf (name: string) x y : Markup =
         let steps = [ 0..20 ]
 
         moved
@@ -173,7 +173,10 @@ module Figure =
 
               label "tick" "start" 0.0 19.0 "0 %"
               label "tick" "end" scaleWidth 19.0 "100 %"
-              label "tick" "middle" (scaleWidth / 2.0) 19.0 "accuracy" ]
+              label "tick" "middle" (scaleWidth / 2.0) 19.0 name ]
+
+    /// The colours of accuracies.
+    let scale x y : Markup = scaleOf "accuracy" x y
 
     /// The drawing as an element of a page, in its own size.
     let inline' (description: string) (drawing: Drawing) : Markup =

@@ -42,7 +42,8 @@ module Trends =
               "network.benign-ratio", "benign ratio ρ"
               "network.topology.random", "connection ratio" ]
 
-    let private nameOf (path: string) = Map.tryFind path names |> Option.defaultValue path
+    /// What a path is, as the name of an axis.
+    let nameOf (path: string) = Map.tryFind path names |> Option.defaultValue path
 
     /// The swept paths whose values are numbers, at least three of them.
     let paths (groups: Group list) : SweptNumber list =

@@ -146,3 +146,22 @@ module Palette =
         let mix low high = int (round (float low + (place - float below) * float (high - low)))
         let (r, g, b), (r', g', b') = viridis[below], viridis[below + 1]
         $"#%02x{mix r r'}%02x{mix g g'}%02x{mix b b'}"
+
+    /// How light a colour "#rrggbb" is: its relative luminance (WCAG 2.2), from 0 to 1.
+    let luminance (colour: string) =
+        let part start =
+            let share = float (System.Convert.ToInt32(colour.Substring(start, 2), 16)) / 255.0
+
+            if share <= 0.04045 then
+                share / 12.92
+            else
+                ((share + 0.055) / 1.055) ** 2.4
+
+        0.2126 * part 1 + 0.7152 * part 3 + 0.0722 * part 5
+
+    /// The class of text that can be read on a colour: white on dark ones, black on light ones, whatever the page's are.
+    let textOn (colour: string) =
+        if 1.05 / (luminance colour + 0.05) > (luminance colour + 0.05) / 0.05 then
+            "over-dark"
+        else
+            "over-light"

@@ -157,6 +157,50 @@ module FigureData =
               "baseline_run" ]
             rows
 
+    /// Every run that the worst over the attacks rests on, and those of the baselines: with its share kept where a baseline
+    /// has its seed, whether its seed counts, and whether its attack is the hardest.
+    let worst (panels: WorstPanel list) : string list * string list list =
+        let isComplete (run: StudyRun) = run.Outcome.Status = Status.Complete
+
+        let accuracy (run: StudyRun) = if isComplete run then run.Outcome.Worst else None
+
+        let ofCell (cell: WorstCell) =
+            let baselines =
+                cell.Baseline |> Option.map (Judgement.worstBySeed >> Map.ofList) |> Option.defaultValue Map.empty
+
+            let kept chance (run: StudyRun) =
+                Option.map2
+                    (fun accuracy baseline -> { Seed = run.Identity.Seed; Accuracy = accuracy; Baseline = baseline })
+                    (accuracy run)
+                    (Map.tryFind run.Identity.Seed baselines)
+                |> Option.filter (Comparison.isComparable chance)
+                |> Option.map _.Kept(chance)
+
+            let attacked (group: Group) =
+                let isHardest = cell.Hardest |> Option.exists (fun hardest -> hardest.Attack = group.Attack)
+
+                [ for run in group.Runs ->
+                      run,
+                      [ number (accuracy run)
+                        number (kept group.Chance run)
+                        Csv.truth (isComplete run && List.contains run.Identity.Seed cell.Seeds)
+                        Csv.truth isHardest ] ]
+
+            let reference (group: Group) = [ for run in group.Runs -> run, [ number (accuracy run); ""; ""; "" ] ]
+            List.collect attacked cell.Groups @ List.collect reference (Option.toList cell.Baseline)
+
+        let rows =
+            panels
+            |> List.collect _.Cells
+            |> List.collect ofCell
+            |> List.distinctBy (fun (run, _) -> run.Identity.Id)
+
+        let known = rows |> List.map (fun (run, row) -> run.Identity.Id, row) |> Map.ofList
+
+        rows
+        |> List.map fst
+        |> ofRuns [ "worst_accuracy"; "share_kept"; "counts"; "hardest" ] (fun run -> [ known[run.Identity.Id] ])
+
     /// A table with a row for each group, with the runs that it is over: their ids, with spaces between them.
     let withRuns (groups: Group list) (headings: string list, rows: string list list) =
         let runs (group: Group) = group.Runs |> List.map _.Identity.Id |> String.concat " "

@@ -61,6 +61,15 @@ module Figures =
                   (Figure.ofMultiples width (Figure.keys multiples) multiples)
                   (Trends.table metric swept shown) ]
 
+    let private worst width groups shown =
+        match WorstAttack.panels groups shown with
+        | [] -> []
+        | panels ->
+            let drawing = WorstFigure.draw (Option.defaultValue WorstFigure.usualWidth width) panels
+
+            [ { figure "worst-over-attacks" "worst accuracy over attacks, by rule" drawing (FigureData.worst panels) with
+                  Paper = Some(WorstTable.paper panels) } ]
+
     let private innerLife width (groups: Group list) (rule: string, stages: string[]) =
         let sized, shared = InnerLife.keys true stages, InnerLife.keys false stages
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages
@@ -138,6 +147,7 @@ module Figures =
         |> Result.map (fun shown ->
             List.map (curves width groups shown) request.Metrics
             @ List.collect (trends width groups shown) request.Metrics
+            @ worst width groups shown
             @ List.collect (innerLife width shown) (InnerLife.rules shown)
             @ networks width shown
             @ timing width shown

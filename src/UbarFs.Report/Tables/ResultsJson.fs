@@ -102,16 +102,41 @@ module ResultsJson =
               "comparison", comparison judged.Judgement
               "curve", list (List.map point group.Curve) ]
 
+    let private worstCell (panel: WorstPanel) (cell: WorstCell) : JsonNode =
+        let hardest = cell.Hardest
+        let words = List.map text >> List.map Option.ofObj >> List.choose id >> list
+
+        json
+            [ "settings",
+              json
+                  [ for path, value in panel.Settings -> path, text value
+                    for path in Option.toList panel.Path -> path, text cell.Column ]
+              "rule", text cell.Rule
+              "attack", hardest |> Option.map (_.Attack >> text) |> Option.defaultValue null
+              "as_hard", hardest |> Option.map _.AsHard |> Option.defaultValue [] |> words
+              "worst_accuracy", real (hardest |> Option.map _.Accuracy)
+              "share_kept", real (hardest |> Option.bind _.Kept)
+              "seeds", list [ for seed in cell.Seeds -> JsonValue.Create seed ]
+              "attacks", cell.Groups |> List.map _.Attack |> words
+              "compared", JsonValue.Create cell.Compared
+              "remarks", words cell.Remarks ]
+
+    let private worst (groups: Group list) =
+        [ for panel in WorstAttack.panels groups groups do
+              for cell in panel.Cells -> worstCell panel cell ]
+
     let private study (study: Study) : JsonNode =
-        let judged = Summary.groups study |> Judgement.ofGroups
+        let groups = Summary.groups study
+        let judged = Judgement.ofGroups groups
 
         json
             [ "name", text study.Name
               "store", text study.Folders.Head
               "runs", list (List.map run study.Runs)
               "table", list (List.map group judged)
+              "worst_over_attacks", list (worst groups)
               "notes", list (VerdictNotes.lines judged |> List.map text) ]
 
-    /// `{ "scenarios": [ { "name", "store", "runs": [ … ], "table": [ … ] } ] }`: every run, and the runs that differ
-    /// in nothing but their seed taken together.
+    /// `{ "scenarios": [ { "name", "store", "runs": [ … ], "table": [ … ], … } ] }`: every run, the runs that
+    /// differ in nothing but their seed taken together, and what each rule comes to under its hardest attack.
     let create (studies: Study list) : JsonNode = json [ "scenarios", list (List.map study studies) ]

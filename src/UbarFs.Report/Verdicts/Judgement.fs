@@ -16,7 +16,8 @@ type Judged = { Group: Group; Judgement: Judgement }
 [<RequireQualifiedAccess>]
 module Judgement =
 
-    let private worstBySeed (group: Group) =
+    /// The worst accuracy of a benign node at the end of every complete run, by seed.
+    let worstBySeed (group: Group) =
         group.Runs
         |> List.filter (fun run -> run.Outcome.Status = UbarFs.Engine.Status.Complete)
         |> List.choose (fun run -> run.Outcome.Worst |> Option.map (fun worst -> run.Identity.Seed, worst))
