@@ -201,6 +201,25 @@ let private hardest =
                 Expect.equal (count seen "#worst table:visible tbody tr") 2 "the same as a table"
                 Expect.isEmpty seen.Complaints "no complaints")
 
+let private agreement =
+    testCase "the page shows how far the network agrees, whichever metric is chosen, and pointing tells values"
+    <| fun () ->
+        opened 1200 Studies.usual (fun seen ->
+            let panels = "#agreement svg[data-panel]:visible"
+            Expect.equal (count seen panels) 2 "a panel for each setting"
+            seen.Page.Locator("#metric").SelectOptionAsync("best").GetAwaiter().GetResult() |> ignore
+            Expect.equal (count seen panels) 2 "still"
+            seen.Page.Locator(panels).Last.HoverAsync().GetAwaiter().GetResult()
+            Expect.stringContains (texts seen ".tip" |> String.concat "") "ubar 0.01" "after two epochs"
+            Expect.isEmpty seen.Complaints "no complaints")
+
+        let silent (run: StudyRun) =
+            { run with
+                StudyRun.Points = run.Points |> List.map (fun point -> { point with ConsensusError = None }) }
+
+        let old = { Studies.usual with Runs = List.map silent Studies.usual.Runs }
+        Expect.isFalse ((Page.create old).Contains "id=\"agreement\"") "stores without it have no section"
+
 let private failures =
     testCase "the page tells which runs failed, and why, and does not draw their networks as if they were valid"
     <| fun () ->
@@ -289,6 +308,7 @@ let tests =
           roomUsed
           metrics
           hardest
+          agreement
           failures
           boundedProblems
           print ]

@@ -53,11 +53,14 @@ module Metric =
     /// The paper's metric.
     let worst = accuracy "worst" "worst accuracy" _.Worst _.Worst
 
+    /// How far the benign nodes are from agreeing.
+    let consensusError = measured "consensus-error" "consensus_error" "consensus error" _.ConsensusError
+
     let all: Metric list =
         [ worst
           accuracy "mean" "mean accuracy" _.Mean _.Mean
           accuracy "best" "best accuracy" _.Best _.Best
-          measured "consensus-error" "consensus_error" "consensus error" _.ConsensusError
+          consensusError
           measured "test-loss" "test_loss" "test loss (mean)" _.TestLoss
           measured "training-loss" "loss" "training loss" _.Loss ]
 

@@ -58,7 +58,9 @@ module CurveSections =
     /// What a page shows of a study.
     let prepare (groups: Group list) : PagePanels =
         let metrics = Metric.measuredIn groups
-        let most = mostPointsInAll / max 1 (metrics.Length * groups.Length) |> max 20 |> min Curves.mostPoints
+
+        let most =
+            mostPointsInAll / max 1 ((metrics.Length + 1) * groups.Length) |> max 20 |> min Curves.mostPoints
 
         { Trends =
             [ for swept in Trends.paths groups ->
@@ -229,6 +231,32 @@ module CurveSections =
               )
               choice "metric" panels.Curves
               yield! blocks first panels.Curves ]
+
+    /// How far the benign nodes' estimates are from each other: the panels that the choice of metrics shows as well, with
+    /// the same numbers to point at.
+    let agreement (groups: Group list) (panels: PagePanels) : Markup list =
+        let first = panels.Trends |> List.sumBy (snd >> List.length)
+
+        match
+            panels.Curves
+            |> List.tryFindIndex (fun block -> block.Pointed.Metric.Name = Metric.consensusError.Name)
+        with
+        | None -> []
+        | Some index ->
+            let block = panels.Curves[index]
+            let place = string (first + index)
+
+            [ Element.section
+                  "agreement"
+                  "Does the network agree?"
+                  [ Element.note (
+                        "Consensus error: the mean squared distance of a benign node's estimate from the mean of all benign \
+                         nodes' estimates, 0 when they agree; where it stays high or rises, they learn different models, \
+                         however accurate each of them is."
+                        + remarks groups [ block ]
+                    )
+                    multiples (fun panel -> [ "data-block", place; "data-panel", string panel ]) block.Pointed.Multiples
+                    |> chart [] block.Keys ] ]
 
     let private ofRule (groups: Group list) (rule: string, stages: string[]) =
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages

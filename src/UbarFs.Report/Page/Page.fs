@@ -147,6 +147,7 @@ module Page =
             @ WorstSection.worst groups
             @ CurveSections.trends groups panels
             @ [ CurveSections.curves groups panels ]
+            @ CurveSections.agreement groups panels
             @ CurveSections.innerLife groups
             @ NetworkSection.networks groups
             @ ShareSection.shares groups
