@@ -113,7 +113,17 @@ let private building =
         [ testCase "each says one key of the language, and has its name"
           <| fun () ->
               // These say a part of a key, or any.
-              let others = Set [ "attacks"; "rules"; "set"; "zip"; "variant"; "exclude" ]
+              let others =
+                  Set
+                      [ "attacks"
+                        "rules"
+                        "set"
+                        "zip"
+                        "variant"
+                        "exclude"
+                        "momentum"
+                        "momentumForm" ]
+
 
               for name, operation in operations do
                   match said operation with

@@ -82,6 +82,7 @@ type Omniscience =
 /// Everything, and a way to try messages out on the benign nodes' rule before they are sent.
 type Rehearsal =
     {
+        /// Everything there is to know, the rule apart.
         All: Omniscience
         /// The nodes that follow the attack, ascending.
         Attackers: int[]
