@@ -125,7 +125,7 @@ module Estimate =
             use scope = torch.NewDisposeScope()
             let total = Array.sum weights
             let shares = weights |> Array.map (fun weight -> weight / total)
-            // An array of .NET lies anywhere, and what BLAS rounds depends on that: a copy begins where tensors do.
-            let shares = torch.tensor(shares, device = estimates.device).clone()
-            let sum = estimates.to_type(torch.float64).t().mv shares
+            // Not by BLAS, which rounds otherwise where memory begins elsewhere.
+            let shares = torch.tensor(shares, device = estimates.device).unsqueeze 1L
+            let sum = (estimates.to_type (torch.float64) * shares).sum 0L
             sum.to_type(estimates.dtype).MoveToOuterDisposeScope()

@@ -16,6 +16,6 @@ let partition: Component<Partition> =
     |> Define.Named "similarity"
     |> Component.describedBy
         "a share of the images iid, the rest sorted by class"
-        "The share γ of the shuffled images is cut into equal parts. What is left is ordered by class and cut likewise: node \
-         i gets part i of both. With γ = 0, a node has one or two classes if there are as many nodes as classes."
+        "The share γ of the shuffled images is cut into equal parts. What is left is ordered by class and cut likewise: \
+         node i gets part i of both. With γ = 0, a node has one or two classes if there are as many nodes as classes."
         "S. P. Karimireddy et al., SCAFFOLD, ICML 2020"
