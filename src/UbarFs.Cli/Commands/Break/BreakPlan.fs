@@ -45,7 +45,8 @@ module BreakPlan =
 
             let! overrides = Overriding.read (arguments.GetResults BreakArguments.Set) |> Result.mapError Exit.refuse
             let scripts = not (arguments.Contains BreakArguments.NoScripts)
-            let! scenarios = Scenarios.load scripts permit overrides [ file ]
+            // What is odd about its own ratio is nothing to a search over others.
+            let! scenarios = Scenarios.loadWarning false scripts permit overrides [ file ]
             return List.head scenarios
         }
 

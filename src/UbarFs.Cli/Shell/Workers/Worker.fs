@@ -170,7 +170,7 @@ let run (arguments: ParseResults<RunArguments>) : int =
             Ok()
 
         try
-            match RunPlan.ofArguments permit arguments with
+            match RunPlan.ofArgumentsWarning false permit arguments with
             | Error code -> code
             | Ok plan ->
                 speaker.Say Word.Ready
