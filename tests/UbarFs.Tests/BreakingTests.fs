@@ -32,7 +32,7 @@ let private seeds = [ 1L .. 5L ]
 
 let private question (truth: Truth) : BreakingQuestion =
     { Attacks = truth.Attacks |> List.map (fun (name, _, _) -> name)
-      Ratios = [ for place in 1 .. truth.Places -> float place / 20.0 ]
+      Places = truth.Places
       Seeds = seeds
       Chance = 0.1
       Sample = None }
@@ -222,6 +222,20 @@ let private command =
                   Expect.equal run.Code 0 run.Errors
                   Expect.stringContains run.Output "bit-flip" run.Output
                   Expect.isMatch run.Output "(degraded|destroyed)" run.Output)
+
+          testCase "a rule that fails is no success: its reason is told, and the others are searched"
+          <| fun () ->
+              let failing = "let rule = Rule.aggregating 0.5 (fun (view: View) -> failwith \"no luck\" : Aggregate)\n"
+
+              let written = scenario.Replace("[average,", "[{ script: failing.fsx }, average,")
+
+              inFolderWith [ "small.yaml", written; "failing.fsx", failing ] (fun folder ->
+                  let options = [ "break"; "small.yaml"; "--ratios"; "30%"; "--quiet" ]
+                  let outcome = ubarfs folder options
+                  Expect.equal outcome.Code 1 outcome.Errors
+                  Expect.stringContains outcome.Errors "no luck" "why"
+                  Expect.stringContains (row outcome.Output "failing.fsx") "no result" outcome.Output
+                  Expect.stringContains (row outcome.Output "average") "bit-flip" outcome.Output)
 
           testCase "JSON says the same"
           <| fun () ->

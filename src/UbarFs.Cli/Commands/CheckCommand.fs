@@ -83,7 +83,7 @@ let run (arguments: ParseResults<CheckArguments>) : int =
             let! device =
                 Device.parse (arguments.GetResult(CheckArguments.Device, "auto")) |> Result.mapError Exit.refuse
 
-            do! Preflight.all scenarios
+            do! Preflight.all true scenarios
 
             let forecast (scenario: Scenario) =
                 (if arguments.Contains CheckArguments.Time then

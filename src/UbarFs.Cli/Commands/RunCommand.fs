@@ -24,6 +24,14 @@ let private failures (results: RunResult list) =
         let reason = result.Record |> Option.bind _.Reason |> Option.defaultValue "no reason given"
         $"{result.Run.Scenario}: {Run.label result.Run}: {reason}")
 
+/// Says which runs lack data and which failed, and how they are done again.
+let tellFailures (session: Session) (results: RunResult list) =
+    missing results |> List.distinct |> List.iter Exit.complain
+    failures results |> List.iter Exit.complain
+
+    if failures results <> [] && not session.Retry then
+        Exit.complain "--retry runs again what has failed"
+
 let private exitCode interrupted (results: RunResult list) =
     if results |> List.forall (fun result -> result.Status = Status.Complete) then
         Exit.done'
@@ -75,11 +83,7 @@ let private print
 
     Studies.tellMore studies
     let all = List.collect snd results
-    missing all |> List.distinct |> List.iter Exit.complain
-    failures all |> List.iter Exit.complain
-
-    if failures all <> [] && not session.Retry then
-        Exit.complain "--retry runs again what has failed"
+    tellFailures session all
 
     if
         session.Cancellation.IsCancellationRequested

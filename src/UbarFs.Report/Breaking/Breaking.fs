@@ -134,21 +134,8 @@ module Breaking =
 
     /// The same for programs.
     let json (breaking: Breaking) : JsonNode =
-        let text (value: string) : JsonNode | null = JsonValue.Create value
-        let real (value: float) : JsonNode | null = JsonValue.Create value
-
-        let object (fields: (string * (JsonNode | null)) list) : JsonNode =
-            let json = JsonObject()
-
-            for name, value in fields do
-                json.Add(name, value)
-
-            json
-
-        let array (items: (JsonNode | null) list) : JsonNode =
-            let array = JsonArray()
-            items |> List.iter array.Add
-            array
+        let text, object, array = JsonNodes.text, JsonNodes.object, JsonNodes.array
+        let real (value: float) = JsonNodes.real (Some value)
 
         let confirmed (one: Confirmed option) : JsonNode | null =
             match one with

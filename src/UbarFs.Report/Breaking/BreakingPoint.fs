@@ -4,8 +4,8 @@ namespace UbarFs.Report
 type BreakingQuestion =
     {
         Attacks: string list
-        /// The Byzantine ratios behind place 0, ascending: those are the places 1, 2, …
-        Ratios: float list
+        /// How many Byzantine ratios there are, ascending, behind place 0: the places 1, 2, …
+        Places: int
         /// At least `Interval.fewest`; the first alone decides where to look closer.
         Seeds: int64 list
         /// The accuracy of guessing.
@@ -115,7 +115,7 @@ module BreakingPoint =
                             between (middle + 1) high
             }
 
-        between first (question.Ratios.Length + 1)
+        between first (question.Places + 1)
 
     /// The attack that hurts most: half of them go on with twice as many seeds, until one is left with all.
     let private confirm answer (question: BreakingQuestion) rule place : Search<Confirmed> =
@@ -160,7 +160,7 @@ module BreakingPoint =
     let private threshold answer (question: BreakingQuestion) rule limit first : Search<Threshold> =
         let rec upwards place =
             search {
-                if place > question.Ratios.Length then
+                if place > question.Places then
                     return None
                 else
                     let! confirmed = confirm answer question rule place
@@ -187,7 +187,7 @@ module BreakingPoint =
         search {
             let! guess = bisect answer question rule limit first
             let! falls = upwards guess
-            let start = falls |> Option.map _.Place |> Option.defaultValue (question.Ratios.Length + 1)
+            let start = falls |> Option.map _.Place |> Option.defaultValue (question.Places + 1)
             return! downwards (start - 1) falls
         }
 
@@ -197,7 +197,7 @@ module BreakingPoint =
             search {
                 let! degraded = threshold answer question rule Standing.Degraded 0
 
-                let first = degraded.Falls |> Option.map _.Place |> Option.defaultValue (question.Ratios.Length + 1)
+                let first = degraded.Falls |> Option.map _.Place |> Option.defaultValue (question.Places + 1)
 
                 let! destroyed =
                     match degraded.Falls with

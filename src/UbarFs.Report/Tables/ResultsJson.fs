@@ -7,25 +7,10 @@ open UbarFs.Engine
 [<RequireQualifiedAccess>]
 module ResultsJson =
 
-    let private real (value: float option) : JsonNode | null =
-        match value with
-        | Some value when System.Double.IsFinite value -> JsonValue.Create value
-        | _ -> null
-
-    let private text (value: string) : JsonNode | null = JsonValue.Create value
-
-    let private json (fields: (string * (JsonNode | null)) list) : JsonNode =
-        let json = JsonObject()
-
-        for name, value in fields do
-            json.Add(name, value)
-
-        json
-
-    let private list (items: JsonNode seq) : JsonNode | null =
-        let array = JsonArray()
-        items |> Seq.iter array.Add
-        array
+    let private real = JsonNodes.real
+    let private text = JsonNodes.text
+    let private json = JsonNodes.object
+    let private list (items: JsonNode seq) : JsonNode | null = JsonNodes.array (Seq.cast<JsonNode | null> items)
 
     let private run (run: StudyRun) : JsonNode =
         let identity, outcome = run.Identity, run.Outcome

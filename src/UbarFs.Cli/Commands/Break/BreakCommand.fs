@@ -31,23 +31,21 @@ let private budget (arguments: ParseResults<BreakArguments>) : Result<Budget, st
 type private Known = Map<string, RunResult>
 
 let private answer (plan: BreakPlan) (known: Known) (probe: Probe) : Answer =
-    let result run = Map.tryFind (RunStore.id run) known
-
-    let accuracy (result: RunResult option) =
-        match result with
+    let accuracy id =
+        match Map.tryFind id known with
         | None -> Error Answer.Unknown
         | Some result ->
             match result.Status, result.Record |> Option.bind _.WorstAccuracy with
             | Status.Complete, Some worst -> Ok worst
             | (Status.Failed | Status.Damaged | Status.MissingData), _ ->
-                let reason = result.Record |> Option.bind _.Reason |> Option.defaultValue (string result.Status)
-                Error(Answer.Without reason)
+                // The reason, which can be long, is told beside.
+                Error(Answer.Without $"a run of it is not complete: {result.Status}")
             | _ -> Error Answer.Unknown
 
     match plan.RunsOf probe with
     | None -> Answer.Without "the scenario excludes its runs"
     | Some(run, baseline) ->
-        match accuracy (result run), accuracy (result baseline) with
+        match accuracy run, accuracy baseline with
         | Ok accuracy, Ok reference ->
             let pair = { Seed = probe.Seed; Accuracy = accuracy; Baseline = reference }
 
@@ -78,14 +76,12 @@ let private wanted (plan: BreakPlan) (known: Known) : Run list =
             | Search.Needs probes -> probes
             | Search.Found _ -> [])
         |> List.choose plan.RunsOf
-        |> List.collect (fun (run, baseline) -> [ RunStore.id run; RunStore.id baseline ])
+        |> List.collect (fun (run, baseline) -> [ run; baseline ])
         |> Set.ofList
 
-    plan.Planned.Campaign.Runs
-    |> List.filter (fun run ->
-        let id = RunStore.id run
-        needed.Contains id && not (known.ContainsKey id))
-    |> List.distinctBy RunStore.id
+    plan.Runs
+    |> List.filter (fun (id, _) -> needed.Contains id && not (known.ContainsKey id))
+    |> List.map snd
 
 let private isDone (result: RunResult) = result.Status <> Status.Pending && result.Status <> Status.Interrupted
 
@@ -94,10 +90,7 @@ let private perform (plan: BreakPlan) (session: Session) quiet (known: Known) (r
     let ids = runs |> List.map RunStore.id |> Set.ofList
 
     let looked =
-        plan.Planned.Campaign.Runs
-        |> List.filter (fun run ->
-            let id = RunStore.id run
-            known.ContainsKey id || ids.Contains id)
+        plan.Runs |> List.filter (fun (id, _) -> known.ContainsKey id || ids.Contains id) |> List.map snd
 
     let campaign = { plan.Planned.Campaign with Runs = looked }
     // Rounds before have told of the others.
@@ -123,14 +116,14 @@ let private explore (plan: BreakPlan) session quiet budget (cancellation: Cancel
     let session = { session with Cancellation = stop.Token }
 
     let rec go (known: Known) =
-        let runs = wanted plan known
+        let all = wanted plan known
 
         let runs =
             match budget.Runs with
-            | Some most -> List.truncate (most - known.Count |> max 0) runs
-            | None -> runs
+            | Some most -> List.truncate (most - known.Count |> max 0) all
+            | None -> all
 
-        if wanted plan known |> List.isEmpty then
+        if all.IsEmpty then
             known, Ending.Found
         elif cancellation.IsCancellationRequested then
             known, Ending.Interrupted
@@ -241,8 +234,11 @@ let private search (arguments: ParseResults<BreakArguments>) budget format (plan
 
         let breaking = breaking plan known
         print arguments breaking (write plan format breaking)
+        let results = known |> Map.toList |> List.map snd
+        RunCommand.tellFailures session results
 
         match ending with
+        | Ending.Found when results |> List.exists (fun result -> result.Status <> Status.Complete) -> Exit.runFailed
         | Ending.Found -> Exit.done'
         | Ending.BudgetSpent ->
             Exit.complain "the budget is spent before the search's end: the same command with a larger one goes on"

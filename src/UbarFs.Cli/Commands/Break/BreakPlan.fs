@@ -20,8 +20,10 @@ type BreakPlan =
         /// Everything that the search may run.
         Run: RunPlan
         Planned: Planned
-        /// The run of a probe, and the run that it is compared with.
-        RunsOf: Probe -> (Run * Run) option
+        /// The runs, each once, with their names in the store.
+        Runs: (string * Run) list
+        /// The names of a probe's run, and of the run that it is compared with.
+        RunsOf: Probe -> (string * string) option
     }
 
 [<RequireQualifiedAccess>]
@@ -116,13 +118,16 @@ module BreakPlan =
             None
 
     /// Runs by rule, attack, number of Byzantine nodes and seed.
-    let private index (subject: SearchScenario.Subject) (runs: Run list) : Probe -> (Run * Run) option =
+    let private index
+        (subject: SearchScenario.Subject)
+        (runs: (string * Run) list)
+        : Probe -> (string * string) option =
         let known =
             runs
-            |> List.map (fun run -> (Run.ruleLabel run, Run.attackLabel run, run.Network.Byzantine, run.Seed), run)
+            |> List.map (fun (id, run) -> (Run.ruleLabel run, Run.attackLabel run, run.Network.Byzantine, run.Seed), id)
             |> Map.ofList
 
-        let labels = runs |> List.map (fun run -> Run.ruleLabel run, run.Rule.Name) |> List.distinct
+        let labels = runs |> List.map (fun (_, run) -> Run.ruleLabel run, run.Rule.Name) |> List.distinct
 
         let baseline =
             BaselineRule.labels labels subject.Baseline |> List.tryHead |> Option.defaultValue subject.Baseline
@@ -152,10 +157,11 @@ module BreakPlan =
             let! (run: RunPlan), held = prepare runArguments
             let planned = List.exactlyOne run.Planned
             let runs = planned.Campaign.Runs
+            let named = runs |> List.map (fun run -> RunStore.id run, run) |> List.distinctBy fst
 
             let question =
                 { Attacks = List.map fst subject.Attacks
-                  Ratios = subject.Liars |> List.map (SearchScenario.ratioOf subject)
+                  Places = subject.Liars.Length
                   Seeds = runs |> List.map _.Seed |> List.distinct |> List.sort
                   Chance = 1.0 / float runs.Head.Dataset.Value.Classes
                   Sample = sample runs.Head }
@@ -166,7 +172,8 @@ module BreakPlan =
                   RunArguments = runArguments
                   Run = run
                   Planned = planned
-                  RunsOf = index subject runs }
+                  Runs = named
+                  RunsOf = index subject named }
 
             return plan, held
         }

@@ -53,28 +53,23 @@ let private located (file: string) (text: string) =
             $"{found.Groups[1].Value}: '{full}'"
     )
 
-// As the scenario has it, where it lists it without a label, or else with everything written out.
-let private written path (isLabelled: Run -> bool) (run: Run) =
-    match run.Swept |> List.tryFind (fst >> (=) path) with
-    | Some(_, text) when not (isLabelled run) -> text
-    | _ -> Run.written run |> List.find (fst >> (=) path) |> snd
+// One component of the catalogue with nothing but defaults is called by its name.
+let private name (chosen: Chosen<'value> list) : string option =
+    match chosen with
+    | [ one ] when one.Code.IsNone && one.Parts.IsEmpty && Chosen.label one = one.Name -> Some one.Name
+    | _ -> None
 
-let private distinct (label: Run -> string) path isLabelled file (runs: Run list) =
+// By its name, or as the scenario lists it without a label, or else with everything written out.
+let private written path (chosen: Chosen<'value> list) (run: Run) =
+    match name chosen, run.Swept |> List.tryFind (fst >> (=) path) with
+    | Some name, _ -> name
+    | None, Some(_, text) when chosen |> List.forall _.Label.IsNone -> text
+    | None, _ -> Run.written run |> List.find (fst >> (=) path) |> snd
+
+let private distinct path file (label: Run -> string) (chosen: Run -> Chosen<'value> list) (runs: Run list) =
     runs
     |> List.distinctBy label
-    |> List.map (fun run ->
-        let label = label run
-        // A component with nothing but defaults is called by its name.
-        let isName = List.contains label [ run.Rule.Name; Run.attackName run ] && not (isLabelled run)
-
-        label,
-        (if isName then
-             label
-         else
-             located file (written path isLabelled run)))
-
-let private isRuleLabelled (run: Run) = run.Rule.Label.IsSome
-let private isAttackLabelled (run: Run) = run.Attacks |> List.exists _.Label.IsSome
+    |> List.map (fun run -> label run, written path (chosen run) run |> located file)
 
 /// The Byzantine nodes that ratios stand for, ascending and each once.
 let private liarsOf benign (ratios: float list) =
@@ -125,9 +120,7 @@ let subject (ratios: string option) (scenario: Scenario) : Result<Subject, strin
                       there"
 
         let attacks =
-            runs
-            |> List.filter (isHarmless >> not)
-            |> distinct Run.attackLabel "attack" isAttackLabelled scenario.File
+            runs |> List.filter (isHarmless >> not) |> distinct "attack" scenario.File Run.attackLabel _.Attacks
 
         if attacks.IsEmpty then
             return! Error "the scenario has no attack to search with: write 'attack: bit-flip', or sweep several"
@@ -144,7 +137,7 @@ let subject (ratios: string option) (scenario: Scenario) : Result<Subject, strin
             { File = scenario.File
               Name = scenario.Name
               Baseline = scenario.Baseline
-              Rules = distinct Run.ruleLabel "rule" isRuleLabelled scenario.File runs
+              Rules = distinct "rule" scenario.File Run.ruleLabel (fun run -> [ run.Rule ]) runs
               Attacks = attacks
               Absent = absent
               Benign = benign

@@ -88,8 +88,8 @@ let scenario (scenario: Scenario) : Result<unit, Diagnostic list> =
 
     if refused.IsEmpty then Ok() else Error refused
 
-/// Does so for several scenarios, prints what is refused or odd, and gives the exit code.
-let all (scenarios: Scenario list) : Result<unit, int> =
+/// Does so for several scenarios, prints what is refused, and what is odd if it is to warn, and gives the exit code.
+let all warning (scenarios: Scenario list) : Result<unit, int> =
     let refused =
         scenarios
         |> List.map scenario
@@ -98,7 +98,9 @@ let all (scenarios: Scenario list) : Result<unit, int> =
             | Error refused -> refused)
 
     if refused.IsEmpty then
-        scenarios |> List.collect NetworkChecks.warnings |> Scenarios.print
+        if warning then
+            scenarios |> List.collect NetworkChecks.warnings |> Scenarios.print
+
         Ok()
     else
         Scenarios.print refused

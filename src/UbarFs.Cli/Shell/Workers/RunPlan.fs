@@ -92,7 +92,7 @@ module RunPlan =
             let! device =
                 Device.parse (arguments.GetResult(RunArguments.Device, "auto")) |> Result.mapError Exit.refuse
 
-            do! Preflight.all scenarios
+            do! Preflight.all warning scenarios
             let! supplies = supplies device places scenarios |> Result.mapError Exit.refuse
             let supply (dataset: Chosen<Dataset>) = Map.find dataset.Value supplies
             let! session = session arguments device supply |> Result.mapError Exit.refuse
