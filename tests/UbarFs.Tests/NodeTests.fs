@@ -50,7 +50,7 @@ let private midway run =
     let trained =
         Node.train experiment (int64 state.Iteration) experiment.Participants state.Estimates state.Directions
 
-    let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
+    let knowledge = Views.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
     let rules, attacks = state.RuleMemories, state.AttackMemories
     let messages, _ = Node.send experiment knowledge trained rules attacks experiment.Participants
     experiment, state, trained, messages, knowledge

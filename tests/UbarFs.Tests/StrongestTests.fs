@@ -282,7 +282,7 @@ let private inTheEngine =
                   let iteration, all = int64 state.Iteration, experiment.Participants
                   let trained = Node.train experiment iteration all state.Estimates state.Directions
                   use _ = torch.no_grad ()
-                  let knowledge = Node.knowledge experiment iteration state.Estimates trained.Gradients
+                  let knowledge = Views.knowledge experiment iteration state.Estimates trained.Gradients
 
                   let messages, _ = Node.send experiment knowledge trained state.RuleMemories state.AttackMemories all
 

@@ -32,6 +32,8 @@ type NetworkView =
         Received: PaddedLists
         /// The nodes that sent them.
         Senders: int[][]
+        /// What they are: under some protocols no estimates but half-steps or directions, as is what each node has itself.
+        Messages: MessageKind
         /// W_ij of each node's senders, in their order: how it mixes.
         Weights: float[][]
         /// W_ii of each node. With the weights of its senders it makes 1.

@@ -201,7 +201,10 @@ let private behind (stage: PipelineStage) (rule: Rule) : Rule =
     let left (headcount: Headcount) = { headcount with Received = stage.Count headcount.Received }
     let assumes = rule.Assumes |> Option.map (fun assumes -> left >> assumes)
 
+    let isBlind isOrigin claims = isOrigin || List.contains Law.OwnApart claims
+
     { rule with
+        OwnIsOrigin = isBlind stage.OwnIsOrigin stage.Claims && isBlind rule.OwnIsOrigin rule.Claims
         Assumes =
             match stage.Assumes, assumes with
             | None, None -> None

@@ -46,6 +46,8 @@ type PipelineStage =
         Network: (NetworkView -> NetworkPrepared) option
         /// Whether the own estimate joins what was received.
         JoinsOwn: bool
+        /// Whether the own estimate is nothing but a place to measure from. A server has 0 in its place.
+        OwnIsOrigin: bool
         /// Whether what it hands on has no single sender any more, so that no rule behind it can judge senders.
         MergesSenders: bool
         /// How many estimates it hands on of so many.
@@ -87,6 +89,7 @@ module PipelineStage =
         { Reference = reference
           Network = None
           JoinsOwn = false
+          OwnIsOrigin = false
           MergesSenders = false
           Count = id
           Tolerance = fun _ neighbours -> neighbours
@@ -103,6 +106,9 @@ module PipelineStage =
 
     /// The stage as one in which the own estimate joins: R has it already, so that an α which follows from W is 0.
     let joiningOwn (stage: PipelineStage) = { stage with JoinsOwn = true }
+
+    /// The stage as one that takes the own estimate for nothing but a place to measure from.
+    let measuringFromOwn (stage: PipelineStage) = { stage with PipelineStage.OwnIsOrigin = true }
 
     /// The stage as one that leaves no single senders.
     let mergingSenders (stage: PipelineStage) = { stage with MergesSenders = true }

@@ -40,6 +40,8 @@ type Rule =
         Before: PipelineStage list
         /// Whether it keeps records of senders from iteration to iteration.
         JudgesSenders: bool
+        /// Whether the own estimate is nothing but a place to measure from or to begin at. A server has 0 in its place.
+        OwnIsOrigin: bool
         /// How its time grows.
         Cost: Cost
         /// n̂: how many Byzantine estimates among m received ones the rule is defined for, given ρ.
@@ -76,6 +78,7 @@ module Rule =
           Stages = []
           Before = []
           JudgesSenders = false
+          OwnIsOrigin = false
           Cost = Cost.Linear
           Tolerance = fun _ _ -> 0
           Claims = []
@@ -94,6 +97,9 @@ module Rule =
 
     /// The rule as one that keeps records of senders.
     let judgingSenders (rule: Rule) = { rule with JudgesSenders = true }
+
+    /// The rule as one that takes the own estimate for nothing but a place to measure from or to begin at.
+    let measuringFromOwn (rule: Rule) = { rule with OwnIsOrigin = true }
 
     /// The rule with a statement of how its time grows, which `ubarfs test-rule` measures.
     let costing cost (rule: Rule) = { rule with Cost = cost }
@@ -163,6 +169,25 @@ module Rule =
         | Update.Guf alpha -> step (alpha (int view.Received.shape[0]))
         | Update.Mixed -> step view.OwnWeight
         | Update.Replaced -> aggregate.Estimate
+
+    // α of a node with so many messages and its own weight.
+    let private share (rule: Rule) neighbours ownWeight =
+        match rule.Update with
+        | Update.Guf alpha -> alpha neighbours
+        | Update.Mixed -> ownWeight
+        | Update.Replaced -> 0.0
+
+    /// αx + (1 − α)R of a node whose step is in x already.
+    let combined (rule: Rule) (view: View) (aggregate: Aggregate) : torch.Tensor =
+        let alpha = share rule (int view.Received.shape[0]) view.OwnWeight
+        // A rate of 0 takes no step; where its own estimate is finite so is 0 times that.
+        Guf.step alpha 0.0 view.Own aggregate.Estimate view.Own
+
+    /// The same of all nodes at once, from what each would send, `[N, d]`: a new tensor, in which the rows of other nodes
+    /// stay as they are.
+    let combinedTogether (rule: Rule) (view: NetworkView) (messages: torch.Tensor) (made: torch.Tensor) : torch.Tensor =
+        let alphas = Array.map2 (share rule) (NetworkView.counts view) view.OwnWeights
+        view.Rows.Update(messages, made, messages, view.Nodes, alphas, 0.0)
 
     /// x_{k+1} of all nodes at once, from x_k of the whole network, `[N, d]`: a new tensor, in which the rows of other nodes
     /// stay as they are.

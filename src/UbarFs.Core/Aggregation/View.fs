@@ -14,6 +14,8 @@ type View =
         Received: torch.Tensor
         /// The nodes that sent them.
         Senders: int[]
+        /// What they are: under some protocols no estimates but half-steps or directions, as is what the node has itself.
+        Messages: MessageKind
         /// W_ij of the senders, in their order: how a node mixes.
         Weights: float[]
         /// W_ii. With the weights of the senders it makes 1.
@@ -57,6 +59,7 @@ module View =
           Own = own
           Received = received
           Senders = [| 0 .. neighbours - 1 |]
+          Messages = MessageKind.Estimates
           Weights = Array.create neighbours share
           OwnWeight = share
           Neighbours = neighbours

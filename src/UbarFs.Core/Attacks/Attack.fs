@@ -20,9 +20,11 @@ type OwnState =
         Node: int
         /// k, from 0.
         Iteration: int64
-        /// x_k: what it would send if it were benign, `[d]`.
+        /// What it would send if it were benign, `[d]`: x_k, unless messages are something else.
         Estimate: torch.Tensor
-        /// Its gradient at x_k, `[d]`.
+        /// What messages are.
+        Messages: MessageKind
+        /// The direction of its step, `[d]`: its gradient at x_k, unless momentum or local steps make more of it.
         Gradient: torch.Tensor
         /// λ(k).
         Rate: float
@@ -67,7 +69,9 @@ type Omniscience =
         Weights: MixingWeights
         /// The estimates of all nodes, `[n, d]`: what each would send if it were benign.
         Estimates: torch.Tensor
-        /// The gradients of all nodes at their estimates, `[n, d]`.
+        /// What messages are: where they are no estimates, neither are what is called so here.
+        Messages: MessageKind
+        /// The gradients of all nodes at their estimates, or what other directions their steps have, `[n, d]`.
         Gradients: torch.Tensor
         /// k, from 0.
         Iteration: int64

@@ -37,8 +37,28 @@ let private reversed scope (epsilon: float) (state: OwnState) (mean: torch.Tenso
     | None, _ -> mean.alias ()
     |> _.MoveToOuterDisposeScope()
 
+// The step that is in what is sent in the same iteration: no memory is needed.
+let private fresh scope (epsilon: float) (knowledge: Omniscience) =
+    let reverse (knowledge: Omniscience) nodes (_: int) =
+        use inner = torch.NewDisposeScope()
+        let direction = Estimate.meanOf nodes knowledge.Gradients
+
+        match knowledge.Messages with
+        | MessageKind.Directions -> Native.scaled -epsilon direction
+        | MessageKind.HalfSteps
+        | MessageKind.Estimates ->
+            Native.sum
+                (Estimate.meanOf nodes knowledge.Estimates)
+                (Native.scaled ((1.0 + epsilon) * knowledge.Rate) direction)
+        |> _.MoveToOuterDisposeScope()
+
+    Scope.vectors scope reverse knowledge |> Scope.sent scope knowledge (fun _ -> id)
+
 let private ofUpdate scope (epsilon: float) : Strategy =
     let send (knowledge: Omniscience) =
+      if knowledge.Messages <> MessageKind.Estimates then
+        fresh scope epsilon knowledge
+      else
         // The step is the same tensor in the memories of all who share the knowledge.
         Scope.made scope fst mean knowledge |> Scope.sent scope knowledge (reversed scope epsilon)
 
@@ -71,6 +91,8 @@ let attack: Component<Behaviour> =
         "the benign mean, or the step in it, reversed"
         "> message:  x̂ = −ε x̄_k\n\
          > update:   x̂ = x̄_k + (1 + ε)λ_{k−1}ḡ_{k−1},   x̂ = x̄_0 for k = 0\n\n\
+         Under `adapt-then-combine` the step is that of the same iteration, x̂ = x̄ + (1 + ε)λm̄ with the mean direction m̄ of \
+         the half-steps x̄; with a `server` x̂ = −εm̄ either way.\n\n\
          x̄ and ḡ are the means of the benign estimates and gradients: of all of them, or for each receiver of those \
          that `scope` says.\n\n\
          Where sources differ: the source sends −εḡ in place of a gradient. Published code for decentralized learning \

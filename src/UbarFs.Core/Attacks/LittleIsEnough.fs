@@ -43,7 +43,7 @@ let vector (z: int -> int -> float) (benign: torch.Tensor) byzantine : torch.Ten
 let private least = 0.1
 
 let private feebleInNetwork (z: int -> int -> float) (network: Network) =
-    let n = Network.size network
+    let n = (Network.workers network).Length
     let f = n - (Network.benign network).Length
     let z = z n f
 

@@ -166,7 +166,7 @@ let private ofInfluential warmup : Adversary<Omniscience> =
     Adversary.sending send |> Adversary.remembering remember
 
 let private outside attack node (network: Network) (_: int[]) =
-    if node >= Network.size network || network.Byzantine[node] then
+    if not (Array.contains node (Network.benign network)) then
         Some $"{attack} cannot copy node {node}: the benign nodes are 0 to {(Network.benign network).Length - 1}"
     else
         None

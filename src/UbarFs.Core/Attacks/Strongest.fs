@@ -105,11 +105,11 @@ let private ready (rehearsal: Rehearsal) (receivers: int[]) (message: int -> int
 
     fun sender receiver -> made[struct (sender, receiver)]
 
-/// The benign nodes that hear an attacker and have not diverged.
+/// The benign nodes that hear an attacker and have not diverged, or a server.
 let private receivers (rehearsal: Rehearsal) : int[] =
     let isAttacker = HashSet rehearsal.Attackers
 
-    Omniscience.benign rehearsal.All
+    Network.aggregators rehearsal.All.Network (Omniscience.benign rehearsal.All)
     |> Array.filter (fun node -> rehearsal.All.Network.Neighbours[node] |> Array.exists isAttacker.Contains)
 
 /// ‖R_i − x̄_i‖ at some receivers whose means are the rows of `[r, d]`, or one row for all; infinite where it is not finite.

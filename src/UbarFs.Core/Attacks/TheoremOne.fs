@@ -45,10 +45,11 @@ let private send iteration exact victim shift (collusion: Collusion) (state: Own
 
 let private objection victim (network: Network) (colluders: int[]) =
     match attacker network colluders, victim with
+    | _ when network.Server.IsSome -> Some "theorem-1 follows a message from node to node, and with a server there is no way"
     | None, _ -> Some "theorem-1 needs a Byzantine node with a benign neighbour, and this network has none"
     | Some _, Error _ -> None
     | Some source, Ok victim ->
-        if victim >= Network.size network || network.Byzantine[victim] then
+        if not (Array.contains victim (Network.benign network)) then
             Some $"node {victim} cannot be a victim: the benign nodes are 0 to {(Network.benign network).Length - 1}"
         elif (Propagation.path network source victim).IsNone then
             Some $"there is no path of benign nodes from the Byzantine node {source} to the victim {victim}"

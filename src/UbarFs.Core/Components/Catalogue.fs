@@ -84,3 +84,4 @@ let partitions: Component<Partition> list =
 
 let decays: Component<float option -> Decay> list = TrainingChoices.decays
 let starts: Component<Start> list = TrainingChoices.starts
+let protocols: Component<Protocol> list = Protocols.all

@@ -181,6 +181,10 @@ module Chosen =
         | parts -> parts |> List.collect (fun part -> ofOne part.Files part.Code)
         |> List.distinct
 
+    /// Whether any of it is the user's own code.
+    let hasCode (chosen: Chosen<'value>) =
+        chosen.Code.IsSome || chosen.Parts |> List.exists _.Code.IsSome
+
     /// The same as one text; nothing where no code is recorded.
     let fingerprint (chosen: Chosen<'value>) : string option =
         match fingerprints chosen with

@@ -8,19 +8,38 @@ type Network =
         Neighbours: Graph
         /// For each node whether it is Byzantine.
         Byzantine: bool[]
+        /// The node that is a server, the last one: it aggregates for all others, and is neither benign nor Byzantine.
+        Server: int option
     }
 
 [<RequireQualifiedAccess>]
 module Network =
 
-    /// n, all nodes.
+    /// A graph whose nodes are benign or Byzantine.
+    let create neighbours byzantine : Network =
+        { Neighbours = neighbours; Byzantine = byzantine; Server = None }
+
+    /// A server that hears some nodes and is heard by all of them; for each of these whether it is Byzantine.
+    let served (byzantine: bool[]) : Network =
+        let server = byzantine.Length
+
+        { Neighbours = Array.append (Array.create server [| server |]) [| [| 0 .. server - 1 |] |]
+          Byzantine = Array.append byzantine [| false |]
+          Server = Some server }
+
+    /// All nodes, with the server if there is one.
     let size network = network.Neighbours.Length
+
+    /// The nodes that train, ascending: all but a server.
+    let workers network = [| 0 .. (size network - if network.Server.IsSome then 2 else 1) |]
 
     /// The benign nodes, ascending.
     let benign network =
-        [| for node in 0 .. size network - 1 do
-               if not network.Byzantine[node] then
-                   node |]
+        workers network |> Array.filter (fun node -> not network.Byzantine[node])
+
+    /// Those of some nodes that aggregate, ascending: all of them, or the server alone.
+    let aggregators network (participants: int[]) =
+        network.Server |> Option.map Array.singleton |> Option.defaultValue participants
 
     /// The benign nodes among a node and its neighbours, ascending.
     let around network node =
@@ -61,7 +80,7 @@ module Network =
     /// Undirected edges, each given once in either direction → neighbour lists.
     let ofEdges (byzantine: bool[]) (edges: (int * int) seq) =
         let pairs = edges |> Seq.map (fun (one, other) -> struct (one, other))
-        { Neighbours = Graph.ofEdges byzantine.Length pairs; Byzantine = byzantine }
+        create (Graph.ofEdges byzantine.Length pairs) byzantine
 
     /// n_f = round(r/(1−r)·n_b): the Byzantine nodes that make up the ratio r of all nodes.
     let byzantineCount (benign: int) (ratio: float) = int (round (ratio / (1.0 - ratio) * float benign))

@@ -117,8 +117,7 @@ module Topology =
         let advice = family.Advice demand.BenignCount
 
         let place graph =
-            { Neighbours = graph
-              Byzantine = Placement.place graph demand.ByzantineCount random demand.Placement }
+            Network.create graph (Placement.place graph demand.ByzantineCount random demand.Placement)
 
         if family.IsRandom then
             connected true advice (fun () -> family.Draw demand.Nodes random |> Result.map place)
@@ -135,18 +134,20 @@ module Topology =
     /// A connected graph of the benign nodes, which the Byzantine ones then join: last, or at the places listed.
     let private joined family (join: Graph -> int -> KeyedRandom -> Graph) demand random =
         let advice = family.Advice demand.BenignCount
-        let alone graph = { Neighbours = graph; Byzantine = Array.create demand.BenignCount false }
+        let alone graph = Network.create graph (Array.create demand.BenignCount false)
 
         connected family.IsRandom advice (fun () -> family.Draw demand.BenignCount random |> Result.map alone)
         |> Result.map (fun benign ->
             let network =
-                { Neighbours = join benign.Neighbours demand.Nodes random
-                  Byzantine = Array.init demand.Nodes (fun node -> node >= demand.BenignCount) }
+                Network.create
+                    (join benign.Neighbours demand.Nodes random)
+                    (Array.init demand.Nodes (fun node -> node >= demand.BenignCount))
 
             match demand.Placement with
             | Placement.Nodes places ->
-                { Neighbours = Graph.relabel (names demand places) network.Neighbours
-                  Byzantine = Placement.place network.Neighbours demand.ByzantineCount random demand.Placement }
+                Network.create
+                    (Graph.relabel (names demand places) network.Neighbours)
+                    (Placement.place network.Neighbours demand.ByzantineCount random demand.Placement)
             | Placement.Random
             | Placement.Degree -> network)
 
@@ -167,6 +168,14 @@ module Topology =
         |> Result.bind (fun () -> GraphFamily.ofTopology topology)
         |> Result.bind unbounded
         |> Result.map bound
+
+    /// A server and the nodes that are demanded, or the reason why they cannot be.
+    let served (demand: NetworkDemand) (random: KeyedRandom) : Result<Network, string> =
+        Placement.check demand.Nodes demand.ByzantineCount demand.Placement
+        |> Result.map (fun () ->
+            // Without a graph among the nodes all have as many neighbours.
+            let alone = Array.create demand.Nodes [||]
+            Network.served (Placement.place alone demand.ByzantineCount random demand.Placement))
 
     /// What identifies the graph of a file that was read: its edges, whatever the file's format or comments.
     let fingerprint topology =

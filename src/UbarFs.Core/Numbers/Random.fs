@@ -7,6 +7,8 @@ open UbarFs.Kernels
 type Purpose =
     | Topology
     | Partition
+    /// The images of a server.
+    | Root
     | Batches
     | Start
     | Attack
@@ -20,6 +22,7 @@ module Random =
         match purpose with
         | Purpose.Topology -> "topology"
         | Purpose.Partition -> "partition"
+        | Purpose.Root -> "root"
         | Purpose.Batches -> "batches"
         | Purpose.Start -> "start"
         | Purpose.Attack -> "attack"

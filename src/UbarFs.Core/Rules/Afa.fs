@@ -251,6 +251,7 @@ let rule: Component<Rule> =
             |> Rule.judgingSenders
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> (neighbours - 1) / 2)
+            |> Rule.measuringFromOwn
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Scaling

@@ -52,11 +52,18 @@ let private bootstrap (previous: torch.Tensor) (view: View) =
         let weights = torch.tensor (weights, device = updates.device)
         Aggregate.ofSelection "trust" trusted ((Native.sum start (updates.t().mv weights)).to_type view.Own.dtype)
 
+/// Where updates begin: at the node's previous estimate, if it has one, and where messages are updates themselves at 0.
+let private startOf messages (memory: Memory) (own: torch.Tensor) : torch.Tensor option =
+    match messages with
+    | MessageKind.Directions -> Some(torch.zeros_like own)
+    | MessageKind.Estimates
+    | MessageKind.HalfSteps -> Map.tryFind memoryKey memory
+
 let private reference (view: View) =
     use scope = torch.NewDisposeScope()
 
     let aggregate =
-        match Map.tryFind memoryKey view.Memory, Estimate.isFinite view.Own with
+        match startOf view.Messages view.Memory view.Own, Estimate.isFinite view.Own with
         | Some previous, true -> bootstrap previous view
         | None, true -> Aggregate.ofSelection "trust" [||] (view.Own.clone ())
         // Without a root no neighbour can be judged: a lost node goes back to where it was, if it remembers.
@@ -76,8 +83,8 @@ let private reference (view: View) =
 let private network (view: NetworkView) =
     use scope = torch.NewDisposeScope()
     let finite, p, n = NetworkView.finiteRows view, NetworkView.rows view, NetworkView.nodes view
-    let previous = view.Memories |> Array.map (Map.tryFind memoryKey)
     let none = torch.zeros_like view.Pool[0L]
+    let previous = view.Memories |> Array.map (fun memory -> startOf view.Messages memory none)
     let rows = previous |> Array.map (Option.defaultValue none) |> torch.stack
     let pool = torch.cat ([| view.Pool; rows |], 0L)
     let isJudge node = finite[view.Own[node]] && previous[node].IsSome
@@ -151,7 +158,9 @@ let rule: Component<Rule> =
          > R = x_{i,k−1} + Σ_j TS_j (‖g_0‖/‖g_j‖) g_j / Σ_j TS_j\n\n\
          g_0, the node's own last update, is the root of trust, and g_j is what neighbour j proposes. In the first \
          iteration, and when nobody is trusted, R = x_i.\n\n\
-         Adapted: in the source a server computes g_0 by training on a clean root dataset; here every node is its \
+         Under `protocol: server` with `root` images, messages are updates, and g_0 is the server's own: R = \
+         Σ_j TS_j (‖g_0‖/‖g_j‖) g_j / Σ_j TS_j, as in the source.\n\n\
+         Adapted: in the source a server computes g_0 by training on a clean root dataset; elsewhere every node is its \
          own root. An estimate that is not finite is never trusted. A node whose own estimate is not finite \
          restarts from the last finite one it had, or else from the coordinate-wise median of the finite ones it \
          received."

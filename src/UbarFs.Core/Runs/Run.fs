@@ -20,6 +20,7 @@ type Run =
         Model: Chosen<Model>
         Network: NetworkPlan
         Training: TrainingPlan
+        Protocol: Chosen<Protocol>
         Rule: Chosen<Rule>
         /// How Byzantine nodes behave: with several, they take turns in ascending order of the nodes. At least one, and
         /// only such lists as `Run.mixed` lets through.
@@ -113,9 +114,12 @@ module Run =
         | DataHolders.All -> run.Network.Nodes
         | DataHolders.Benign -> run.Network.Benign
 
+    /// How many training images are divided among the nodes: all but a server's.
+    let dividedImages (run: Run) = max 0 (run.Dataset.Value.TrainingSize - Protocol.root run.Protocol.Value)
+
     /// How many training images an average node has of those that hold any.
     let meanShare (run: Run) =
-        run.Partition.Value.MeanShare run.Dataset.Value.TrainingSize run.Dataset.Value.Classes (holders run)
+        run.Partition.Value.MeanShare (dividedImages run) run.Dataset.Value.Classes (holders run)
 
     /// Steps in an epoch: the batches in one pass over an average node's share of the data.
     let perEpoch (run: Run) = Batches.perPass run.Training.LastBatch run.Training.Batch (meanShare run)

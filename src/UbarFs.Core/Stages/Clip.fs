@@ -36,6 +36,7 @@ let stage: Component<PipelineStage> =
             match around with
             | "own" ->
                 Blending.stage (FromOwn(clipped radius (fun share -> 1.0 - share)))
+                |> PipelineStage.measuringFromOwn
                 |> PipelineStage.claiming (Law.Translation :: Law.CoordinateRange :: Law.Fixpoint :: always)
             | _ ->
                 Blending.stage (FromZero(clipped radius (fun _ -> 0.0)))

@@ -30,11 +30,15 @@ module Load =
 
     /// The load of a run on a network, of whose nodes some take part.
     let ofNetwork (run: Run) dimension (participants: int[]) (network: Network) =
-        let degrees = participants |> Array.map (fun node -> float network.Neighbours[node].Length)
+        let degrees =
+            Network.aggregators network participants
+            |> Array.map (fun node -> float network.Neighbours[node].Length)
+
         let byzantine = participants |> Seq.filter (fun node -> network.Byzantine[node]) |> Seq.length
 
         { Nodes = participants.Length
-          Benign = participants.Length - byzantine
+          // A server's estimate is looked at once for all.
+          Benign = if network.Server.IsSome then 1 else participants.Length - byzantine
           Received = Array.sum degrees
           Pairs = degrees |> Array.sumBy (fun degree -> degree * degree)
           Batch = run.Training.Batch
@@ -95,8 +99,14 @@ module Costs =
         let byzantine = if isAttacked then byzantine else 0
         let batch = min largestBatch run.Training.Batch
 
+        let root = min batch (Protocol.root run.Protocol.Value)
+
         { run with
-            Dataset.Value.TrainingSize = (benign + byzantine) * batch
+            Dataset.Value.TrainingSize = (benign + byzantine) * batch + root
+            Protocol.Value =
+                match run.Protocol.Value with
+                | Protocol.Server _ -> Protocol.Server root
+                | other -> other
             Dataset.Value.TestSize = testImages
             Partition = Component.choose Map.empty iid
             Holders = DataHolders.All

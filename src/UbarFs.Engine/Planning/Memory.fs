@@ -34,9 +34,16 @@ module Memory =
         let testing = values |> List.pairwise |> List.map (fun (one, other) -> one + other) |> List.max
         4.0 * float (min run.Network.Nodes Workers.Count) * max training (chunk * testing)
 
+    // Rows of estimates: a server has one as well, and half-steps are rows of their own.
+    let private rows (run: Run) =
+        match run.Protocol.Value with
+        | Protocol.Gossip -> float run.Network.Nodes
+        | Protocol.AdaptThenCombine -> 1.25 * float run.Network.Nodes
+        | Protocol.Server _ -> float (run.Network.Nodes + 1)
+
     let needed (run: Run) (architecture: Architecture) : float =
-        estimates (float run.Network.Nodes) (float architecture.Dimension)
-        + directions run.Training (float run.Network.Nodes) (float architecture.Dimension)
+        estimates (rows run) (float architecture.Dimension)
+        + directions run.Training (rows run) (float architecture.Dimension)
         + activations run architecture
         + images run.Dataset.Value
 

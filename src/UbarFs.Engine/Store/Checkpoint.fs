@@ -138,7 +138,7 @@ module Checkpoint =
         |> Map.ofSeq
 
     let private restored (experiment: Experiment) (saved: NamedTensors) (notes: CheckpointNotes) =
-        let nodes, device = experiment.Run.Network.Nodes, experiment.Samples.Images.device
+        let nodes, device = Network.size experiment.Network, experiment.Samples.Images.device
         let shape = [| int64 nodes; int64 experiment.Architecture.Dimension |]
         let tensors = saved.Tensors |> Map.map (fun name tensor -> (laidOut notes name tensor).``to`` device)
 

@@ -40,7 +40,12 @@ module Experiment =
 
     /// The network of the run's seed; fails if none can be drawn.
     let drawNetwork (run: Run) : Result<Network, string> =
-        Topology.draw run.Network.Demand (Random.shared run.Seed Purpose.Topology) run.Network.Topology.Value
+        let random = Random.shared run.Seed Purpose.Topology
+
+        if Protocol.isCentral run.Protocol.Value then
+            Topology.served run.Network.Demand random
+        else
+            Topology.draw run.Network.Demand random run.Network.Topology.Value
 
     // Byzantine nodes take turns with the behaviours, in ascending order.
     let private assign (behaviours: Behaviour list) network : Faction list =
@@ -72,14 +77,19 @@ module Experiment =
 
             match factions |> List.tryPick (fun faction -> faction.Behaviour.Objection network faction.Nodes) with
             | Some reason -> Error reason
-            | None -> Ok(network, [| 0 .. Network.size network - 1 |], factions)
+            | None -> Ok(network, Network.workers network, factions)
 
-    /// What every node of a drawn network has of the training images with these labels: their numbers. Nodes that hold no
-    /// data have none.
-    let shares (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
+    /// The numbers of a server's images among so many, ascending.
+    let private rootOf (run: Run) images : Result<int[], string> =
+        match Protocol.root run.Protocol.Value with
+        | 0 -> Ok [||]
+        | root when root < images -> Ok(Random.distinct (Random.shared run.Seed Purpose.Root) root images)
+        | root -> Error $"the server cannot have {root} of {images} training images: nothing is left for the nodes"
+
+    let private divide (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
         let holders =
             match run.Holders with
-            | DataHolders.All -> [| 0 .. Network.size network - 1 |]
+            | DataHolders.All -> Network.workers network
             | DataHolders.Benign -> Network.benign network
 
         run.Partition.Value.Divide
@@ -94,6 +104,21 @@ module Experiment =
             let shares = Array.create (Network.size network) [||]
             Array.iter2 (fun holder share -> shares[holder] <- share) holders held
             shares)
+
+    /// What every node of a drawn network has of the training images with these labels: their numbers. Nodes that hold no
+    /// data have none. A server's images are taken out first.
+    let shares (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
+        match network.Server with
+        | Some server ->
+            result {
+                let! root = rootOf run labels.Length
+                let left = [| 0 .. labels.Length - 1 |] |> Array.except root
+                let! shares = divide (left |> Array.map (fun image -> labels[image])) run network
+                let shares = shares |> Array.map (Array.map (fun place -> left[place]))
+                shares[server] <- root
+                return shares
+            }
+        | None -> divide labels run network
 
     /// The network that a run trains on, and the nodes that take part.
     let network (run: Run) : Result<Network * int[], string> =
@@ -112,9 +137,15 @@ module Experiment =
 
         match
             run.Rule.Value.Objection
-            |> Option.bind (fun objection -> Seq.tryPick (refused objection) participants)
+            |> Option.bind (fun objection -> Network.aggregators network participants |> Seq.tryPick (refused objection))
         with
         | Some reason -> Error reason
+        | None -> Ok()
+
+    // Scenarios are refused where they stand; a run may also be put together by code.
+    let private fitsProtocol (run: Run) : Result<unit, string> =
+        match Protocols.refusal run.Protocol.Value run.Rule.Value with
+        | Some(reason, _) -> Error $"'{run.Rule.Name}' is not defined under '{run.Protocol.Name}': {reason}"
         | None -> Ok()
 
     /// Lays a run out. Fails, in the user's words, if its model does not fit the images, no network can be drawn, or
@@ -125,6 +156,7 @@ module Experiment =
             let! drawn = drawNetwork run
             let! attacks = Run.mixed run.Attacks
             let! network, participants, factions = populate attacks drawn
+            do! fitsProtocol run
             do! fitsRule run (network, participants)
             let! shares = shares samples.Labels run drawn
 

@@ -35,6 +35,7 @@ module Messages =
         { Node = node
           Iteration = knowledge.Iteration
           Estimate = knowledge.Estimates[int64 node]
+          Messages = knowledge.Messages
           Gradient = knowledge.Gradients[int64 node]
           Rate = knowledge.Rate
           Random = Random.stream experiment.Run.Seed Purpose.Attack node knowledge.Iteration

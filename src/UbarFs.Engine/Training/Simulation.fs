@@ -66,9 +66,13 @@ module Simulation =
     /// x_0 and empty memories.
     let start (experiment: Experiment) : State =
         let run = experiment.Run
-        let nodes = run.Network.Nodes
+        let nodes = Network.size experiment.Network
         use start = Initial.estimates experiment.Architecture run.Seed run.Training.Start nodes
         let estimates = start.``to`` (experiment.Samples.Images.device, copy = true)
+
+        // All stand where their server stands.
+        experiment.Network.Server
+        |> Option.iter (fun server -> estimates.copy_ (start[int64 server].expand_as start) |> ignore)
 
         { Iteration = 0
           Estimates = estimates
@@ -77,9 +81,11 @@ module Simulation =
           AttackMemories = Array.create nodes Map.empty }
 
     // Of the participants' losses those of the benign.
-    let private ofBenign (experiment: Experiment) losses =
-        Array.zip experiment.Participants losses
-        |> Array.filter (fun (node, _) -> not experiment.Network.Byzantine[node])
+    let private ofBenign (experiment: Experiment) trainers losses =
+        let network = experiment.Network
+
+        Array.zip trainers losses
+        |> Array.filter (fun (node, _) -> not network.Byzantine[node] && network.Server <> Some node)
         |> Array.map snd
 
     let private times (clock: Stopwatch) training sent aggregated : PhaseTimes =
@@ -94,11 +100,11 @@ module Simulation =
     let iterate (experiment: Experiment) (state: State) : Iterated =
         use scope = torch.NewDisposeScope()
         let clock = Stopwatch.StartNew()
-        let nodes = experiment.Participants
+        let nodes = Exchange.trainers experiment
         let trained = Node.train experiment (int64 state.Iteration) nodes state.Estimates state.Directions
         let training = clock.Elapsed.TotalSeconds
         use _ = torch.no_grad ()
-        let knowledge = Node.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
+        let knowledge = Views.knowledge experiment (int64 state.Iteration) state.Estimates trained.Gradients
 
         let messages, attackMemories =
             Node.send experiment knowledge trained state.RuleMemories state.AttackMemories nodes
@@ -106,7 +112,7 @@ module Simulation =
         let sent = clock.Elapsed.TotalSeconds
         let aggregated = Node.aggregate experiment knowledge state.RuleMemories trained messages
         let times = times clock training sent aggregated
-        let losses = trained.Losses |> Reading.ofNumbers (ofBenign experiment)
+        let losses = trained.Losses |> Reading.ofNumbers (ofBenign experiment nodes)
         let told losses selections = { Losses = losses; Selections = selections }
 
         let next =
@@ -124,4 +130,9 @@ module Simulation =
 
     /// What every benign node achieves on the test images, in the order of `Network.benign`.
     let evaluate (experiment: Experiment) (estimates: torch.Tensor) : Tested[] =
-        Passes.tested experiment estimates (Network.benign experiment.Network)
+        let benign = Network.benign experiment.Network
+
+        // All have the server's estimate: it is looked at once.
+        match experiment.Network.Server with
+        | Some server -> Passes.tested experiment estimates [| server |] |> Array.head |> Array.replicate benign.Length
+        | None -> Passes.tested experiment estimates benign

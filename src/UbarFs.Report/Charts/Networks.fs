@@ -89,7 +89,9 @@ module Networks =
 
     /// Where each node is, in a square of the drawing's size.
     let positions (network: NetworkRecord) : Map<int, float * float> =
-        let nodes = Array.append network.Benign network.Byzantine |> Array.sort
+        let nodes =
+            Array.concat [ network.Benign; network.Byzantine; Option.toArray network.Server ] |> Array.sort
+
         let index = nodes |> Seq.mapi (fun index node -> node, index) |> Map.ofSeq
         let edges = network.Edges |> Array.map (fun edge -> index[edge[0]], index[edge[1]])
 
@@ -119,7 +121,8 @@ module Networks =
     let private named name shape attributes =
         Markup.element shape attributes [ Markup.element "title" [] [ Markup.text name ] ]
 
-    /// The nodes: benign ones as circles in the colour of their accuracy, Byzantine ones as hollow squares.
+    /// The nodes: benign ones as circles in the colour of their accuracy, Byzantine ones as hollow squares, a server as a
+    /// larger ring.
     let nodes (positions: Map<int, float * float>) (drawn: DrawnNetwork) : Markup list =
         let radius =
             if positions.Count <= 60 then 6.0
@@ -150,5 +153,17 @@ module Networks =
                   "width", Markup.number (2.0 * radius)
                   "height", Markup.number (2.0 * radius) ]
 
-        [ yield! Array.map byzantine drawn.Network.Byzantine
+        let server node =
+            let x, y = positions[node]
+
+            named
+                $"node {node}: the server"
+                "circle"
+                [ "class", "node unknown"
+                  "cx", Markup.number x
+                  "cy", Markup.number y
+                  "r", Markup.number (1.6 * radius) ]
+
+        [ yield! drawn.Network.Server |> Option.map server |> Option.toList
+          yield! Array.map byzantine drawn.Network.Byzantine
           yield! Array.map benign drawn.Network.Benign ]

@@ -180,6 +180,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "model">]
     member _.Model(saying, model: Term) = say [ "model" ] model saying
 
+    /// What a message is, and when a step is taken.
+    [<CustomOperation "protocol">]
+    member _.Protocol(saying, protocol: Term) = say [ "protocol" ] protocol saying
+
     /// Who is connected to whom.
     [<CustomOperation "topology">]
     member _.Topology(saying, topology: Term) = say [ "network"; "topology" ] topology saying

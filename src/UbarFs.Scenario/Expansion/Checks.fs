@@ -61,6 +61,33 @@ let private partitionFits draft =
               $"the partition '{run.Partition.Name}' does not fit: {reason}" ]
     | None -> []
 
+// Whether the rule is defined for the protocol, and a server leaves images for the nodes.
+let private protocolFits (draft: Draft) =
+    let run = draft.Run
+    let root, images = Protocol.root run.Protocol.Value, run.Dataset.Value.TrainingSize
+    let place = draft.Protocol |> Option.defaultValue draft.Length
+
+    let refused =
+        match Protocols.refusal run.Protocol.Value run.Rule.Value with
+        | None -> []
+        | Some(reason, hint) ->
+            [ Diagnostic.error
+                  (draft.Rule |> Option.defaultValue place)
+                  $"'{run.Rule.Name}' is not defined under '{run.Protocol.Name}': {reason}"
+              |> Diagnostic.noting place "the protocol is chosen here"
+              |> Diagnostic.hinted hint ]
+
+    if not run.Dataset.Value.IsUnread && root >= images then
+        [ Diagnostic.error
+              place
+              $"the server cannot have {root} images: '{run.Dataset.Name}' has {images} for training, and nothing would be \
+                left for the nodes" ]
+    elif root > 0 && run.Partition.Value.File.IsSome then
+        [ Diagnostic.error place "the server cannot have images of a partition that is a file, which says who has which"
+          |> Diagnostic.hinted "take 'root' out, or the file" ]
+    else
+        refused
+
 let private placementFits draft =
     let network = draft.Run.Network
 
@@ -100,6 +127,7 @@ let errors draft =
     | [] -> model @ partitionFits draft @ placementFits draft @ lengthFits draft
     | wrong -> model @ wrong @ placementFits draft
     @ attacksFit draft
+    @ protocolFits draft
 
 /// Why the attack changes nothing in a run.
 let private idle draft =
@@ -128,6 +156,19 @@ let private idle draft =
         )
     | _ -> None
 
+// A topology that is written down and no run has.
+let private unheard (drafts: Draft list) : Diagnostic list =
+    drafts
+    |> List.groupBy _.Topology
+    |> List.choose (fun (place, drafts) ->
+        match place with
+        | Some place when drafts |> List.forall (fun draft -> Protocol.isCentral draft.Run.Protocol.Value) ->
+            "the topology counts for nothing: under 'server' everyone is heard by the server alone"
+            |> Diagnostic.warning place
+            |> Diagnostic.hinted "take it out"
+            |> Some
+        | _ -> None)
+
 /// Attacks that change nothing in any of their runs. Where a sweep gives an attack other runs as well, a ratio of 0
 /// is a baseline.
 let warnings (drafts: Draft list) : Diagnostic list =
@@ -140,4 +181,4 @@ let warnings (drafts: Draft list) : Diagnostic list =
                   hint ]
         | _ -> []
 
-    drafts |> List.groupBy _.Attack |> List.collect warn
+    (drafts |> List.groupBy _.Attack |> List.collect warn) @ unheard drafts

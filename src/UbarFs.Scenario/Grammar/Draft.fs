@@ -17,6 +17,7 @@ type Draft =
         Placement: Span option
         ByzantineRatio: Span option
         BenignRatio: Span option
+        Protocol: Span option
         Rule: Span option
         Length: Span
         Batch: Span option

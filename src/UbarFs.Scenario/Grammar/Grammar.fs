@@ -193,6 +193,10 @@ module Grammar =
             and! network = Field.section "network" "who takes part" network
             and! training = Field.section "training" "how the nodes train" TrainingGrammar.decoder
 
+            and! protocol =
+                Choice.decoder "protocol" Catalogue.protocols
+                |> Field.placed "protocol" "what a message is, and when a step is taken" "gossip"
+
             and! rule =
                 Pipelines.decoder
                 |> Field.placed
@@ -218,6 +222,7 @@ module Grammar =
                       Model = fst model.Value
                       Network = network.Plan
                       Training = training.Plan
+                      Protocol = fst protocol
                       Rule = fst rule
                       Attacks = fst attacks
                       Every = every
@@ -230,6 +235,7 @@ module Grammar =
                   Topology = network.Topology
                   ByzantineRatio = network.ByzantineRatio
                   BenignRatio = network.BenignRatio
+                  Protocol = snd protocol
                   Rule = snd rule
                   Placement = network.Placement
                   Length = training.Length

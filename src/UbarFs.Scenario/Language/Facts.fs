@@ -68,6 +68,7 @@ let ofRule (rule: Rule) =
       | Some robustness -> "Robustness", robustness
       | None -> ()
       "Cost", costOf rule.Cost
+      "Protocols", listed (Protocols.definedFor rule)
       if not rule.Claims.IsEmpty then
           "Laws", rule.Claims |> List.map Law.text |> String.concat "; " ]
 

@@ -52,5 +52,6 @@ module Family =
           define "partition" "partitions" none Catalogue.partitions
           define "decay" "decays" none Catalogue.decays
           define "start" "starts" none Catalogue.starts
+          define "protocol" "protocols" none Catalogue.protocols
           define "model" "models" Facts.ofModel Catalogue.models
           define "layer" "layers" none Catalogue.layers ]

@@ -97,6 +97,7 @@ let private networkView (rows: RowOperations) (crowd: Crowd) iteration memories 
       Own = crowd.Own
       Received = received
       Senders = Array.init n (senders crowd)
+      Messages = MessageKind.Estimates
       Weights = crowd.Received |> Array.map (fun received -> Array.create received.Length (share received))
       OwnWeights = Array.map share crowd.Received
       Neighbours = Array.map Array.length crowd.Received

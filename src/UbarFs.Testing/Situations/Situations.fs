@@ -98,6 +98,7 @@ let knowledge dtype (situation: Situation) iteration : Omniscience =
     { Network = situation.Network
       Weights = situation.Weights
       Estimates = matrix dtype situation.Moments[iteration].Estimates
+      Messages = MessageKind.Estimates
       Gradients = matrix dtype situation.Moments[iteration].Gradients
       Iteration = int64 iteration
       Rate = situation.Rate
@@ -136,6 +137,7 @@ let ownState (situation: Situation) (knowledge: Omniscience) (memories: Map<int,
     { Node = node
       Iteration = knowledge.Iteration
       Estimate = knowledge.Estimates[int64 node]
+      Messages = knowledge.Messages
       Gradient = knowledge.Gradients[int64 node]
       Rate = knowledge.Rate
       Random = Random.stream situation.Seed Purpose.Attack node knowledge.Iteration

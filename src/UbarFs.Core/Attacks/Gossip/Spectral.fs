@@ -94,6 +94,7 @@ let private sent (strength: float) (knowledge: Omniscience) : OwnState -> Sent =
 
 let private objection (network: Network) (_: int[]) =
     match (Network.benign network).Length with
+    | _ when network.Server.IsSome -> Some "spectral pulls benign neighbours apart, and with a server there are none"
     | benign when benign > mostNodes ->
         Some $"spectral computes eigenvectors of at most {mostNodes} benign nodes; here are {benign}"
     | _ -> None

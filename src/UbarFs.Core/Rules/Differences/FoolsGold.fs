@@ -188,6 +188,7 @@ let rule: Component<Rule> =
             |> Rule.judgingSenders
             |> Rule.costing Cost.Quadratic
             |> Rule.tolerating (fun _ neighbours -> neighbours)
+            |> Rule.measuringFromOwn
             |> Rule.claiming (Law.Precision :: Law.ofWeightedMean)
     }
     |> Define.Named "fools-gold"

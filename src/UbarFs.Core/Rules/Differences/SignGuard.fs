@@ -165,6 +165,7 @@ let rule: Component<Rule> =
             |> Rule.selecting [ "signs" ]
             |> Rule.tolerating (fun _ neighbours -> (neighbours - 1) / 2)
             // The order of the neighbours does matter: several groups are often as large.
+            |> Rule.measuringFromOwn
             |> Rule.claiming
                 [ Law.Translation
                   Law.Scaling

@@ -104,6 +104,7 @@ let rule: Component<Rule> =
             Rule.aggregating alpha (reference radius iterations)
             |> Rule.allAtOnce (network radius iterations)
             |> Rule.tolerating (fun _ neighbours -> neighbours)
+            |> Rule.measuringFromOwn
             |> Rule.claiming
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -174,6 +174,7 @@ let rule: Component<Rule> =
             |> Rule.costing Cost.Quadratic
             |> Liars.toleratedBy liars
             // Not of rotation, for some coordinates decide; nor do all rounds always keep an estimate in common.
+            |> Rule.measuringFromOwn
             |> Rule.claiming (
                 [ Law.NeighbourOrder
                   Law.Translation

@@ -222,6 +222,7 @@ let rule: Component<Rule> =
             Rule.aggregating alpha (reference smoothing iterations start)
             |> Rule.allAtOnce (network smoothing iterations start)
             |> Rule.tolerating (fun _ neighbours -> cap neighbours)
+            |> Rule.measuringFromOwn
             |> Rule.claiming (
                 [ Law.NeighbourOrder
                   Law.Mirroring

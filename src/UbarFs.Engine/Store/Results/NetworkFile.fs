@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open System.IO
 open System.Text.Json
+open System.Text.Json.Serialization
 open UbarFs.Core
 
 /// `network.json` of a run: who takes part, who of them lies, and who is connected to whom.
@@ -10,6 +11,8 @@ type NetworkRecord =
         Benign: int[]
         /// The Byzantine nodes that take part: none where they are absent.
         Byzantine: int[]
+        /// The server that aggregates for all others, if there is one.
+        Server: int option
         /// Each undirected edge once, smaller node first.
         Edges: int[][]
     }
@@ -17,7 +20,11 @@ type NetworkRecord =
 [<RequireQualifiedAccess>]
 module NetworkFile =
 
-    let private options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower)
+    let private options =
+        JsonSerializerOptions(
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+        )
 
     let name = "network.json"
 
@@ -29,6 +36,7 @@ module NetworkFile =
 
         { Benign = benign
           Byzantine = byzantine
+          Server = experiment.Network.Server
           Edges = [| for one, other in Network.edges experiment.Network -> [| one; other |] |] }
 
     /// Writes the network of an experiment into the run's folder.
@@ -41,9 +49,10 @@ module NetworkFile =
     let private decode (value: StoredValue) : NetworkRecord =
         let nodes name = StoredValue.required name (StoredValue.array StoredValue.count) value
         let benign, byzantine = nodes "benign", nodes "byzantine"
-        let known = System.Collections.Generic.HashSet(Array.append benign byzantine)
+        let server = StoredValue.optional "server" StoredValue.count value
+        let known = System.Collections.Generic.HashSet(Array.concat [ benign; byzantine; Option.toArray server ])
 
-        if known.Count < benign.Length + byzantine.Length then
+        if known.Count < benign.Length + byzantine.Length + (Option.toArray server).Length then
             StoreReading.fail "it has a node twice"
 
         let edge (value: StoredValue) =
@@ -53,6 +62,7 @@ module NetworkFile =
 
         { Benign = benign
           Byzantine = byzantine
+          Server = server
           Edges = StoredValue.required "edges" (StoredValue.array edge) value }
 
     /// The network of a run; `Ok None` if it was never begun.
