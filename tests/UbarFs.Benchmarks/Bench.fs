@@ -91,6 +91,7 @@ let crowd benignRatio (estimates: torch.Tensor) (received: int[][]) : NetworkVie
       OwnWeights = received |> Array.map (fun received -> 1.0 / float (received.Length + 1))
       Neighbours = received |> Array.map Array.length
       Byzantine = received |> Array.map (fun _ -> 0)
+      Messages = MessageKind.Estimates
       OwnLosses = torch.ones (nodes.LongLength, torch.float64)
       Losses = fun _ _ _ selection -> same selection
       Gradients = torch.zeros_like estimates

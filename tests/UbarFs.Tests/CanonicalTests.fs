@@ -89,7 +89,7 @@ let private shown =
                   + "training:\n  batch: 32\n  epochs: 3\n  rate: 0.05\n  fading: 20\n  decay: fading\n  warmup: none\n"
                   + "  weight-decay: 0\n  gradient-clip: none\n  local-steps: 1\n  last-batch: drop\n"
                   + "  start: shared\n  loss: cross-entropy\n"
-                  + "rule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"
+                  + "protocol: gossip\nrule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"
                   + "attack: { none: { from: 0, until: end } }\nmeasure: { every: 1 epoch, images: all }\n"
 
               Expect.equal printed expected "printed"

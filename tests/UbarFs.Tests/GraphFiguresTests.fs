@@ -27,7 +27,7 @@ let private graph name arguments seed nodes =
 let private figures graph =
     GraphFigures.ofNetwork
         MixingWeights.Equal
-        { Neighbours = graph; Byzantine = Array.create (Array.length graph) false }
+        (Network.create graph (Array.create (Array.length graph) false))
 
 let private isAbout expected number = abs (expected - number) < 1e-9
 
@@ -158,6 +158,6 @@ let tests =
                     MixingWeights.Metropolis, 1.0 / 3.0
                     MixingWeights.MaxDegree, 1.0 / 3.0
                     MixingWeights.LazyMetropolis, 1.0 / 6.0 ] do
-                  let network = { Neighbours = line; Byzantine = [| false; false; false |] }
+                  let network = Network.create line [| false; false; false |]
                   let gap = (GraphFigures.ofNetwork weights network).SpectralGap
                   Expect.isTrue (isAbout expected gap) $"{weights}: {gap}" ]

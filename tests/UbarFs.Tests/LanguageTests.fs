@@ -48,6 +48,7 @@ let private whatIsWritten =
                       "training.last-batch", "keep"
                       "training.start", "own"
                       "training.loss", "hinge"
+                      "protocol", "gossip"
                       "rule", "{ ubar: { rho: 0.3, alpha: 0.25, stages: both } }"
                       "attack",
                       "{ gaussian: { sigma: 2.5, shared: false, around: zero, scope: network, from: 0, until: end } }"
@@ -87,6 +88,7 @@ let private whatIsWritten =
                       "training.last-batch", "drop"
                       "training.start", "shared"
                       "training.loss", "cross-entropy"
+                      "protocol", "gossip"
                       "rule", "{ ubar: { rho: network, alpha: 0.5, stages: both } }"
                       "attack", "{ none: { from: 0, until: end } }"
                       "measure.every", "1 epoch"

@@ -62,6 +62,7 @@ let private network: unit -> NetworkView =
           Own = [| 0; 1 |]
           Received = PaddedLists([| [| 1; 2 |]; [| 3 |] |], pool.device)
           Senders = [| [| 1; 2 |]; [| 0 |] |]
+          Messages = MessageKind.Estimates
           Weights = [| [| 1.0 / 3.0; 1.0 / 3.0 |]; [| 0.5 |] |]
           OwnWeights = [| 1.0 / 3.0; 0.5 |]
           Neighbours = [| 2; 1 |]

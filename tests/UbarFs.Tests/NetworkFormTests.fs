@@ -63,7 +63,7 @@ let private config = { FsCheckConfig.defaultConfig with maxTest = 150 }
 let private properties =
     testList
         "agreement"
-        [ for rule in Catalogue.rules do
+        [ for rule in rulesOfNodes do
               for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
                   testPropertyWithConfig config $"{rule.Name} selects and makes what its reference does of {name}"
                   <| Prop.forAll (Arb.fromGen (Gen.zip (chosen rule) (crowdOf views))) (fun (rule, crowd) ->
@@ -81,7 +81,7 @@ let private subset (crowd: NetworkForm.Crowd) =
 let private apart =
     testList
         "nodes computed apart"
-        [ for rule in Catalogue.rules do
+        [ for rule in rulesOfNodes do
               for name, views in [ "finite estimates of every kind", several; "hostile ones among them", mixed ] do
                   let situations =
                       gen {
@@ -140,7 +140,7 @@ let private curve run =
 let private learning =
     testList
         "learning"
-        [ for rule in Catalogue.rules do
+        [ for rule in rulesOfNodes do
               for attack in [ "bit-flip"; "gaussian" ] do
                   testCase $"{rule.Name} learns the same either way under {attack}"
                   <| fun () ->

@@ -94,7 +94,7 @@ let private byItself (rule: Chosen<Rule>) = { rule with Value = { rule.Value wit
 let tests =
     testList
         "nodes computed apart come to the same bits"
-        [ for component' in Catalogue.rules do
+        [ for component' in rulesOfNodes do
               let rule = Component.choose Map.empty component'
 
               for attack in attacks do

@@ -166,7 +166,7 @@ let private runs =
                   Training.LocalSteps = 2 }
 
           for rule, name, run in
-              [ for rule in Catalogue.rules |> List.map _.Name -> rule, rule, digits
+              [ for rule in rulesOfNodes |> List.map _.Name -> rule, rule, digits
                 for rule in [ "ubar"; "centered-clipping" ] -> rule, $"{rule} with momentum and local steps", walking ] do
               testCase $"{name} learns the same"
               <| fun () ->

@@ -35,7 +35,7 @@ let private pipelines =
         let merges = stages |> List.exists _.Value.MergesSenders
 
         let! rule =
-            Gen.elements Catalogue.rules
+            Gen.elements Runs.rulesOfNodes
             |> Gen.bind Generators.chosen
             |> Gen.where (fun rule -> not (merges && rule.Value.JudgesSenders))
 

@@ -94,6 +94,7 @@ let settings (run: Run) : (string * string) list =
            "hinge"
        else
            "cross-entropy")
+      yield! component' "protocol" run.Protocol
       yield! component' "rule" run.Rule
       "attack", several run.Attacks
       yield! code "attack.code" (List.collect Chosen.fingerprints run.Attacks)
@@ -134,6 +135,7 @@ let digits: Run =
           LastBatch = LastBatch.Drop
           Start = Start.Shared
           Loss = Loss.CrossEntropy }
+      Protocol = choose "gossip" Catalogue.protocols
       Rule = choose "ubar" Catalogue.rules
       Attacks = [ choose "none" Catalogue.attacks ]
       Every = Duration.Epochs 1
@@ -149,7 +151,15 @@ let private loaded =
 /// The digits as tensors; they live as long as the tests.
 let samples = lazy (Samples.create torch.CPU loaded.Value)
 
+/// The rules that nodes can follow without a server.
+let rulesOfNodes =
+    Catalogue.rules
+    |> List.filter (fun rule -> (Component.choose Map.empty rule).Value.Central.IsNone)
+
+/// The experiment of a run, or why there is none.
+let tryExperiment run = Experiment.create samples.Value run
+
 let experiment run =
-    match Experiment.create samples.Value run with
+    match tryExperiment run with
     | Ok experiment -> experiment
     | Error reason -> failtest reason

@@ -266,7 +266,7 @@ let private attacks =
       "ipm", [ "of", Value.Word "update"; "scope", Value.Word "neighbourhood" ] ]
 
 let private inTheEngine =
-    [ for component' in Catalogue.rules do
+    [ for component' in rulesOfNodes do
           testCase $"what {component'.Name} would make of messages is what it makes of them"
           <| fun () ->
               use _ = torch.NewDisposeScope()

@@ -198,6 +198,7 @@ let withNetworks (folder: string) (study: Study) : Study =
     let network: NetworkRecord =
         { Benign = [| 0; 1; 2 |]
           Byzantine = [| 3 |]
+          Server = None
           Edges = [| [| 0; 1 |]; [| 1; 2 |]; [| 2; 3 |] |] }
 
     let placed index (run: StudyRun) =

@@ -24,6 +24,16 @@ type Update =
     /// It is x_{k+1}: the rule takes its own gradient step.
     | Replaced
 
+/// Whose batches the nodes of a server draw.
+[<RequireQualifiedAccess>]
+type Allocation =
+    /// Each its own.
+    | Each
+    /// Groups of so many nodes, with numbers in a row, have one share of the data and draw the same batches.
+    | Groups of size: int
+    /// Each its own and, with this chance, every other one's: it sends the signs that most of their gradients have.
+    | Signs of chance: float
+
 /// An aggregation rule: how one node makes one estimate of its own and the received ones. `Reference` must not
 /// change the tensors of the view; the tensors it returns belong to the caller's dispose scope.
 type Rule =
@@ -42,6 +52,8 @@ type Rule =
         JudgesSenders: bool
         /// Whether the own estimate is nothing but a place to measure from or to begin at. A server has 0 in its place.
         OwnIsOrigin: bool
+        /// For a rule that only a server can follow: whose batches it has the nodes draw.
+        Central: Allocation option
         /// How its time grows.
         Cost: Cost
         /// n̂: how many Byzantine estimates among m received ones the rule is defined for, given ρ.
@@ -79,6 +91,7 @@ module Rule =
           Before = []
           JudgesSenders = false
           OwnIsOrigin = false
+          Central = None
           Cost = Cost.Linear
           Tolerance = fun _ _ -> 0
           Claims = []
@@ -100,6 +113,9 @@ module Rule =
 
     /// The rule as one that takes the own estimate for nothing but a place to measure from or to begin at.
     let measuringFromOwn (rule: Rule) = { rule with OwnIsOrigin = true }
+
+    /// The rule as one that only a server can follow.
+    let central allocation (rule: Rule) = { rule with Central = Some allocation }
 
     /// The rule with a statement of how its time grows, which `ubarfs test-rule` measures.
     let costing cost (rule: Rule) = { rule with Cost = cost }

@@ -36,7 +36,11 @@ let rules: Component<Rule> list =
       SketchGuard.rule
       SignGuard.rule
       Flame.rule
-      FoolsGold.rule ]
+      FoolsGold.rule
+      Draco.rule
+      Election.rule
+      Gaavernor.rule
+      TrustedWeights.rule ]
 
 let stages: Component<PipelineStage> list =
     [ WithOwn.stage; Clip.stage; Arc.stage; Nnm.stage; Bucketing.stage ]

@@ -9,6 +9,8 @@ type Purpose =
     | Partition
     /// The images of a server.
     | Root
+    /// Whose batches the nodes of a server draw.
+    | Allocation
     | Batches
     | Start
     | Attack
@@ -23,6 +25,7 @@ module Random =
         | Purpose.Topology -> "topology"
         | Purpose.Partition -> "partition"
         | Purpose.Root -> "root"
+        | Purpose.Allocation -> "allocation"
         | Purpose.Batches -> "batches"
         | Purpose.Start -> "start"
         | Purpose.Attack -> "attack"

@@ -66,6 +66,9 @@ let judgesByOwn (rule: Rule) = not (rule.OwnIsOrigin || List.contains Law.OwnApa
 /// Why a rule is not defined under a protocol, in the user's words, and what would do.
 let refusal (protocol: Protocol) (rule: Rule) : (string * string) option =
     match protocol, rule.Update with
+    | Protocol.Gossip, _
+    | Protocol.AdaptThenCombine, _ when rule.Central.IsSome ->
+        Some("only a server can follow it", "'protocol: server' has one")
     | Protocol.Gossip, _ -> None
     | Protocol.AdaptThenCombine, Update.Replaced ->
         Some(
@@ -92,11 +95,25 @@ let refusal (protocol: Protocol) (rule: Rule) : (string * string) option =
         )
     | Protocol.Server _, _ -> None
 
+/// Why a rule for signs does not fit how nodes train, in the user's words.
+let contradiction (training: TrainingPlan) (rule: Rule) : string option =
+    let isPlain =
+        training.Momentum.IsNone
+        && training.WeightDecay = 0.0
+        && training.GradientClip.IsNone
+        && training.LocalSteps = 1
+
+    match rule.Central with
+    | Some(Allocation.Signs _) when not isPlain ->
+        Some "its nodes send signs: momentum, weight decay, clipping and local steps are not defined for them"
+    | _ -> None
+
 /// The protocols that a rule is defined for, as lists show them.
 let definedFor (rule: Rule) : string list =
     let isDefined protocol = (refusal protocol rule).IsNone
 
-    [ "gossip"
+    [ if isDefined Protocol.Gossip then
+          "gossip"
       if isDefined Protocol.AdaptThenCombine then
           "adapt-then-combine"
       if isDefined (Protocol.Server 0) then "server"

@@ -100,10 +100,37 @@ module Directions =
                     step plan rate isLast (row local) (row gradients) (Option.map row total) (Option.map row kept)
             )
 
+    // The signs that most of the gradients of each node's parts have at its row. Its loss is that of its own batch.
+    let private elected (experiment: Experiment) iteration (nodes: int[]) (estimates: torch.Tensor) (parts: int[][]) =
+        let batches = Passes.batches experiment iteration nodes
+        let losses, votes = Passes.gradients experiment nodes batches estimates
+        votes.sign_ () |> ignore
+        let others = parts |> Array.mapi (fun node parts -> Array.except [ node ] parts)
+        let most = nodes |> Seq.map (fun node -> others[node].Length) |> Seq.max
+
+        for turn in 0 .. most - 1 do
+            use scope = torch.NewDisposeScope()
+            let voters = nodes |> Array.filter (fun node -> others[node].Length > turn)
+
+            let theirs =
+                { experiment with
+                    BatchOf =
+                        experiment.BatchOf
+                        |> Array.mapi (fun node own -> others[node] |> Array.tryItem turn |> Option.defaultValue own) }
+
+            let batches = Passes.batches theirs iteration voters
+            let _, gradients = Passes.gradients theirs voters batches estimates
+            addTo votes 1.0 (gradients.sign ())
+
+        { Total = votes.sign_ (); Kept = None; Losses = losses; Batches = batches }
+
     /// The local steps of some nodes in an iteration, at their rows of x_k `[N, d]`: with τ steps, each at where the one
     /// before led to, at one rate λ(k). Without momentum, clipping, weight decay and further steps, gradients are
     /// directions.
     let walk (experiment: Experiment) (iteration: int64) (nodes: int[]) (estimates: torch.Tensor) before : Directed =
+      match experiment.Parts with
+      | Some parts -> elected experiment iteration nodes estimates parts
+      | None ->
         let plan = experiment.Run.Training
         let steps = plan.LocalSteps
         let first = iteration * int64 steps

@@ -19,6 +19,10 @@ type Experiment =
         Samples: Samples
         /// For each node the training images that it has.
         Shares: int[][]
+        /// For each node whose batches it draws: its own, unless a server has groups repeat each other's work.
+        BatchOf: int[]
+        /// For each node whose batches it computes signs of; none where it sends directions.
+        Parts: int[][] option
         /// The nodes that take part, ascending: all, or only the benign ones when the others are absent.
         Participants: int[]
         /// The Byzantine nodes that take part, by what they do.
@@ -92,17 +96,24 @@ module Experiment =
             | DataHolders.All -> Network.workers network
             | DataHolders.Benign -> Network.benign network
 
+        // Groups of nodes that repeat each other's work have one share.
+        let groups =
+            match run.Rule.Value.Central with
+            | Some(Allocation.Groups size) when run.Holders = DataHolders.All ->
+                holders |> Array.groupBy (fun node -> node / size) |> Array.map snd
+            | _ -> holders |> Array.map Array.singleton
+
         run.Partition.Value.Divide
             { Labels = labels
               Classes = run.Dataset.Value.Classes
-              Nodes = holders.Length
+              Nodes = groups.Length
               Least = run.LeastShare
               Batch = run.Training.Batch
               Random = Random.shared run.Seed Purpose.Partition }
         |> Result.mapError (fun reason -> $"the partition '{run.Partition.Name}' cannot be made: {reason}")
         |> Result.map (fun held ->
             let shares = Array.create (Network.size network) [||]
-            Array.iter2 (fun holder share -> shares[holder] <- share) holders held
+            Array.iter2 (fun group share -> group |> Array.iter (fun holder -> shares[holder] <- share)) groups held
             shares)
 
     /// What every node of a drawn network has of the training images with these labels: their numbers. Nodes that hold no
@@ -142,11 +153,36 @@ module Experiment =
         | Some reason -> Error reason
         | None -> Ok()
 
+    // Whose batches each node draws.
+    let private batchOf (run: Run) (network: Network) =
+        match run.Rule.Value.Central with
+        | Some(Allocation.Groups size) ->
+            Array.init (Network.size network) (fun node ->
+                if network.Server = Some node then
+                    node
+                else
+                    node / size * size)
+        | _ -> Array.init (Network.size network) id
+
+    // Whose batches each node computes signs of: a Bernoulli allocation, drawn once.
+    let private parts (run: Run) nodes (participants: int[]) =
+        match run.Rule.Value.Central with
+        | Some(Allocation.Signs chance) ->
+            let draw node =
+                let random = Random.stream run.Seed Purpose.Allocation node 0L
+                participants |> Array.filter (fun other -> random.NextDouble() < chance || other = node)
+
+            Some(Array.init nodes draw)
+        | _ -> None
+
     // Scenarios are refused where they stand; a run may also be put together by code.
     let private fitsProtocol (run: Run) : Result<unit, string> =
         match Protocols.refusal run.Protocol.Value run.Rule.Value with
         | Some(reason, _) -> Error $"'{run.Rule.Name}' is not defined under '{run.Protocol.Name}': {reason}"
-        | None -> Ok()
+        | None ->
+            match Protocols.contradiction run.Training run.Rule.Value with
+            | Some reason -> Error $"'{run.Rule.Name}' does not fit: {reason}"
+            | None -> Ok()
 
     /// Lays a run out. Fails, in the user's words, if its model does not fit the images, no network can be drawn, or
     /// the rule or the attacks do not fit it, or the attacks each other.
@@ -167,6 +203,8 @@ module Experiment =
                   Network = network
                   Samples = samples
                   Shares = shares
+                  BatchOf = batchOf run network
+                  Parts = parts run (Network.size network) participants
                   Participants = participants
                   Factions = factions
                   AllAtOnce = samples.Images.device_type <> DeviceType.CPU }
@@ -180,11 +218,11 @@ module Experiment =
     /// The training images in the mini-batch of a node in a step, and the labels that the node trains on. With τ local
     /// steps, those of iteration k are the steps from k·τ on, and ξ_{k,i} is the first one's batch.
     let drawn (experiment: Experiment) (step: int64) node : int[] * int[] =
-        let run, share = experiment.Run, experiment.Shares[node]
-        let training = run.Training
+        let run, source = experiment.Run, experiment.BatchOf[node]
+        let share, training = experiment.Shares[source], run.Training
 
         let positions =
-            Batches.positions run.Seed training.LastBatch training.Batch node share.Length step
+            Batches.positions run.Seed training.LastBatch training.Batch source share.Length step
             |> Array.map (fun position -> share[position])
 
         let seen =

@@ -69,7 +69,11 @@ let private protocolFits (draft: Draft) =
 
     let refused =
         match Protocols.refusal run.Protocol.Value run.Rule.Value with
-        | None -> []
+        | None ->
+            Protocols.contradiction run.Training run.Rule.Value
+            |> Option.map (fun reason ->
+                Diagnostic.error (draft.Rule |> Option.defaultValue place) $"'{run.Rule.Name}' does not fit: {reason}")
+            |> Option.toList
         | Some(reason, hint) ->
             [ Diagnostic.error
                   (draft.Rule |> Option.defaultValue place)

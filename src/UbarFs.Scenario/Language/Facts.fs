@@ -22,6 +22,7 @@ let private neighbourhoods, private benignRatio = [ 5; 10; 20; 30 ], 0.4
 
 let private update (rule: Rule) =
     match rule.Update with
+    | _ when rule.Central.IsSome -> "x' = x − λR, which the server takes for all"
     | Update.Replaced -> "replaces the update: the result is x', with the rule's own gradient step"
     | Update.Mixed -> "x' = αx + (1−α)R − λ∇l with α = W_ii, the node's own mixing weight"
     | Update.Guf alpha ->

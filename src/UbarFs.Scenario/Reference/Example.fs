@@ -79,6 +79,17 @@ let private start (dataset: string) =
       "rule", Text "ubar"
       "attack", Text "bit-flip" ]
 
+// The same with a server, which has images, or follows a rule that needs none: with it there is no topology.
+let private starts (dataset: string) =
+    let peers = start dataset
+
+    let served =
+        peers
+        |> set [ "network" ] (Keys [ "benign", Text "9"; "byzantine", Text "0.25" ])
+        |> set [ "protocol" ] (Keys [ "server", Keys [ "root", Text "100" ] ])
+
+    [ peers; served; set [ "rule" ] (Text "dmedian") served ]
+
 /// How a component is written where its family has its place: alone, or as an item, followed by each other member or by a
 /// rule in case that it cannot be the last.
 let private written family place tree =
@@ -98,7 +109,8 @@ let private around (family: Family) tree : string option =
     place family.Name
     |> Option.bind (fun place ->
         Seq.allPairs Catalogue.datasets (written family place tree)
-        |> Seq.map (fun (dataset, tree) -> start dataset.Name |> set place.Path tree |> text)
+        |> Seq.collect (fun (dataset, tree) ->
+            starts dataset.Name |> Seq.map (fun start -> set place.Path tree start |> text))
         |> Seq.tryFind accepted)
 
 /// A scenario with the component and all of its parameters at their defaults; none if the language takes no such.
