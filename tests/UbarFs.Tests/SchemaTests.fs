@@ -72,6 +72,8 @@ let private beyond =
           "pipeline-own-twice"
           "pipeline-rule-before-the-end"
           "placement-without-byzantine-nodes"
+          "protocol-of-a-server"
+          "protocol-without-images"
           "reference-incomplete"
           "reference-to-what-is-swept"
           "model-does-not-fit"

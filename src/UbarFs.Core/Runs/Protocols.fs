@@ -90,8 +90,7 @@ let refusal (protocol: Protocol) (rule: Rule) : (string * string) option =
     | Protocol.Server _, _ when judgesByOwn rule ->
         Some(
             "it goes by the own estimate, and a server without images has no direction of its own",
-            "'protocol: { server: { root: 100 } }' gives it 100 training images; a rule of yours that never looks at its \
-             own estimate says so by claiming OwnApart"
+            "'protocol: { server: { root: 100 } }' gives it 100 of the training images"
         )
     | Protocol.Server _, _ -> None
 

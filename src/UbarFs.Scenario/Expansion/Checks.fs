@@ -42,11 +42,14 @@ let private networkFits draft =
 
     if total > float Grammar.mostNodes then
         [ Diagnostic.error place $"{counted}, more than {Grammar.mostNodes}" ]
-    elif not dataset.Value.IsUnread && Run.meanShare draft.Run = 0 then
-        [ Diagnostic.error
-              place
-              $"{counted}, but '{dataset.Name}' has only {dataset.Value.TrainingSize} training images: some nodes \
-                would have none" ]
+    elif not dataset.Value.IsUnread && Run.dividedImages draft.Run > 0 && Run.meanShare draft.Run = 0 then
+        let left =
+            if Protocol.root draft.Run.Protocol.Value = 0 then
+                $"'{dataset.Name}' has only {dataset.Value.TrainingSize} training images"
+            else
+                $"the server leaves them {Run.dividedImages draft.Run} of the training images of '{dataset.Name}'"
+
+        [ Diagnostic.error place $"{counted}, but {left}: some nodes would have none" ]
     else
         []
 
