@@ -128,6 +128,7 @@ let private ofKind kind =
     | Kind.Truth -> [ "true"; "false"; "maybe"; "3" ]
     | Kind.Choice words -> words @ [ "nonsense" ]
     | Kind.Wholes(low, high) -> [ $"[{low}, {high}]"; $"{low}"; $"[{low - 1L}]"; "[1.5]"; "[]"; "nonsense" ]
+    | Kind.WholesOrWord(low, high, words) -> [ $"[{low}, {high}]"; $"{low}"; "[]"; "nonsense" ] @ words
     | Kind.Names words ->
         words
         @ [ Kind.listed (List.truncate 2 words)

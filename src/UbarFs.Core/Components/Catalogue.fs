@@ -70,6 +70,8 @@ let topologies: Component<Topology> list =
       GeometricTopology.topology
       FileTopology.topology ]
 
+let placements: Component<Placement> list = Placements.all
+
 let datasets: Component<Dataset> list = Datasets.all
 let models: Component<Model> list = Models.all
 let layers: Component<int -> Layer> list = Layers.all

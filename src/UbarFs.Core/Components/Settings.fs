@@ -71,6 +71,8 @@ type Kind =
     | Choice of words: string list
     /// One or more whole numbers: a list, or one by itself.
     | Wholes of low: int64 * high: int64
+    /// The same, or one of some words.
+    | WholesOrWord of low: int64 * high: int64 * words: string list
     /// One of some words, or a list of several.
     | Names of words: string list
     /// Any text on one line, such as a path.
@@ -93,6 +95,7 @@ module Kind =
         | Kind.Truth -> "true or false"
         | Kind.Choice words -> $"one of {quoted words}"
         | Kind.Wholes(low, high) -> $"a list of whole numbers from {low} to {high}"
+        | Kind.WholesOrWord(low, high, words) -> $"{describe (Kind.Wholes(low, high))}, or {quoted words}"
         | Kind.Names words -> $"one of {quoted words}, or a list of several"
         | Kind.Text -> "a text"
 
@@ -158,6 +161,8 @@ module Kind =
             | _ -> None
         | Kind.Choice words -> words |> List.tryFind ((=) text) |> Option.map Value.Word
         | Kind.Wholes(low, high) -> wholes low high text
+        | Kind.WholesOrWord(_, _, words) when List.contains text words -> Some(Value.Word text)
+        | Kind.WholesOrWord(low, high, _) -> wholes low high text
         | Kind.Names words ->
             let names = namesIn text
             let areKnown = names |> List.forall (fun name -> List.contains name words)
@@ -231,6 +236,13 @@ module Setting =
     let wholes name low high initial meaning =
         define name (Kind.Wholes(low, high)) (Value.Wholes initial) meaning (function
             | Value.Wholes numbers -> numbers
+            | other -> mistyped name other)
+
+    /// One or more whole numbers, or a word (`Error word`) that stands for another choice.
+    let wholesOrWord name low high words (initial: string) meaning =
+        define name (Kind.WholesOrWord(low, high, words)) (Value.Word initial) meaning (function
+            | Value.Wholes numbers -> Ok numbers
+            | Value.Word word -> Error word
             | other -> mistyped name other)
 
     /// Yes or no.

@@ -52,20 +52,24 @@ module GraphFamily =
     /// A family whose graphs are drawn at random.
     let random advice draw = { IsRandom = true; Draw = draw; Join = None; Advice = fun _ -> advice }
 
-    let private listed (graph: Graph) =
+    let private listed isOfAll (graph: Graph) =
         deterministic "choose other places for the Byzantine nodes, or add edges to the file" (fun nodes ->
             if nodes = graph.Length then
                 Ok graph
-            else
+            elif isOfAll then
                 Error
                     $"the file's graph has {graph.Length} nodes, but the network has {nodes}, benign and Byzantine \
-                      ones together: they must be as many")
+                      ones together: they must be as many"
+            else
+                Error
+                    $"the file's graph has {graph.Length} nodes, but {nodes} are benign: with the placement 'sybil', the \
+                      graph is of the benign nodes alone")
 
-    /// The family of a topology; a file's graph has one of its own.
-    let ofTopology topology =
+    /// The family of a topology, of all nodes or of the benign ones alone; a file's graph has one of its own.
+    let ofTopology isOfAll topology =
         match topology with
         | Topology.Family family -> Ok family
-        | Topology.Listed graph -> Ok(listed graph)
+        | Topology.Listed graph -> Ok(listed isOfAll graph)
         | Topology.File path -> Error $"the graph file '{path}' has not been read"
 
 [<RequireQualifiedAccess>]
@@ -149,13 +153,37 @@ module Topology =
                     (Graph.relabel (names demand places) network.Neighbours)
                     (Placement.place network.Neighbours demand.ByzantineCount random demand.Placement)
             | Placement.Random
-            | Placement.Degree -> network)
+            | Placement.Degree
+            | Placement.Sybil _ -> network)
+
+    // A connected graph of the benign nodes, to which each Byzantine one attaches itself by edges of its own.
+    let private attached family (demand: NetworkDemand) (random: KeyedRandom) sybils =
+        let join (graph: Graph) nodes random =
+            let sybils = Placement.attach graph.Length (nodes - graph.Length) random sybils
+
+            let edges =
+                sybils
+                |> Seq.mapi (fun sybil targets ->
+                    targets |> Seq.map (fun target -> struct (target, graph.Length + sybil)))
+                |> Seq.concat
+
+            Graph.ofEdges nodes (Seq.append (Graph.edges graph) edges)
+
+        joined family join demand random
+
+    let private isOfAll placement =
+        match placement with
+        | Placement.Sybil _ -> false
+        | Placement.Random
+        | Placement.Degree
+        | Placement.Nodes _ -> true
 
     /// A network as demanded, or the reason why there is none. Its benign subgraph is connected. Byzantine nodes join
-    /// a family that they can join, unless they are to have the highest degrees, and are placed in any other.
+    /// a family that they can join, unless they are to have the highest degrees, and are placed in any other; sybils join any.
     let draw (demand: NetworkDemand) (random: KeyedRandom) topology =
         let unbounded family =
             match demand.Placement, family.Join with
+            | Placement.Sybil sybils, _ -> attached family demand random sybils
             | (Placement.Random | Placement.Nodes _), Some join -> joined family join demand random
             | _ -> placed family demand random
 
@@ -165,7 +193,7 @@ module Topology =
             | None -> network
 
         Placement.check demand.Nodes demand.ByzantineCount demand.Placement
-        |> Result.bind (fun () -> GraphFamily.ofTopology topology)
+        |> Result.bind (fun () -> GraphFamily.ofTopology (isOfAll demand.Placement) topology)
         |> Result.bind unbounded
         |> Result.map bound
 

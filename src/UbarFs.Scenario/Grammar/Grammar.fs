@@ -63,7 +63,8 @@ module Grammar =
         Decode.real (Interval.below 0.0 1.0) |> Decode.explaining explain
 
     let private placement =
-        Decode.choice [ "random", Placement.Random; "degree", Placement.Degree ]
+        Choice.decoder "placement" Catalogue.placements
+        |> Decode.map _.Value
         |> Decode.orList (Decode.whole 0 (mostNodes - 1)) Placement.Nodes
         // The order of listed nodes does not matter.
         |> Decode.shown (string >> Said.text)
@@ -96,7 +97,7 @@ module Grammar =
                 placement
                 |> Field.placed
                     "placement"
-                    "which nodes are Byzantine: any, those with the most neighbours, or the ones listed"
+                    "which nodes are Byzantine: any, those with the most neighbours, ones that join, or those listed"
                     "random"
 
             and! weights =

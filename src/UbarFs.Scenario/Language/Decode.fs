@@ -161,6 +161,7 @@ module Decode =
         | Kind.Choice words when List.contains "true" words ->
             nearest words |> Option.orElseWith (fun () -> meant Kind.Truth text)
         | Kind.Choice words
+        | Kind.WholesOrWord(_, _, words)
         | Kind.Names words -> nearest words
         | Kind.Wholes _
         | Kind.Text -> None
@@ -242,7 +243,8 @@ module Decode =
             | _ -> scalar.Read context node
 
         match kind with
-        | Kind.Wholes _ -> { scalar with Read = readList }
+        | Kind.Wholes _
+        | Kind.WholesOrWord _ -> { scalar with Read = readList }
         | Kind.Names _ -> { scalar with Read = fun context node -> scalar.Read context (named node) }
         | _ -> scalar
 

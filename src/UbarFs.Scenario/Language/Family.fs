@@ -48,6 +48,7 @@ module Family =
           define "stage" "stages" Facts.ofStage Catalogue.stages
           define "attack" "attacks" Facts.ofAttack Catalogue.attacks
           define "topology" "topologies" Facts.ofTopology Catalogue.topologies
+          define "placement" "placements" none Catalogue.placements
           define "dataset" "datasets" Facts.ofDataset Catalogue.datasets
           define "partition" "partitions" none Catalogue.partitions
           define "decay" "decays" none Catalogue.decays

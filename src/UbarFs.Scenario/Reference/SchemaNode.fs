@@ -78,7 +78,7 @@ let oneOf values =
 /// A text that YAML may take for a number or a truth value.
 let anyText () = object' [ "type", words [ "string"; "number"; "boolean" ] ]
 
-let ofKind kind : JsonNode list =
+let rec ofKind kind : JsonNode list =
     match kind with
     | Kind.Real interval -> [ number interval; percentage () ]
     | Kind.RealOrWord(interval, words) -> [ number interval; percentage (); oneOf words ]
@@ -94,6 +94,7 @@ let ofKind kind : JsonNode list =
                   "minItems", JsonValue.Create 1 ]
 
         [ several; whole low high ]
+    | Kind.WholesOrWord(low, high, words) -> ofKind (Kind.Wholes(low, high)) @ [ oneOf words ]
     | Kind.Names words ->
         [ oneOf words
           object'

@@ -167,6 +167,7 @@ let private argument (parameter: Parameter) =
         | Kind.Truth -> [ Value.Truth true; Value.Truth false ]
         | Kind.Choice words -> List.map Value.Word words
         | Kind.Wholes(low, high) -> [ Value.Wholes [ low ]; Value.Wholes [ low; min high (low + 3L) ] ]
+        | Kind.WholesOrWord(low, high, words) -> Value.Wholes [ low; min high (low + 3L) ] :: List.map Value.Word words
         | Kind.Names words -> Value.Word(Kind.listed (List.truncate 2 words)) :: List.map Value.Word words
         | Kind.Text -> [ Value.Word "some text" ]
 
