@@ -144,6 +144,13 @@ let private noisy =
                     (placesOf degraded)
                     (Some(first - 1), (if last < places then Some(last + 1) else None))
                     "where"
+
+                Expect.equal (degraded.Open |> List.map _.Place) [ first..last ] "the places that stay open"
+
+                Expect.all
+                    degraded.Open
+                    (fun confirmed -> confirmed.Verdict.Possible.Length > 1)
+                    "because more than one verdict is possible there"
             | other, _ -> failtest $"{other}")
 
 let private nothing =
@@ -203,6 +210,7 @@ let private command =
                   Expect.equal cut.Code 1 cut.Errors
                   Expect.stringContains cut.Errors "the budget is spent" "why"
                   Expect.stringContains cut.Output "not found yet" "what is open"
+                  Expect.stringContains cut.Output "runs left at" "and where runs are left"
 
                   let outcome = ubarfs folder options
                   Expect.equal outcome.Code 0 (outcome.Errors + outcome.Output)

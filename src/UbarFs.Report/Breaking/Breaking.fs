@@ -14,8 +14,8 @@ type Breaking =
         Benign: int
         /// The Byzantine nodes at the places 1, 2, …
         Liars: int list
-        /// What is found of each rule; none where the search has not come to an end.
-        Findings: (string * Finding option) list
+        /// What is found of each rule.
+        Findings: (string * Finding) list
         /// The complete runs that this rests on, the baseline's included.
         Runs: int
     }
@@ -55,19 +55,35 @@ module Breaking =
         | None, Some held when held.Place = last breaking -> $"not up to {at breaking held.Place}"
         | None, _ -> $"undecided up to {at breaking (last breaking)}"
 
-    let headings = [ "rule"; "as good up to"; "degraded from"; "destroyed from" ]
+    // What all seeds leave open, of both thresholds: each place once.
+    let private undecided (finding: Finding) : Confirmed list =
+        match finding with
+        | Finding.Points(degraded, destroyed) ->
+            degraded.Open @ destroyed.Open |> List.distinctBy _.Place |> List.sortBy _.Place
+        | Finding.NoResult _
+        | Finding.Unfinished _ -> []
+
+    let private leftOpen breaking (finding: Finding) =
+        undecided finding
+        |> List.map (fun one -> $"{at breaking one.Place}: {VerdictText.marks one.Verdict}")
+        |> String.concat "; "
+
+    let headings = [ "rule"; "as good up to"; "degraded from"; "destroyed from"; "undecided at" ]
 
     /// A row for each rule.
     let rows (breaking: Breaking) : string list list =
         [ for rule, finding in breaking.Findings do
               match finding with
-              | Some(Finding.Points(degraded, destroyed)) ->
+              | Finding.Points(degraded, destroyed) ->
                   [ rule
                     holding breaking degraded
                     falling breaking degraded
-                    falling breaking destroyed ]
-              | Some(Finding.NoResult reason) -> [ rule; $"no result: {reason}"; ""; "" ]
-              | None -> [ rule; "not found yet"; ""; "" ] ]
+                    falling breaking destroyed
+                    leftOpen breaking finding ]
+              | Finding.NoResult reason -> [ rule; $"no result: {reason}"; ""; ""; "" ]
+              | Finding.Unfinished places ->
+                  let places = places |> List.map (at breaking) |> String.concat "; "
+                  [ rule; "not found yet"; ""; ""; $"runs left at {places}" ] ]
 
     /// What the table says, and what it does not.
     let caption (breaking: Breaking) : string list =
@@ -85,6 +101,9 @@ module Breaking =
           if question.Attacks.Length > 1 then
               "At each ratio all attacks had one seed, the half that hurt most twice as many, and so on; the one that is \
                left decides."
+          if breaking.Findings |> List.exists (snd >> undecided >> List.isEmpty >> not) then
+              "Undecided at: all seeds were tried there, and leave the verdicts open that the marks stand for (● as good, ◐ \
+               degraded, ✕ destroyed); with more seeds (repeat) they may decide."
           $"It rests on {breaking.Runs} runs." ]
 
     let private number (value: float option) = value |> Option.map Csv.number |> Option.defaultValue ""
@@ -99,11 +118,12 @@ module Breaking =
           number (confirmed |> Option.map _.Comparison.Kept.Middle)
           number (confirmed |> Option.map _.Comparison.Kept.High) ]
 
-    let private thresholds (finding: Finding option) : (string * Confirmed option) list =
+    let private thresholds (finding: Finding) : (string * Confirmed option) list =
         let degraded, destroyed =
             match finding with
-            | Some(Finding.Points(degraded, destroyed)) -> Some degraded, Some destroyed
-            | _ -> None, None
+            | Finding.Points(degraded, destroyed) -> Some degraded, Some destroyed
+            | Finding.NoResult _
+            | Finding.Unfinished _ -> None, None
 
         [ "as_good_up_to", degraded |> Option.bind _.Holds
           "degraded_from", degraded |> Option.bind _.Falls
@@ -112,25 +132,39 @@ module Breaking =
 
     let private state finding =
         match finding with
-        | Some(Finding.Points _) -> "found"
-        | Some(Finding.NoResult _) -> "no result"
-        | None -> "not found yet"
+        | Finding.Points _ -> "found"
+        | Finding.NoResult _ -> "no result"
+        | Finding.Unfinished _ -> "not found yet"
 
     /// Headings and rows: of each threshold the ratio, the attack, and the share kept with its interval.
     let csv (breaking: Breaking) : string list * string list list =
         let headings =
             [ "rule"
               "state"
-              for name, _ in thresholds None do
+              for name, _ in thresholds (Finding.Unfinished []) do
                   name
                   $"{name}_attack"
                   $"{name}_kept_low"
                   $"{name}_kept"
-                  $"{name}_kept_high" ]
+                  $"{name}_kept_high"
+              "undecided_at"
+              "runs_left_at" ]
+
+        let ratios places = places |> List.map (ratio breaking >> Csv.number) |> String.concat "; "
+
+        let runsLeft finding =
+            match finding with
+            | Finding.Unfinished places -> places
+            | Finding.Points _
+            | Finding.NoResult _ -> []
 
         headings,
         [ for rule, finding in breaking.Findings do
-              rule :: state finding :: List.collect (snd >> cells breaking) (thresholds finding) ]
+              [ rule
+                state finding
+                yield! List.collect (snd >> cells breaking) (thresholds finding)
+                undecided finding |> List.map _.Place |> ratios
+                ratios (runsLeft finding) ] ]
 
     /// The same for programs.
     let json (breaking: Breaking) : JsonNode =
@@ -152,7 +186,8 @@ module Breaking =
                                 one.Comparison.Kept.Middle
                                 one.Comparison.Kept.High ]
                       )
-                      "seeds", real (float one.Comparison.Seeds) ]
+                      "seeds", real (float one.Comparison.Seeds)
+                      "possible", array (one.Verdict.Possible |> List.map (string >> text)) ]
 
         object
             [ "name", text breaking.Name
@@ -168,7 +203,9 @@ module Breaking =
                             [ "rule", text rule
                               "state", text (state finding)
                               for name, one in thresholds finding do
-                                  name, confirmed one ] ] ]
+                                  name, confirmed one
+
+                              "undecided", array (undecided finding |> List.map (Some >> confirmed)) ] ] ]
 
     /// The table of a paper.
     let paper (breaking: Breaking) : PaperTable =

@@ -52,13 +52,13 @@ module BreakingFigure =
         Figure.named width [ sample ] 22.0 "undecided"
 
     // From where to where a bar is what, in ratios.
-    let private pieces breaking (finding: Finding option) : (Piece option * float * float) list =
+    let private pieces breaking (finding: Finding) : (Piece option * float * float) list =
         let ratio (confirmed: Confirmed option) = confirmed |> Option.map (fun one -> Breaking.ratio breaking one.Place)
 
         let last = Breaking.ratio breaking breaking.Liars.Length
 
         match finding with
-        | Some(Finding.Points(first, second)) ->
+        | Finding.Points(first, second) ->
             let holds = ratio first.Holds |> Option.defaultValue 0.0
             let falls = ratio first.Falls |> Option.defaultValue last
             let ends = ratio second.Falls |> Option.defaultValue last
@@ -71,8 +71,8 @@ module BreakingFigure =
               None, stays, ends
               if second.Falls.IsSome then
                   Some destroyed, ends, last ]
-        | Some(Finding.NoResult _)
-        | None -> [ None, 0.0, last ]
+        | Finding.NoResult _
+        | Finding.Unfinished _ -> [ None, 0.0, last ]
 
     /// The figure within a width.
     let draw (width: float) (breaking: Breaking) : Drawing =

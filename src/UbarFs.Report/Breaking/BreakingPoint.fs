@@ -23,6 +23,8 @@ type Threshold =
         Holds: Confirmed option
         /// The smallest place from which it is decided that it does as badly; none up to the last one.
         Falls: Confirmed option
+        /// The places between, ascending, that all seeds leave open.
+        Open: Confirmed list
     }
 
 /// What the search found of a rule.
@@ -31,6 +33,8 @@ type Finding =
     | Points of degraded: Threshold * destroyed: Threshold
     /// There are no results to go by.
     | NoResult of reason: string
+    /// The search has not come to an end: it asks for more runs at these places.
+    | Unfinished of places: int list
 
 /// The search for the Byzantine ratios at which a rule is degraded and destroyed. It takes for granted that more liars hurt
 /// more. A bisection with one seed, under all attacks, says where to look; there all seeds decide, under the attack that
@@ -171,24 +175,25 @@ module BreakingPoint =
                     | Decision.Open -> return! upwards (place + 1)
             }
 
-        let rec downwards place falls =
+        // What is open above a place where it falls is not told: more liars hurt more.
+        let rec downwards place falls left =
             search {
                 if place < 0 then
-                    return { Holds = None; Falls = falls }
+                    return { Holds = None; Falls = falls; Open = left }
                 else
                     let! confirmed = confirm answer question rule place
 
                     match decide limit confirmed with
-                    | Decision.Falls -> return! downwards (place - 1) (Some confirmed)
-                    | Decision.Holds -> return { Holds = Some confirmed; Falls = falls }
-                    | Decision.Open -> return! downwards (place - 1) falls
+                    | Decision.Falls -> return! downwards (place - 1) (Some confirmed) []
+                    | Decision.Holds -> return { Holds = Some confirmed; Falls = falls; Open = left }
+                    | Decision.Open -> return! downwards (place - 1) falls (confirmed :: left)
             }
 
         search {
             let! guess = bisect answer question rule limit first
             let! falls = upwards guess
             let start = falls |> Option.map _.Place |> Option.defaultValue (question.Places + 1)
-            return! downwards (start - 1) falls
+            return! downwards (start - 1) falls []
         }
 
     /// What is found of a rule so far, or which runs come next.
@@ -201,7 +206,7 @@ module BreakingPoint =
 
                 let! destroyed =
                     match degraded.Falls with
-                    | None -> Search.Found { Holds = degraded.Holds; Falls = None }
+                    | None -> Search.Found { Holds = degraded.Holds; Falls = None; Open = [] }
                     | Some _ -> threshold answer question rule Standing.Destroyed first
 
                 return Finding.Points(degraded, destroyed)

@@ -144,8 +144,8 @@ let private breaking (plan: BreakPlan) (known: Known) : Breaking =
         plan.Subject.Rules
         |> List.map (fun (rule, _) ->
             match find plan known rule with
-            | Search.Found finding -> rule, Some finding
-            | Search.Needs _ -> rule, None)
+            | Search.Found finding -> rule, finding
+            | Search.Needs probes -> rule, Finding.Unfinished(probes |> List.map _.Place |> List.distinct |> List.sort))
       Runs = known |> Map.filter (fun _ result -> result.Status = Status.Complete) |> Map.count }
 
 // ---- What is written
@@ -192,7 +192,7 @@ let private witnesses plan (folder: string) (breaking: Breaking) : string list =
 
     [ for rule, finding in breaking.Findings do
           match finding with
-          | Some(Finding.Points(degraded, destroyed)) ->
+          | Finding.Points(degraded, destroyed) ->
               match degraded.Falls with
               | Some fallen -> witness plan folder breaking rule "degraded" fallen
               | None -> ()
