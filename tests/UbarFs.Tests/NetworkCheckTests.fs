@@ -169,6 +169,20 @@ let tests =
               | Place.Text span -> Expect.equal (span.Line, span.Column) (3, 34) "at the ratio"
               | Place.File _ -> failtest "no place"
 
+          testCase "edges that sybils lose to ρ are told, and none where they keep them"
+          <| fun () ->
+              let warnings network =
+                  NetworkChecks.warnings (scenario network "") |> List.map _.Message |> List.filter _.Contains("sybils")
+
+              let crowd = "benign: 8, byzantine: 40%, topology: complete, placement: { sybil: { to: [0] } }"
+              // Node 0 hears 7 benign ones, and of 5 liars fewer than 1.5 times as many.
+              Expect.equal
+                  (warnings $"{{ {crowd}, benign-ratio: 0.75 }}")
+                  [ "of the 5 edges that sybils choose, 3 are dropped in the network of seed 1" ]
+                  "dropped"
+
+              Expect.isEmpty (warnings $"{{ {crowd}, enforce-benign-ratio: false }}") "kept"
+
           testCase "a large sweep has few warnings"
           <| fun () ->
               let ratios = [ 20..59 ] |> List.map (fun percent -> $"{percent}%%") |> String.concat ", "

@@ -43,11 +43,69 @@ let private places =
         return benign, List.ofArray (Array.truncate count order)
     }
 
+/// A graph of benign nodes, and sybils that fit it.
+let private joining =
+    gen {
+        let! name = Gen.elements [ "random"; "ring"; "star"; "complete"; "small-world"; "geometric" ]
+        let! benign, byzantine = Gen.zip (Gen.choose (8, 20)) (Gen.choose (1, 8))
+        let! order = Gen.shuffle [| 0 .. benign - 1 |]
+        let! targets = Gen.choose (1, benign) |> Gen.map (fun count -> order |> Array.truncate count |> List.ofArray)
+        let! targets = Gen.elements [ None; Some targets ]
+        let! edges = Gen.choose (1, targets |> Option.map List.length |> Option.defaultValue benign)
+        let! edges = Gen.elements [ None; Some edges ]
+        let! seed = Gen.choose64 (0L, 10000L)
+        return name, benign, byzantine, { Edges = edges; To = targets }, seed
+    }
+
+let private ofSybils (name, benign, byzantine, sybils, seed) =
+    drawn name [] (Placement.Sybil sybils) benign byzantine seed
+
+let private sybils =
+    [ testProperty "sybils come last, each with its edges to different ones of the nodes that it may attach to"
+      <| forAll joining (fun ((_, benign, count, sybils, _) as plan) ->
+          let network = ofSybils plan
+          let targets = sybils.To |> Option.defaultValue [ 0 .. benign - 1 ]
+          let edges = sybils.Edges |> Option.defaultValue targets.Length
+
+          byzantine network = [ benign .. benign + count - 1 ]
+          && byzantine network
+             |> List.forall (fun sybil ->
+                 let neighbours = network.Neighbours[sybil]
+
+                 neighbours.Length = edges
+                 && Array.distinct neighbours = neighbours
+                 && neighbours |> Array.forall (fun node -> List.contains node targets)))
+
+      testProperty "sybils leave the benign nodes the connected network that they have alone"
+      <| forAll joining (fun ((name, benign, _, _, seed) as plan) ->
+          let network, alone = ofSybils plan, drawn name [] Placement.Random benign 0 seed
+          let own node = network.Neighbours[node] |> Array.filter (fun other -> other < benign)
+          Network.benignConnected network && Array.init benign own = alone.Neighbours)
+
+      testProperty "every edge of a sybil has two ends, and the same seed gives the same ones"
+      <| forAll joining (fun plan ->
+          let network = ofSybils plan
+
+          network = ofSybils plan
+          && network.Neighbours
+             |> Array.indexed
+             |> Array.forall (fun (node, neighbours) ->
+                 neighbours |> Array.forall (fun other -> Array.contains node network.Neighbours[other])))
+
+      testCase "sybils choose any of the nodes, as likely as any others"
+      <| fun () ->
+          let sybils = Placement.Sybil { Edges = Some 2; To = None }
+          let chosen = [ for seed in 1L .. 500L -> (drawn "ring" [] sybils 5 1 seed).Neighbours[5] |> List.ofArray ]
+          let counts = chosen |> List.countBy id
+          Expect.hasLength counts 10 "every pair of five nodes"
+          // 50 each: seven standard deviations of a binomial number are 47.
+          Expect.all counts (fun (_, count) -> count > 3 && count < 97) "about as often" ]
+
 [<Tests>]
 let tests =
     testList
         "placement"
-        [ testProperty "listed nodes are the Byzantine ones"
+     <| [ testProperty "listed nodes are the Byzantine ones"
           <| forAll (Gen.zip (Gen.elements [ "random"; "complete" ]) places) (fun (name, (benign, places)) ->
               let arguments = if name = "random" then [ "ratio", Value.Real 0.7 ] else []
               let network = drawn name arguments (Placement.Nodes places) benign places.Length 1L
@@ -116,6 +174,27 @@ let tests =
 
           testCase "placements are written as in a scenario"
           <| fun () ->
-              [ Placement.Random; Placement.Degree; Placement.Nodes [ 7; 3 ] ]
+              [ Placement.Random
+                Placement.Degree
+                Placement.Nodes [ 7; 3 ]
+                Placement.Sybil { Edges = None; To = None }
+                Placement.Sybil { Edges = Some 2; To = Some [ 4; 0; 1 ] } ]
               |> List.map string
-              |> fun texts -> Expect.equal texts [ "random"; "degree"; "[3, 7]" ] "canonical texts" ]
+              |> fun texts ->
+                  Expect.equal
+                      texts
+                      [ "random"
+                        "degree"
+                        "[3, 7]"
+                        "{ sybil: { edges: all, to: any } }"
+                        "{ sybil: { edges: 2, to: [0, 1, 4] } }" ]
+                      "canonical texts"
+
+          testCase "sybils that cannot attach themselves so are refused"
+          <| fun () ->
+              let sybil edges targets = Placement.Sybil { Edges = edges; To = targets }
+              isRefused "ring" (sybil (Some 9) None) 8 2 "has 9 edges for each Byzantine node, but only 8 benign nodes"
+              isRefused "ring" (sybil (Some 2) (Some [ 5 ])) 8 2 "only 1 benign node to attach to"
+              isRefused "ring" (sybil None (Some [ 8; 2 ])) 8 2 "attaches to 8, but the benign nodes are 0 to 7"
+              isRefused "ring" (sybil None (Some [ 2; 2 ])) 8 2 "attaches to 2 more than once" ]
+    @ sybils

@@ -77,6 +77,16 @@ module Placement =
         | Placement.Nodes places -> checkNodes nodes byzantine places
         | Placement.Sybil sybils -> checkSybils (nodes - byzantine) sybils
 
+    /// How many neighbours each Byzantine node chooses among so many benign ones; none where it does not choose.
+    let edges benign placement : int option =
+        match placement with
+        | Placement.Sybil sybils ->
+            let targets = sybils.To |> Option.map List.length |> Option.defaultValue benign
+            Some(Option.defaultValue targets sybils.Edges)
+        | Placement.Random
+        | Placement.Degree
+        | Placement.Nodes _ -> None
+
     /// The benign nodes that each of some Byzantine ones attaches itself to, ascending. The sybils have been checked.
     let attach benign byzantine (random: KeyedRandom) (sybils: Sybils) : int[][] =
         let targets = sybils.To |> Option.map (List.sort >> Array.ofList) |> Option.defaultValue [| 0 .. benign - 1 |]

@@ -23,6 +23,8 @@ type private Drawn =
         Byzantine: int
         /// Byzantine nodes without any neighbour.
         Isolated: int
+        /// Edges of Byzantine nodes to benign ones.
+        Edges: int
         /// How many neighbours benign nodes have, and how many of these are Byzantine: each pair once.
         Neighbourhoods: (int * int) list
         /// Tells networks apart.
@@ -77,6 +79,7 @@ let private draw (run: Run) : (Drawn * int64) option =
             { Seed = run.Seed
               Byzantine = run.Network.Byzantine
               Isolated = Seq.init nodes id |> Seq.filter isIsolated |> Seq.length
+              Edges = Network.benign network |> Seq.sumBy (Network.byzantineNeighbours network)
               Neighbourhoods = neighbourhoods
               Print = print network },
             int64 nodes + Graph.edgeCount network.Neighbours
@@ -164,6 +167,29 @@ let private isolated (plan: Plan, networks: Drawn list) =
 
         Some(warning |> Diagnostic.hinted hint)
 
+/// Sybils that benign nodes do not let keep all the edges that they choose.
+let private dropped (plan: Plan, networks: Drawn list) =
+    let network = plan.Run.Network
+
+    let lost (drawn: Drawn) =
+        Placement.edges network.Benign network.Placement
+        |> Option.map (fun edges -> edges * drawn.Byzantine - drawn.Edges)
+        |> Option.defaultValue 0
+
+    match networks |> List.filter (fun drawn -> lost drawn > 0) with
+    | [] -> None
+    | some ->
+        let worst = some |> List.maxBy lost
+        let which = which networks some
+
+        Diagnostic.warning
+            (plan.Places.Ratio |> Option.defaultValue plan.Places.Size)
+            $"of the {lost worst + worst.Edges} edges that sybils choose, {lost worst} are dropped in {which}"
+        |> Diagnostic.hinted
+            $"benign nodes drop them until ρ = {Value.Real network.BenignRatio} holds: a smaller network.benign-ratio or \
+              network.enforce-benign-ratio: false keeps more of them"
+        |> Some
+
 /// Rules that some benign node asks for more than they are defined for.
 let private beyond (plan: Plan, networks: Drawn list) =
     let network = plan.Run.Network
@@ -219,5 +245,6 @@ let warnings (scenario: Scenario) : Diagnostic list =
     let drawn = drawn (plans scenario)
 
     Suspicions.few (drawn |> List.choose isolated |> List.distinctBy _.Place)
+    @ Suspicions.few (drawn |> List.choose dropped |> List.distinctBy _.Place)
     @ Suspicions.few (drawn |> List.collect beyond |> List.distinctBy _.Place)
     @ Suspicions.few (equal drawn |> List.distinctBy _.Place)
