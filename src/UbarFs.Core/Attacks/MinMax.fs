@@ -46,21 +46,43 @@ let private largest bound (parabolas: Parabolas) =
     else
         0.0
 
-/// p for benign estimates `[m, d]` with their mean, in float64.
-let private perturbation direction (benign: torch.Tensor) (mean: torch.Tensor) : torch.Tensor =
+/// Some rows of estimates in float64, in memory of their own.
+let private wide (nodes: int[]) (estimates: torch.Tensor) : torch.Tensor =
+    let rows = torch.empty (nodes.LongLength, estimates.shape[1], torch.float64, estimates.device)
+    nodes |> Array.iteri (fun row node -> rows[int64 row].copy_ estimates[int64 node] |> ignore)
+    rows
+
+// So many coordinates at a time stay in the caches; how many does not change a bit.
+let private portion = 1L <<< 15
+
+/// The standard deviation of each coordinate, of what each row `[m, d]` lacks to the mean.
+let private deviations (away: torch.Tensor) : torch.Tensor =
+    let deviations = torch.empty_like away[0L]
+
+    for start in 0L .. portion .. away.shape[1] - 1L do
+        use _ = torch.NewDisposeScope()
+        let length = min portion (away.shape[1] - start)
+        let squares = Native.square (away.narrow (1L, start, length))
+        deviations.narrow(0L, start, length).copy_ (squares.mean([| 0L |]).sqrt()) |> ignore
+
+    deviations
+
+/// p for the mean of some benign estimates, and what each lacks to it, `[m, d]`, in float64.
+let private perturbation direction (away: torch.Tensor) (mean: torch.Tensor) : torch.Tensor =
     match direction with
     | "unit" ->
         let length = Native.read (mean.norm ())
         Native.scaled (if length > 0.0 then 1.0 / length else 0.0) mean
     | "sign" -> mean.sign ()
-    | _ -> (Native.square (benign - mean)).mean([| 0L |]).sqrt()
+    | _ -> deviations away
 
 /// ‖x_i − x_j‖² of all nodes with an estimate that is finite, `[n, n]`, from products about their mean.
 let private squares (knowledge: Omniscience) (nodes: int[]) : float[,] =
     use _ = torch.NewDisposeScope()
-    let wide = (Estimate.rows nodes knowledge.Estimates).to_type torch.float64
+    let wide = wide nodes knowledge.Estimates
     let count = nodes.Length
-    let gram = Transfers.Read<float>(Estimate.products (wide - wide.mean [| 0L |]))
+    wide.sub_ (wide.mean [| 0L |]) |> ignore
+    let gram = Transfers.Read<float>(Estimate.products wide)
     let product row other = gram[row * count + other]
 
     Array2D.init count count (fun row other ->
@@ -94,16 +116,17 @@ let private prepare bound direction (factor: float) (knowledge: Omniscience) : i
 
     fun nodes _ ->
         use scope = torch.NewDisposeScope()
-        let estimates = Estimate.rows nodes knowledge.Estimates
-        let benign = estimates.to_type torch.float64
-        let mean = benign.mean [| 0L |]
-        let p = perturbation direction benign mean
+        // What the estimates lack to their mean takes their place: another such matrix costs more than what is computed.
+        let away = wide nodes knowledge.Estimates
+        let mean = away.mean [| 0L |]
+        away.neg_().add_ mean |> ignore
+        let p = perturbation direction away mean
         // p·(x̄ − x_i) as p·x̄ − p·x_i would cancel.
-        let slopes = Transfers.Read<float>((mean - benign).mv p)
+        let slopes = Transfers.Read<float>(away.mv p)
         let norm = Native.read (p.dot p)
         let places = nodes |> Array.map (fun node -> place[node])
         let gamma = largest bound (parabolas bound squares places slopes norm)
-        (mean - Native.scaled (factor * gamma) p).to_type(estimates.dtype).MoveToOuterDisposeScope()
+        (mean - Native.scaled (factor * gamma) p).to_type(knowledge.Estimates.dtype).MoveToOuterDisposeScope()
 
 let private attack name bound formula summary difference : Component<Behaviour> =
     settings {

@@ -70,24 +70,46 @@ module Estimate =
         let wide = estimates.to_type torch.float64
         (wide.matmul (wide.t ())).MoveToOuterDisposeScope()
 
+    // ‖x_j − x_row‖² for all rows j behind one. Differences first: products of whole estimates would cancel when these are
+    // close.
+    let private squaresBehind (wide: torch.Tensor) row : float[] =
+        use scope = torch.NewDisposeScope()
+        let others = wide.shape[0] - int64 row - 1L
+
+        if others = 0L then
+            [||]
+        else
+            let differences = wide.narrow (0L, int64 row + 1L, others) - wide[int64 row]
+            differences.mul_ differences |> ignore
+            float64s (differences.sum 1L)
+
+    // Each pair is computed once.
+    let private mirrored size (behind: float[][]) : float[][] =
+        let between row other =
+            let square = behind[min row other][abs (row - other) - 1]
+            if Double.IsFinite square then square else infinity
+
+        Array.init size (fun row -> Array.init size (fun other -> if other = row then 0.0 else between row other))
+
     /// The squared distance between any two rows of `[m, d]`, as m lists of m; infinite where one is not finite or the
     /// square overflows, and 0 on the diagonal.
     let pairwiseSquares (estimates: torch.Tensor) : float[][] =
         use scope = torch.NewDisposeScope()
-        let estimates = estimates.to_type torch.float64
+        let wide = estimates.to_type torch.float64
+        let size = int wide.shape[0]
+        mirrored size (Array.init size (squaresBehind wide))
 
-        // Differences first: products of whole estimates would cancel when these are close.
-        let squares row =
+    /// The same on all workers, for who has none to share yet: the same bits.
+    let internal pairwiseSquaresTogether (estimates: torch.Tensor) : float[][] =
+        if estimates.device_type = DeviceType.CPU then
             use scope = torch.NewDisposeScope()
-
-            (Native.square (estimates - estimates[int64 row])).sum(1L)
-            |> float64s
-            |> Array.mapi (fun other square ->
-                if other = row then 0.0
-                elif Double.IsFinite square then square
-                else infinity)
-
-        Array.init (int estimates.shape[0]) squares
+            let wide = estimates.to_type torch.float64
+            let size = int wide.shape[0]
+            let behind = Array.create size [||]
+            Workers.ForEach(size, (fun row -> behind[row] <- squaresBehind wide row))
+            mirrored size behind
+        else
+            pairwiseSquares estimates
 
     /// Some rows of `[m, d]`, as a tensor of their own.
     let rows (selected: int[]) (estimates: torch.Tensor) =

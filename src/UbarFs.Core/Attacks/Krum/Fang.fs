@@ -22,7 +22,7 @@ let private firstLambda n f (known: Known) (reference: torch.Tensor) =
 
     let sum (squares: float[]) = squares |> Array.sort |> Seq.skip 1 |> Seq.truncate count |> Seq.sumBy sqrt
 
-    let nearest = Estimate.pairwiseSquares known.Estimates |> Seq.map sum |> Seq.min
+    let nearest = Estimate.pairwiseSquaresTogether known.Estimates |> Seq.map sum |> Seq.min
     let farthest = Estimate.distances reference known.Estimates |> Array.max
     nearest / (float (max 1 (n - 2 * f - 1)) * root) + farthest / root
 

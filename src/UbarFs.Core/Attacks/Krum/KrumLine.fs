@@ -44,7 +44,9 @@ module KrumLine =
     let create (origin: torch.Tensor) (direction: torch.Tensor) (estimates: torch.Tensor) copies count : KrumLine =
         use scope = torch.NewDisposeScope()
         let direction = direction.to_type torch.float64
-        let centred = estimates.to_type torch.float64 - origin.to_type torch.float64
+        // In place: another matrix of this size takes as long as the products.
+        let centred = estimates.``to`` (torch.float64, copy = true)
+        centred.sub_ (origin.to_type torch.float64) |> ignore
         let size = int estimates.shape[0]
         let gram = Transfers.Read<float>(centred.mm (centred.t ()))
         let product row other = gram[row * size + other]

@@ -21,25 +21,28 @@ let private unit direction (estimates: torch.Tensor) =
         let index = torch.tensor ([| min (int64 index) (d - 1L) |], device = estimates.device)
         torch.nn.functional.one_hot(index, d).squeeze(0L).to_type torch.float64
 
-/// γ for benign estimates `[n_b, d]` and n_f Byzantine nodes: the largest for which Krum over everything sent, with
-/// f = n_f, picks a Byzantine copy, and never more than the cap.
-let gamma direction cap (benign: torch.Tensor) byzantine : float =
-    use _ = torch.NewDisposeScope()
+// γ from their mean for benign estimates `[n_b, d]` and n_f Byzantine nodes: the largest for which Krum over everything sent, with
+// f = n_f, picks a Byzantine copy, and never more than the cap.
+let private gammaFrom (mean: torch.Tensor) (along: torch.Tensor) cap (benign: torch.Tensor) byzantine : float =
     let count = KrumLine.count (int benign.shape[0] + byzantine) byzantine
 
     if KrumLine.isUnbounded byzantine count then
         cap
     else
-        let mean = benign.mean ([| 0L |], ``type`` = torch.float64)
+        KrumLine.create mean along benign byzantine count |> KrumLine.largest |> min cap
 
-        KrumLine.create mean (unit direction benign) benign byzantine count |> KrumLine.largest |> min cap
+/// γ along a direction: the largest for which Krum picks a Byzantine copy, and never more than the cap.
+let gamma direction cap (benign: torch.Tensor) byzantine : float =
+    use _ = torch.NewDisposeScope()
+    let mean = benign.mean ([| 0L |], ``type`` = torch.float64)
+    gammaFrom mean (unit direction benign) cap benign byzantine
 
 /// x̂ = x̄ + γe for benign estimates `[n_b, d]`, in their type; γ is searched for when it is not given.
 let vector direction cap given (benign: torch.Tensor) byzantine : torch.Tensor =
     use scope = torch.NewDisposeScope()
-    let gamma = given |> Option.defaultWith (fun () -> gamma direction cap benign byzantine)
-    let mean = benign.mean ([| 0L |], ``type`` = torch.float64)
-    (Native.sum mean (Native.scaled gamma (unit direction benign))).to_type(benign.dtype).MoveToOuterDisposeScope()
+    let mean, along = benign.mean ([| 0L |], ``type`` = torch.float64), unit direction benign
+    let gamma = given |> Option.defaultWith (fun () -> gammaFrom mean along cap benign byzantine)
+    (Native.sum mean (Native.scaled gamma along)).to_type(benign.dtype).MoveToOuterDisposeScope()
 
 let attack: Component<Behaviour> =
     settings {
