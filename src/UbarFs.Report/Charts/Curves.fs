@@ -158,6 +158,7 @@ module Curves =
         let places = rules |> List.mapi (fun place rule -> rule, place) |> Map.ofList
         let strokes = Palette.strokes rules
         let find = baselineFor groups
+        let shown = Metric.measuring metric shown
         let settings = worthShowing setting find shown
         let paths = Summary.paths shown
         let name, furthest, across = axis groups
@@ -177,7 +178,7 @@ module Curves =
                     Lines = lines
                     X = Axis.upTo Axis.plain furthest
                     Y = up
-                    Level = if metric.IsAccuracy then Some group.Chance else None } ]
+                    Level = if metric.HasChance then Some group.Chance else None } ]
           Across = name
           Up = Axis.title up metric.Title }
 

@@ -14,6 +14,8 @@ type Metric =
         Title: string
         /// Whether it is a share of one, which is written in per cent.
         IsAccuracy: bool
+        /// Whether models that guess have a value of it that they cannot help.
+        HasChance: bool
         /// What a run's record says of the end, where it does.
         Final: Outcome -> float option
         Of: Point -> float option
@@ -39,14 +41,26 @@ module Metric =
           Column = $"{name}_accuracy"
           Title = title
           IsAccuracy = true
+          HasChance = true
           Final = final
           Of = choose >> Some }
+
+    // A share that only some runs measure.
+    let private share name column title hasChance final choose =
+        { Name = name
+          Column = column
+          Title = title
+          IsAccuracy = true
+          HasChance = hasChance
+          Final = final
+          Of = choose }
 
     let private measured name column title choose =
         { Name = name
           Column = column
           Title = title
           IsAccuracy = false
+          HasChance = false
           Final = fun _ -> None
           Of = choose }
 
@@ -62,7 +76,12 @@ module Metric =
           accuracy "best" "best accuracy" _.Best _.Best
           consensusError
           measured "test-loss" "test_loss" "test loss (mean)" _.TestLoss
-          measured "training-loss" "loss" "training loss" _.Loss ]
+          measured "training-loss" "loss" "training loss" _.Loss
+          share "success-rate" "success_rate" "success rate (mean)" false _.Success _.Success
+          share "validation" "worst_validation_accuracy" "worst validation accuracy" true _.Validation _.Validation ]
+
+    // What every run measures.
+    let private always = [ "worst"; "mean"; "best" ]
 
     let tryFind (name: string) = all |> List.tryFind (fun metric -> metric.Name = name)
 
@@ -106,7 +125,17 @@ module Metric =
         let points = groups |> List.collect _.Runs |> List.collect _.Points
 
         all
-        |> List.filter (fun metric -> metric.IsAccuracy || List.exists (metric.Of >> Option.isSome) points)
+        |> List.filter (fun metric -> List.contains metric.Name always || List.exists (metric.Of >> Option.isSome) points)
+
+    /// The groups that have measurements of it: all of them, unless only some runs measure it and do.
+    let measuring (metric: Metric) (groups: Group list) : Group list =
+        let measures (group: Group) =
+            group.Runs |> List.exists (fun run -> run.Points |> List.exists (metric.Of >> Option.isSome))
+
+        match groups |> List.filter measures with
+        | [] -> groups
+        | _ when List.contains metric.Name always -> groups
+        | some -> some
 
     /// The vertical axis of panels that show values of a metric.
     let axis (metric: Metric) (values: float list) : Axis =

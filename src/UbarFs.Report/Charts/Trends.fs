@@ -190,7 +190,10 @@ module Trends =
         let path, find = swept.Path, Curves.baselineFor groups
 
         let shown =
-            shown |> List.filter (value path >> Option.isSome) |> Curves.worthShowing (settingOf path) find
+            shown
+            |> List.filter (value path >> Option.isSome)
+            |> Metric.measuring metric
+            |> Curves.worthShowing (settingOf path) find
 
         let rules = Curves.rules groups
         let lineOf = lineOf path groups
@@ -223,7 +226,7 @@ module Trends =
                     Lines = lines
                     X = across
                     Y = up
-                    Level = if metric.IsAccuracy then Some group.Chance else None } ]
+                    Level = if metric.HasChance then Some group.Chance else None } ]
           Across = Axis.title across swept.Name
           Up = Axis.title up metric.Title }
 

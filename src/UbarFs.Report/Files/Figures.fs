@@ -70,6 +70,16 @@ module Figures =
             [ { figure "worst-over-attacks" "worst accuracy over attacks, by rule" drawing (FigureData.worst panels) with
                   Paper = Some(WorstTable.paper panels) } ]
 
+    let private choices (groups: Group list) =
+        match Choices.ofGroups groups with
+        | [] -> []
+        | choices ->
+            [ { Name = "chosen-on-validation"
+                Description = "every rule at the setting that was chosen on images held out"
+                Drawing = None
+                Paper = Some(ChoiceTable.paper choices)
+                Data = ChoiceTable.csv choices } ]
+
     let private innerLife width (groups: Group list) (rule: string, stages: string[]) =
         let sized, shared = InnerLife.keys true stages, InnerLife.keys false stages
         let sizes, shares = InnerLife.sizes groups rule stages, InnerLife.shares groups rule stages
@@ -148,6 +158,7 @@ module Figures =
             List.map (curves width groups shown) request.Metrics
             @ List.collect (trends width groups shown) request.Metrics
             @ worst width groups shown
+            @ choices shown
             @ List.collect (innerLife width shown) (InnerLife.rules shown)
             @ networks width shown
             @ timing width shown

@@ -144,6 +144,7 @@ module Page =
             [ question study groups
               yield! Option.toList live
               VerdictSection.verdicts groups ]
+            @ ChoiceSection.choices groups
             @ WorstSection.worst groups
             @ CurveSections.trends groups panels
             @ [ CurveSections.curves groups panels ]

@@ -10,8 +10,10 @@ module VerdictSection =
         | Standing.Degraded -> "fair"
         | Standing.Destroyed -> "bad"
 
-    let private judgementClass judgement =
-        match judgement with
+    let private judgementClass (judged: Judged) =
+        match judged.Judgement with
+        | Judgement.Compared(_, _, Verdict.Decided Standing.AsGood) when judged.IsBackdoored ->
+            standingClass Standing.Degraded
         | Judgement.Baseline -> "isbaseline"
         | Judgement.Compared(_, _, Verdict.Decided standing) -> standingClass standing
         | Judgement.Compared _ -> "open"
@@ -30,21 +32,21 @@ module VerdictSection =
 
     let private words (judged: Judged list) =
         judged
-        |> List.countBy (fun one -> VerdictText.word one.Judgement)
+        |> List.countBy VerdictText.wordsOf
         |> List.map (fun (word, count) -> $"{count} {word}")
         |> String.concat ", "
 
-    let private said judgement =
-        match VerdictText.short judgement with
-        | "" -> VerdictText.word judgement
+    let private said judged =
+        match VerdictText.shortOf judged with
+        | "" -> VerdictText.wordsOf judged
         | short -> short
 
     let private tally (paths: string list) (judged: Judged list) =
         let mark (one: Judged) =
             Markup.element
                 "span"
-                [ "class", judgementClass one.Judgement
-                  "title", $"{Summary.title paths one.Group}: {said one.Judgement}" ]
+                [ "class", judgementClass one
+                  "title", $"{Summary.title paths one.Group}: {said one}" ]
                 [ Markup.text (square one) ]
 
         VerdictTable.tally judged
@@ -64,9 +66,11 @@ module VerdictSection =
                     []))
             [ Markup.element "button" [ "type", "button" ] [ Markup.text name ] ]
 
-    let private headings =
+    let private headings hasBackdoor =
         [ heading false "rule"
           heading true "worst accuracy, %"
+          if hasBackdoor then
+              heading true "success rate, %"
           heading true "seeds"
           heading true "difference, points"
           heading true "share kept, %"
@@ -84,17 +88,17 @@ module VerdictSection =
         | None -> figure None "–"
 
     let private verdictCell (judged: Judged) =
-        let text = VerdictText.short judged.Judgement
+        let text = VerdictText.shortOf judged
         let remedy = VerdictText.remedy judged.Judgement |> Option.map (fun text -> "title", text)
 
         Markup.element
             "td"
-            ([ "class", $"verdict {judgementClass judged.Judgement}"
-               "data-value", VerdictText.word judged.Judgement ]
+            ([ "class", $"verdict {judgementClass judged}"
+               "data-value", VerdictText.wordsOf judged ]
              @ Option.toList remedy)
             [ Markup.text text ]
 
-    let private row (judged: Judged) =
+    let private row hasBackdoor (judged: Judged) =
         let group = judged.Group
 
         let comparison =
@@ -110,6 +114,8 @@ module VerdictSection =
                   [ "scope", "row"; "class", "sticky rule"; "data-value", group.Rule ]
                   [ Markup.text group.Rule ]
               figure (group.Worst |> Option.map _.Mean) (VerdictTable.accuracy group)
+              if hasBackdoor then
+                  figure (group.Success |> Option.map _.Mean) (Spread.percent group.Success)
               figure (Some(float group.Complete)) (VerdictText.seeds judged)
               compared comparison _.Difference.Middle VerdictText.difference
               compared comparison _.Kept.Middle VerdictText.kept
@@ -120,9 +126,9 @@ module VerdictSection =
                   VerdictText.destroyed
               verdictCell judged ]
 
-    let private setting (paths: string list) (setting: VerdictSetting) =
+    let private setting hasBackdoor (paths: string list) (setting: VerdictSetting) =
         let title = Summary.title paths setting.Judged.Head.Group
-        let columns = string headings.Length
+        let columns = string (headings hasBackdoor).Length
 
         Markup.element
             "tbody"
@@ -131,11 +137,12 @@ module VerdictSection =
                 "tr"
                 [ "class", "setting" ]
                 [ Markup.element "th" [ "scope", "rowgroup"; "colspan", columns ] [ Markup.text title ] ]
-             :: List.map row setting.Judged)
+             :: List.map (row hasBackdoor) setting.Judged)
 
     let private table (paths: string list) (judged: Judged list) =
-        let head = Markup.element "thead" [] [ Markup.element "tr" [] headings ]
-        let bodies = (VerdictTable.create judged).Settings |> List.map (setting paths)
+        let hasBackdoor = VerdictTable.hasBackdoor judged
+        let head = Markup.element "thead" [] [ Markup.element "tr" [] (headings hasBackdoor) ]
+        let bodies = (VerdictTable.create judged).Settings |> List.map (setting hasBackdoor paths)
         Element.withClass "div" "scroll" [ Markup.element "table" [ "class", "verdicts" ] (head :: bodies) ]
 
     let private notes (judged: Judged list) =

@@ -47,6 +47,9 @@ module Comparison =
     /// Below this share kept a rule is destroyed.
     let destroyedBelow = 0.25
 
+    /// From this success rate on a rule lets a backdoor in: most images with the trigger are taken for its target.
+    let backdooredFrom = 0.5
+
     /// A baseline this near to guessing has learned too little to compare with.
     let leastGain = 0.05
 

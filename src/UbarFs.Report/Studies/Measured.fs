@@ -16,6 +16,10 @@ type Point =
         /// None in stores of older versions.
         TestLoss: float option
         ConsensusError: float option
+        /// The mean success rate of a backdoor, where there is one.
+        Success: float option
+        /// The lowest accuracy on the images that are held out, if there are any.
+        Validation: float option
         /// Seconds since the run began.
         Elapsed: float
         /// Seconds since the evaluation before.
@@ -36,6 +40,8 @@ type Outcome =
         Best: float option
         TestLoss: float option
         ConsensusError: float option
+        Success: float option
+        Validation: float option
         Seconds: float option
         /// When each sitting began, after how many iterations, and what the run's clock said then, where that is known.
         Sittings: (DateTimeOffset * int * float option) list
@@ -65,6 +71,8 @@ module Measured =
           Loss = optional "loss"
           TestLoss = optional "test_loss"
           ConsensusError = optional "consensus_error"
+          Success = optional "success_rate"
+          Validation = optional "worst_validation_accuracy"
           Elapsed = value "elapsed_seconds"
           Times =
             { Training = value "training_seconds"
@@ -84,6 +92,8 @@ module Measured =
           Best = None
           TestLoss = None
           ConsensusError = None
+          Success = None
+          Validation = None
           Seconds = None
           Sittings = []
           Settings = Map.empty
@@ -111,6 +121,8 @@ module Measured =
           Best = record.BestAccuracy
           TestLoss = record.TestLoss
           ConsensusError = record.ConsensusError
+          Success = record.SuccessRate
+          Validation = record.ValidationAccuracy
           Seconds = record.Seconds
           Sittings = List.map sitting record.Sittings
           Settings = record.Canonical

@@ -41,6 +41,8 @@ type Group =
         Worst: Spread option
         Mean: Spread option
         Best: Spread option
+        /// The mean success rate of a backdoor, where there is one.
+        Success: Spread option
         /// Total time of the complete runs.
         Seconds: float
         /// Worst accuracy against time, over all runs that have got there.
@@ -121,6 +123,7 @@ module Summary =
           Worst = complete |> List.choose _.Worst |> Spread.tryOf
           Mean = complete |> List.choose _.Mean |> Spread.tryOf
           Best = complete |> List.choose _.Best |> Spread.tryOf
+          Success = complete |> List.choose _.Success |> Spread.tryOf
           Seconds = complete |> List.choose _.Seconds |> List.sum
           Curve = curve runs }
 

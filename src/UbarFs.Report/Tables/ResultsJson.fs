@@ -30,7 +30,10 @@ module ResultsJson =
               "best_accuracy", real outcome.Best
               "test_loss", real outcome.TestLoss
               "consensus_error", real outcome.ConsensusError
-              "seconds", real outcome.Seconds ]
+              "seconds", real outcome.Seconds
+              for name, measured in [ "success_rate", outcome.Success; "worst_validation_accuracy", outcome.Validation ] do
+                  if measured.IsSome then
+                      name, real measured ]
 
     let private point (point: CurvePoint) : JsonNode =
         json
@@ -85,7 +88,10 @@ module ResultsJson =
               "possible", list (VerdictText.possible judged.Judgement |> List.map text)
               "remedy", VerdictText.remedy judged.Judgement |> Option.map text |> Option.defaultValue null
               "comparison", comparison judged.Judgement
-              "curve", list (List.map point group.Curve) ]
+              "curve", list (List.map point group.Curve)
+              if group.Success.IsSome then
+                  "success_rate", real (group.Success |> Option.map _.Mean)
+                  "backdoored", JsonValue.Create judged.IsBackdoored ]
 
     let private worstCell (panel: WorstPanel) (cell: WorstCell) : JsonNode =
         let hardest = cell.Hardest
@@ -110,6 +116,24 @@ module ResultsJson =
         [ for panel in WorstAttack.panels groups groups do
               for cell in panel.Cells -> worstCell panel cell ]
 
+    let private choice (choice: Choice) : JsonNode =
+        let picked = choice.Picked
+
+        json
+            [ "settings", json [ for path, value in choice.Settings -> path, text value ]
+              "rule", text choice.Rule
+              "chosen",
+              json
+                  [ for path, value in picked |> Option.map _.Setting |> Option.defaultValue [] do
+                        path, text value ]
+              "chosen_rule", picked |> Option.map (_.Group.Rule >> text) |> Option.defaultValue null
+              "tried", JsonValue.Create choice.Tried.Length
+              "worst_validation_accuracy", real (picked |> Option.map _.Validation)
+              "worst_accuracy", real (picked |> Option.map _.Test.Mean)
+              "deviation", real (picked |> Option.bind _.Test.Deviation)
+              "seeds", list [ for seed in choice.Seeds -> JsonValue.Create seed ]
+              "remarks", choice.Remarks |> List.map text |> List.choose Option.ofObj |> list ]
+
     let private study (study: Study) : JsonNode =
         let groups = Summary.groups study
         let judged = Judgement.ofGroups groups
@@ -120,6 +144,9 @@ module ResultsJson =
               "runs", list (List.map run study.Runs)
               "table", list (List.map group judged)
               "worst_over_attacks", list (worst groups)
+              match Choices.ofGroups groups with
+              | [] -> ()
+              | choices -> "chosen_on_validation", list (List.map choice choices)
               "notes", list (VerdictNotes.lines judged |> List.map text) ]
 
     /// `{ "scenarios": [ { "name", "store", "runs": [ … ], "table": [ … ], … } ] }`: every run, the runs that

@@ -18,11 +18,14 @@ module ResultsTable =
             IsColoured: bool
             /// A column that takes what room there is left, the lowest number first. None for one that is always there.
             Turn: int option
+            /// Whether its cells can be broken between words.
+            Wraps: bool
             Cells: string[]
         }
 
-    let private colour judgement =
-        match judgement with
+    let private colour (judged: Judged) =
+        match judged.Judgement with
+        | Judgement.Compared(_, _, Verdict.Decided Standing.AsGood) when judged.IsBackdoored -> "yellow"
         | Judgement.Compared(_, _, Verdict.Decided standing) ->
             match standing with
             | Standing.AsGood -> "green"
@@ -51,6 +54,7 @@ module ResultsTable =
               IsFigure = false
               IsColoured = false
               Turn = None
+              Wraps = false
               Cells = rows |> Array.map (snd >> text) }
 
         let figure heading text = { column heading text with IsFigure = true }
@@ -64,13 +68,17 @@ module ResultsTable =
         settings
         @ [ column "rule" _.Group.Rule
             { figure "worst %" (_.Group >> VerdictTable.accuracy) with IsColoured = true }
+            if rows |> Array.exists (fun (_, judged) -> judged.Group.Success.IsSome) then
+                figure "success %" (_.Group.Success >> Option.map (Some >> Spread.percent) >> Option.defaultValue "")
             figure "seeds" VerdictText.seeds
             { figure "difference, points" (ofComparison VerdictText.difference) with
                 Turn = Some 0 }
             { figure "destroyed" (ofComparison VerdictText.destroyed) with Turn = Some 1 }
             { column "curve" (fun judged -> judged.Group.Curve |> List.map _.Mean |> Sparkline.create curveWidth) with
                 Turn = Some 3 }
-            { column "verdict" (_.Judgement >> VerdictText.short) with IsColoured = true }
+            { column "verdict" VerdictText.shortOf with
+                IsColoured = true
+                Wraps = rows |> Array.exists (fun (_, judged) -> judged.IsBackdoored) }
             { figure "time" (_.Group >> time) with Turn = Some 2 } ]
 
     let private isName (column: Column) = not (column.IsFigure || column.IsColoured || column.Turn.IsSome)
@@ -86,7 +94,7 @@ module ResultsTable =
 
     // Names can be broken between words.
     let private least column =
-        if isName column then
+        if isName column || column.Wraps then
             texts column |> Seq.collect _.Split(' ') |> Seq.map cells |> Seq.max
         else
             natural column
@@ -121,7 +129,7 @@ module ResultsTable =
         for column in columns do
             let added = TableColumn(escaped column.Heading)
             let added = if column.IsFigure then added.RightAligned() else added
-            table.AddColumn(if isName column then added else added.NoWrap()) |> ignore
+            table.AddColumn(if isName column || column.Wraps then added else added.NoWrap()) |> ignore
 
         colours
         |> List.iteri (fun row colour ->
@@ -153,7 +161,7 @@ module ResultsTable =
         let content = Summary.groups study |> Judgement.ofGroups |> VerdictTable.create
         let all = columns content
         let shown = fitting width all
-        let colours = content.Settings |> List.collect _.Judged |> List.map (_.Judgement >> colour)
+        let colours = content.Settings |> List.collect _.Judged |> List.map colour
 
         if widthOf least shown <= width then
             table study.Name shown colours, List.except shown all |> List.map _.Heading
@@ -167,8 +175,11 @@ module ResultsTable =
     let leftOut (width: int) (study: Study) : string list = laidOut width study |> snd
 
     /// What the verdicts mean, what they lack, and which runs the table leaves out.
-    let legend (study: Study) : string list = Summary.groups study |> Judgement.ofGroups |> VerdictNotes.lines
+    let legend (study: Study) : string list =
+        let groups = Summary.groups study
+        VerdictNotes.lines (Judgement.ofGroups groups) @ ChoiceTable.lines groups
 
     /// The same without the runs that failed, for who tells them anyway.
     let legendOfResults (study: Study) : string list =
-        Summary.groups study |> Judgement.ofGroups |> VerdictNotes.ofResults
+        let groups = Summary.groups study
+        VerdictNotes.ofResults (Judgement.ofGroups groups) @ ChoiceTable.lines groups

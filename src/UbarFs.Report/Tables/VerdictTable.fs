@@ -52,6 +52,9 @@ module VerdictTable =
         | None, Some problem -> problem
         | worst, _ -> Spread.percent worst
 
+    /// Whether any run measures the success of a backdoor.
+    let hasBackdoor (judged: Judged list) = judged |> List.exists _.Group.Success.IsSome
+
     let private comparisonOf judged =
         match judged.Judgement with
         | Judgement.Compared(_, comparison, _) -> Some comparison
@@ -73,7 +76,9 @@ module VerdictTable =
                 shown VerdictText.kept one
                 VerdictText.worstSeed one.Group
                 shown VerdictText.destroyed one
-                VerdictText.short one.Judgement ]
+                if hasBackdoor judged then
+                    Spread.percent one.Group.Success
+                VerdictText.shortOf one ]
 
         headingsOf paths
         @ [ "rule"
@@ -83,6 +88,8 @@ module VerdictTable =
             "share kept, %, median [interval]"
             "lowest seed, %"
             "destroyed seeds"
+            if hasBackdoor judged then
+                "success rate, %, mean ± s.d."
             "verdict" ],
         List.map row judged
 
@@ -120,7 +127,11 @@ module VerdictTable =
                 number (worst |> Option.map snd)
                 comparison |> Option.map (_.Destroyed >> string) |> Option.defaultValue ""
                 VerdictText.word one.Judgement
-                VerdictText.possible one.Judgement |> String.concat "; " ]
+                VerdictText.possible one.Judgement |> String.concat "; "
+                if hasBackdoor judged then
+                    number (group.Success |> Option.map _.Mean)
+                    number (group.Success |> Option.bind _.Deviation)
+                    Csv.truth one.IsBackdoored ]
 
         (if paths.IsEmpty then [ "attack" ] else paths)
         @ [ "rule"
@@ -139,5 +150,9 @@ module VerdictTable =
             "worst_seed_accuracy"
             "destroyed_seeds"
             "verdict"
-            "possible" ],
+            "possible"
+            if hasBackdoor judged then
+                "success_rate"
+                "success_rate_deviation"
+                "backdoored" ],
         List.map row judged

@@ -11,7 +11,14 @@ type Judgement =
     | NotCompared of NoBaseline
 
 /// A group with the judgement on it.
-type Judged = { Group: Group; Judgement: Judgement }
+type Judged =
+    { Group: Group
+      Judgement: Judgement }
+
+    /// Whether a backdoor got in, whatever the accuracy is.
+    member judged.IsBackdoored =
+        judged.Group.Success
+        |> Option.exists (fun rate -> rate.Mean >= Comparison.backdooredFrom)
 
 [<RequireQualifiedAccess>]
 module Judgement =

@@ -26,6 +26,13 @@ module VerdictNotes =
         | Judgement.Compared(_, comparison, _) -> comparison.SamplingError.IsNone
         | _ -> false
 
+    let private backdoors (judged: Judged list) =
+        [ if judged |> List.exists _.Group.Success.IsSome then
+              "Success: the share of the test images not of the target's class that the mean benign node takes for the \
+               target once they have the backdoor's trigger."
+          if judged |> List.exists _.IsBackdoored then
+              $"backdoored: that is at least %.0f{100.0 * Comparison.backdooredFrom} %%, whatever the accuracy" ]
+
     /// What the marks mean that a study has.
     let definition (judged: Judged list) : string list =
         let verdicts =
@@ -41,7 +48,7 @@ module VerdictNotes =
             | Verdict.Decided _ -> false
 
         if verdicts.IsEmpty then
-            []
+            backdoors judged
         else
             let rule = baselineName (judged |> List.map _.Group)
             let good, destroyed = 100.0 * Comparison.asGoodFrom, 100.0 * Comparison.destroyedBelow
@@ -53,6 +60,7 @@ module VerdictNotes =
                   $"(●) so far, from fewer than {Interval.fewest} seeds, which decide nothing: repeat: {Interval.fewest}"
               if List.exists (isOpen true) verdicts then
                   "●◐✕ undecided: the marks that are still possible"
+              yield! backdoors judged
               if judged |> List.exists hasNoSamplingError then
                   "Without the sampling error of the test images: an older version wrote the store, and a new run adds it." ]
 

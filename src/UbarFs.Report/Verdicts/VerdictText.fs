@@ -77,6 +77,19 @@ module VerdictText =
         | Judgement.Compared(_, _, verdict) -> $"{marks verdict} undecided"
         | judgement -> word judgement
 
+    // Accuracy says nothing of a backdoor, so the verdict does not stand alone.
+    let private withBackdoor (judged: Judged) text =
+        if judged.IsBackdoored && text <> "" then
+            $"{text}, backdoored"
+        else
+            text
+
+    /// The verdict as words, with a backdoor that got in.
+    let wordsOf (judged: Judged) = withBackdoor judged (word judged.Judgement)
+
+    /// The verdict with its mark, and with a backdoor that got in.
+    let shortOf (judged: Judged) = withBackdoor judged (short judged.Judgement)
+
     /// What would decide an undecided verdict.
     let remedy (judgement: Judgement) =
         match judgement with
