@@ -44,7 +44,8 @@ let private study dataset model batch nodes rule topology arguments : Run =
       Rule = choose [] rule Catalogue.rules
       Attacks = [ choose [] "none" Catalogue.attacks ]
       Every = Duration.Iterations 1000
-      TestImages = None }
+      TestImages = None
+      Validation = None }
 
 /// The paper's CNN on CIFAR-10 with its batches of 256: n nodes, a rule, and a topology with its settings.
 let run nodes rule topology arguments = study "cifar10" "cnn" 256 nodes rule topology arguments

@@ -274,7 +274,8 @@ let run rate rule attacks : Run =
       Rule = choose rule [] Catalogue.rules
       Attacks = attacks
       Every = Duration.Iterations 8
-      TestImages = None }
+      TestImages = None
+      Validation = None }
     |> Runs.settled
 
 let experiment (run: Run) =

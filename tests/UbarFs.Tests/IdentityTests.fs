@@ -191,6 +191,7 @@ let private keys =
                     "network: { benign: 8, benign-ratio: 0.5 }"
                     "network: { benign: 8, enforce-benign-ratio: false }"
                     "network: { benign: 8, byzantine: 0.2, placement: degree }"
+                    "network: { benign: 8, byzantine: 0.2, placement: { sybil: 3 } }"
                     "network: { benign: 8, weights: metropolis }"
                     "training: { epochs: 4 }"
                     "training: { iterations: 4 }"
@@ -205,7 +206,8 @@ let private keys =
                     "attack: bit-flip"
                     "attack: [bit-flip, gaussian]"
                     "measure: { every: 2 epochs }"
-                    "measure: { images: 100 }" ]
+                    "measure: { images: 100 }"
+                    "measure: { validation: 100 }" ]
 
               let runOf (change: string) =
                   let key = change.Substring(0, change.IndexOf ':')

@@ -33,7 +33,7 @@ training:
 rule:
   ubar: { rho: 0.3, alpha: 0.25 }
 attack: { gaussian: 2.5 }
-measure: { every: 20 iterations }
+measure: { every: 20 iterations, validation: 10% }
 """
 
 let minimal =

@@ -53,7 +53,8 @@ let private whatIsWritten =
                       "attack",
                       "{ gaussian: { sigma: 2.5, shared: false, around: zero, scope: network, from: 0, until: end } }"
                       "measure.every", "20 iterations"
-                      "measure.images", "all" ] ]
+                      "measure.images", "all"
+                      "measure.validation", "10%" ] ]
                   "values"
 
           testCase "the defaults"
@@ -92,7 +93,8 @@ let private whatIsWritten =
                       "rule", "{ ubar: { rho: network, alpha: 0.5, stages: both } }"
                       "attack", "{ none: { from: 0, until: end } }"
                       "measure.every", "1 epoch"
-                      "measure.images", "all" ] ]
+                      "measure.images", "all"
+                      "measure.validation", "none" ] ]
                   "values"
 
           testCase "a component can be written in several ways"

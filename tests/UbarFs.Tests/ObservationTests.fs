@@ -83,14 +83,20 @@ let private agreement =
         Expect.equal together alone "as many, and as many Byzantine"
         Expect.isGreaterThan together.Received.Byzantine 0L "there are some"
 
+let private tested accuracy loss : UbarFs.Engine.Tested =
+    { Accuracy = accuracy
+      Loss = loss
+      Success = Some(accuracy / 2.0)
+      Validation = Some(accuracy / 3.0) }
+
 let private evaluation node iteration : Evaluation =
     { Iterations = iteration
       Epochs = float iteration / 3.0
       Rate = 0.1
       Tested =
-        [| { Accuracy = 0.1; Loss = 1e-300 }
-           { Accuracy = 1.0 / float (node + 2); Loss = infinity }
-           { Accuracy = 0.3; Loss = nan } |]
+        [| tested 0.1 1e-300
+           tested (1.0 / float (node + 2)) infinity
+           tested 0.3 nan |]
       ConsensusError = 0.25
       Losses = if iteration = 0 then [||] else [| 1.5; nan; 1e-7 |]
       Selections = Selections.none []
@@ -99,7 +105,13 @@ let private evaluation node iteration : Evaluation =
       EvaluationSeconds = 0.0
       Elapsed = 0.0 }
 
-let private expected evaluations =
+// A run that measures all that runs can measure, and one that measures nothing beyond accuracy and loss.
+let private measuring =
+    { Runs.digits with
+        Attacks = [ Runs.choose "backdoor" Catalogue.attacks ]
+        Validation = Some(Holdout.Images 10) }
+
+let private expected (run: Run) evaluations =
     [| for evaluation: Evaluation in evaluations do
            for node in 0..2 do
                { Epoch = evaluation.Epochs
@@ -107,7 +119,9 @@ let private expected evaluations =
                  Node = node
                  Accuracy = evaluation.Tested[node].Accuracy
                  TestLoss = Some evaluation.Tested[node].Loss
-                 Loss = Array.tryItem node evaluation.Losses } |]
+                 Loss = Array.tryItem node evaluation.Losses
+                 SuccessRate = evaluation.Tested[node].Success |> Option.filter (fun _ -> run.Validation.IsSome)
+                 Validation = evaluation.Tested[node].Validation |> Option.filter (fun _ -> run.Validation.IsSome) } |]
 
 // NaN differs from itself.
 let private text (rows: NodeMeasurement[]) = rows |> Array.map (sprintf "%A")
@@ -115,17 +129,32 @@ let private text (rows: NodeMeasurement[]) = rows |> Array.map (sprintf "%A")
 let private nodesIn folder = NodesFile.read folder |> Result.defaultWith failtest
 
 let private nodes =
-    [ testCase "nodes.parquet says what was measured, bit for bit"
+    [ for what, run in [ "what all runs measure", Runs.digits; "everything that runs can measure", measuring ] do
+          testCase $"nodes.parquet says {what}, bit for bit"
+          <| fun () ->
+              TinyDataset.inFolder (fun folder ->
+                  let evaluations = List.mapi evaluation [ 0; 5; 10 ]
+                  let writer, write = NodesFile.openFor folder run network false
+                  List.iter write evaluations
+                  Expect.equal (text (nodesIn folder)) (text (expected run evaluations)) "while the run lasts"
+                  writer.Dispose()
+                  NodesFile.finish folder
+                  Expect.equal (text (nodesIn folder)) (text (expected run evaluations)) "and afterwards"
+                  Expect.isFalse (File.Exists(Path.Combine(folder, "nodes.csv"))) "in one file")
+
+      testCase "what only some runs measure has no column in others"
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
-              let evaluations = List.mapi evaluation [ 0; 5; 10 ]
-              let writer, write = NodesFile.openFor folder network false
-              List.iter write evaluations
-              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "while the run lasts"
+              let writer, _ = NodesFile.openFor folder Runs.digits network false
               writer.Dispose()
-              NodesFile.finish folder
-              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "and afterwards"
-              Expect.isFalse (File.Exists(Path.Combine(folder, "nodes.csv"))) "in one file")
+              let header = File.ReadAllText(Path.Combine(folder, "nodes.csv"))
+              Expect.equal header "epoch,iteration,node,accuracy,test_loss,loss\n" "nodes"
+              Expect.isEmpty (MetricsFile.further Runs.digits) "evaluations"
+
+              Expect.equal
+                  (MetricsFile.further measuring |> List.map fst)
+                  [ "success_rate"; "worst_validation_accuracy" ]
+                  "where it is measured")
 
       testCase "of a file without even its head nothing is known yet"
       <| fun () ->
@@ -138,11 +167,11 @@ let private nodes =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let evaluations = [ evaluation 0 5 ]
-              let writer, write = NodesFile.openFor folder network false
+              let writer, write = NodesFile.openFor folder Runs.digits network false
               List.iter write evaluations
               writer.Write "1.5,10,0,0."
               writer.Dispose()
-              Expect.equal (text (nodesIn folder)) (text (expected evaluations)) "whole lines") ]
+              Expect.equal (text (nodesIn folder)) (text (expected Runs.digits evaluations)) "whole lines") ]
 
 let private files =
     testCase "a run leaves its network, its nodes and what its rule selected"

@@ -99,7 +99,8 @@ let settings (run: Run) : (string * string) list =
       "attack", several run.Attacks
       yield! code "attack.code" (List.collect Chosen.fingerprints run.Attacks)
       "measure.every", string run.Every
-      "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all" ]
+      "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all"
+      "measure.validation", run.Validation |> Option.map string |> Option.defaultValue "none" ]
 
 /// A run with the settings that its values come to.
 let settled (run: Run) = { run with Settings = settings run }
@@ -139,7 +140,8 @@ let digits: Run =
       Rule = choose "ubar" Catalogue.rules
       Attacks = [ choose "none" Catalogue.attacks ]
       Every = Duration.Epochs 1
-      TestImages = None }
+      TestImages = None
+      Validation = None }
     |> settled
 
 let private loaded =

@@ -21,6 +21,8 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Loss = Some(10.0 - 2.0 * float index)
           TestLoss = Some 1.5
           ConsensusError = Some(10.0 ** float -index)
+          Success = None
+          Validation = None
           Elapsed = 2.0 * float index
           Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
           Received = if rule = "ubar" then Some 7.5 else None
@@ -57,6 +59,8 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           Best = Some worst
           TestLoss = Some 1.25
           ConsensusError = Some 0.5
+          Success = None
+          Validation = None
           Seconds = Some 2.0
           Sittings = [ DateTimeOffset.UnixEpoch.AddSeconds 1.7e9, 0, Some 0.0 ]
           Settings = Map.empty

@@ -137,6 +137,8 @@ type Behaviour =
         Strategy: Strategy
         /// The label that its training uses for a label, given the number of classes.
         Label: int -> int -> int
+        /// What it does to the images that it trains on, and to their labels.
+        Poison: Poison option
         /// The epochs, from 0, in which it attacks: from the first on, before the second. In others it follows the
         /// protocol.
         Active: int * int
@@ -202,6 +204,7 @@ module Attack =
     let by strategy =
         { Strategy = strategy
           Label = fun _ label -> label
+          Poison = None
           Active = 0, System.Int32.MaxValue
           Objection = fun _ _ -> None
           Contradiction = None

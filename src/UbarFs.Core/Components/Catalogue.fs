@@ -47,7 +47,7 @@ let stages: Component<PipelineStage> list =
 
 let private behaviours: Component<Behaviour> list =
     SimpleAttacks.all
-    @ [ SignFlip.attack; LabelFlip.attack ]
+    @ [ SignFlip.attack; LabelFlip.attack; Backdoor.attack ]
     @ Faults.all
     @ [ Mhamdi.attack; LittleIsEnough.attack; Fang.attack; InnerProduct.attack ]
     @ MinMax.all

@@ -14,6 +14,10 @@ type Purpose =
     | Batches
     | Start
     | Attack
+    /// Which images of a batch are poisoned.
+    | Poison
+    /// Which training images are held out.
+    | Validation
     /// What a rule or a stage draws, each for a word of its own.
     | Aggregation of word: string
 
@@ -29,6 +33,8 @@ module Random =
         | Purpose.Batches -> "batches"
         | Purpose.Start -> "start"
         | Purpose.Attack -> "attack"
+        | Purpose.Poison -> "poison"
+        | Purpose.Validation -> "validation"
         | Purpose.Aggregation word -> $"aggregation {word}"
 
     /// The stream of one purpose for one node and iteration. It is a function of its four arguments alone.

@@ -20,6 +20,18 @@ type DataHolders =
     /// Byzantine nodes have none: they learn nothing by themselves.
     | Benign
 
+/// What is held out of the training images.
+[<RequireQualifiedAccess>]
+type Holdout =
+    | Images of int
+    /// A share in (0, 1), of at least one image.
+    | Share of float
+
+    override holdout.ToString() =
+        match holdout with
+        | Images count -> string count
+        | Share share -> string (Value.Real(System.Math.Round(100.0 * share, 10))) + "%"
+
 /// Where the nodes start from.
 [<RequireQualifiedAccess>]
 type Start =

@@ -29,10 +29,20 @@ type Run =
         Every: Duration
         /// How many test images they take, spread evenly over the test set; none for all.
         TestImages: int option
+        /// What is held out of the training images, to choose settings by; none for nothing.
+        Validation: Holdout option
     }
 
 [<RequireQualifiedAccess>]
 module Run =
+
+    let private poisons (attacks: Chosen<Attack> list) =
+        attacks
+        |> List.choose (fun attack ->
+            match attack.Value with
+            | Attack.Absent -> None
+            | Attack.Present behaviour -> behaviour.Poison)
+        |> List.distinctBy (fun poison -> poison.Trigger, poison.Target)
 
     /// Checks that Byzantine nodes can follow some attacks side by side; the reason if they cannot.
     let mixed (attacks: Chosen<Attack> list) : Result<Chosen<Attack> list, string> =
@@ -45,6 +55,8 @@ module Run =
         | [], _ -> Error "a list of attacks must name at least one; 'none' is the attack of nodes that do not attack"
         | _ :: _ :: _, Some absent ->
             Error $"'{absent.Name}' cannot be mixed with other attacks: it leaves all Byzantine nodes out"
+        | _ when (poisons attacks).Length > 1 ->
+            Error "the triggers or targets of the backdoors differ: a run has one, whose success rate it measures"
         | _ -> Ok attacks
 
     let private listed (text: Chosen<Attack> -> string) attacks =
@@ -104,6 +116,20 @@ module Run =
     /// Whether nobody lies: the Byzantine nodes are left out or behave, or there are none.
     let isAttackFree (run: Run) = run.Network.Byzantine = 0 || List.forall isHarmless run.Attacks
 
+    /// The poison whose success every evaluation measures, if there is one.
+    let poison (run: Run) : Poison option = List.tryHead (poisons run.Attacks)
+
+    /// How many of so many training images are held out.
+    let heldOut (run: Run) (images: int) : int =
+        match run.Validation with
+        | None -> 0
+        | Some(Holdout.Images count) -> count
+        | Some(Holdout.Share share) -> max 1 (int (round (share * float images)))
+
+    /// How many images the nodes can have for their training.
+    let trainingImages (run: Run) =
+        run.Dataset.Value.TrainingSize - heldOut run run.Dataset.Value.TrainingSize |> max 0
+
     /// How many images an evaluation takes.
     let testImages (run: Run) =
         run.TestImages |> Option.defaultValue run.Dataset.Value.TestSize |> min run.Dataset.Value.TestSize
@@ -114,8 +140,8 @@ module Run =
         | DataHolders.All -> run.Network.Nodes
         | DataHolders.Benign -> run.Network.Benign
 
-    /// How many training images are divided among the nodes: all but a server's.
-    let dividedImages (run: Run) = max 0 (run.Dataset.Value.TrainingSize - Protocol.root run.Protocol.Value)
+    /// How many training images are divided among the nodes: all but what is held out and a server's.
+    let dividedImages (run: Run) = max 0 (trainingImages run - Protocol.root run.Protocol.Value)
 
     /// How many training images an average node has of those that hold any.
     let meanShare (run: Run) =

@@ -29,9 +29,17 @@ module DevicePasses =
             let positions, labels = Array.unzip drawn
             let all numbers = Transfers.Send(Array.concat numbers, images.device)
             let shape = Array.append [| members.LongLength; int64 size |] images.shape[1..]
+            let stacked = images.index (all positions)
+
+            for line, place in Array.indexed members do
+                match Experiment.poisoned experiment step nodes[place] size with
+                | Some(poison, places) ->
+                    let places = places |> Array.map (fun image -> line * size + image)
+                    Poisoning.stamp experiment.Samples poison.Trigger places stacked
+                | None -> ()
 
             { Members = members
-              Images = images.index(all positions).view shape
+              Images = stacked.view shape
               Labels = (all labels).view(members.LongLength, int64 size) }
 
         nodes

@@ -15,6 +15,11 @@ type Tested =
         Accuracy: float
         /// The mean of the scenario's loss over the images.
         Loss: float
+        /// With a backdoor, the share of the images not of its target's class that are taken for the target once they have
+        /// the trigger.
+        Success: float option
+        /// The accuracy on the training images that are held out, if there are any.
+        Validation: float option
     }
 
 /// The loss l(x, ξ) of a row `[d]` on a batch, and what follows from it.
@@ -106,4 +111,6 @@ module Objective =
         let images = chunks |> List.sumBy (fun chunk -> chunk.Labels.shape[0]) |> float
 
         { Accuracy = float (answered |> List.sumBy _.Right) / images
-          Loss = (answered |> List.sumBy _.Loss) / images }
+          Loss = (answered |> List.sumBy _.Loss) / images
+          Success = None
+          Validation = None }

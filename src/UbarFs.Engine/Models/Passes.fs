@@ -119,14 +119,10 @@ module Passes =
 
             torch.tensor table
 
-    /// What some nodes' rows of `[n, d]` achieve on the test images.
-    let tested (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : Tested[] =
-        use scope = torch.NewDisposeScope()
-        use _ = torch.no_grad ()
-
+    // What some nodes' rows of `[n, d]` achieve on some images.
+    let private judged (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) (images: Batch list) : Tested[] =
         let chunks: Batch list =
-            experiment.Samples.Test
-            |> Samples.spread (Run.testImages experiment.Run)
+            images
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
 
         if experiment.AllAtOnce then
@@ -135,7 +131,10 @@ module Passes =
 
             nodes
             |> Array.mapi (fun index _ ->
-                { Accuracy = sums[index] / images; Loss = sums[nodes.Length + index] / images })
+                { Accuracy = sums[index] / images
+                  Loss = sums[nodes.Length + index] / images
+                  Success = None
+                  Validation = None })
         else
             ofEach nodes.Length (fun index ->
                 Objective.tested
@@ -143,3 +142,32 @@ module Passes =
                     experiment.Architecture
                     chunks
                     estimates[int64 nodes[index]])
+
+    /// What some nodes' rows of `[n, d]` achieve on the test images, on those with the trigger of a backdoor, and on the
+    /// images that are held out.
+    let tested (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) : Tested[] =
+        use scope = torch.NewDisposeScope()
+        use _ = torch.no_grad ()
+        let run, samples = experiment.Run, experiment.Samples
+        let test = Samples.spread (Run.testImages run) samples.Test
+
+        let accuracies (images: Batch list) : float option[] =
+            use inner = torch.NewDisposeScope()
+
+            if images.IsEmpty then
+                Array.create nodes.Length None
+            else
+                judged experiment estimates nodes images |> Array.map (_.Accuracy >> Some)
+
+        let triggered =
+            Run.poison run
+            |> Option.map (fun poison -> List.choose (Poisoning.triggered samples poison) test)
+            |> Option.defaultValue []
+
+        let success, validation = accuracies triggered, accuracies (Samples.chosen samples experiment.HeldOut)
+
+        judged experiment estimates nodes test
+        |> Array.mapi (fun index tested ->
+            { tested with
+                Success = success[index]
+                Validation = validation[index] })

@@ -42,7 +42,7 @@ module Load =
           Received = Array.sum degrees
           Pairs = degrees |> Array.sumBy (fun degree -> degree * degree)
           Batch = run.Training.Batch
-          Images = Run.testImages run
+          Images = Run.testImages run + Run.heldOut run run.Dataset.Value.TrainingSize
           Dimension = dimension }
 
 /// Seconds of one iteration by phase, and of one evaluation, under a load.
@@ -112,6 +112,7 @@ module Costs =
             Holders = DataHolders.All
             LeastShare = None
             TestImages = None
+            Validation = None
             Attacks =
                 if isAttacked then
                     run.Attacks

@@ -41,7 +41,8 @@ module Forecast =
         |> Result.map (fun experiment ->
             int samples.Test.Head.Labels.shape[0],
             { experiment with
-                Shares = experiment.Shares |> Array.map (Array.map (fun image -> image % count)) })
+                Shares = experiment.Shares |> Array.map (Array.map (fun image -> image % count))
+                HeldOut = experiment.HeldOut |> Array.map (fun image -> image % count) })
 
     let private secondsOf (work: unit -> unit) =
         let clock = Stopwatch.StartNew()

@@ -76,6 +76,8 @@ module Execution =
           TestLoss = None
           ConsensusError = None
           Diverged = None
+          SuccessRate = None
+          ValidationAccuracy = None
           Seconds = None
           CpuSeconds = None
           PeakMemory = None
@@ -100,6 +102,8 @@ module Execution =
             TestLoss = outcome.Last |> Option.map _.TestLoss
             ConsensusError = outcome.Last |> Option.map _.ConsensusError
             Diverged = outcome.Last |> Option.map _.Diverged
+            SuccessRate = outcome.Last |> Option.bind _.Success
+            ValidationAccuracy = outcome.Last |> Option.bind _.Validation
             Seconds = Some meter.Seconds
             CpuSeconds = Some meter.CpuSeconds
             PeakMemory = Some meter.Peak
@@ -156,7 +160,7 @@ module Execution =
     let private train (session: Session) store held run meter (checkpoint: Checkpoint option) (experiment: Experiment) =
         let folder, goOn = RunStore.folderOf store run, checkpoint.IsSome
         use metrics = RunStore.metrics store run goOn
-        let nodes, writeNodes = NodesFile.openFor folder experiment.Network goOn
+        let nodes, writeNodes = NodesFile.openFor folder run experiment.Network goOn
         use _ = nodes
         let saver = Saver(session, folder, run, meter, held)
         let total = experiment.Schedule.Iterations
@@ -171,7 +175,7 @@ module Execution =
               Evaluated =
                 fun evaluation ->
                     Durable.writing (fun () ->
-                        RunStore.writeMetrics metrics evaluation
+                        RunStore.writeMetrics run metrics evaluation
                         writeNodes evaluation)
 
                     meter.Sample()

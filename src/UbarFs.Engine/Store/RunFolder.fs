@@ -79,7 +79,9 @@ let private damaged reason (record: RunRecord) : RunRecord =
         BestAccuracy = None
         TestLoss = None
         ConsensusError = None
-        Diverged = None }
+        Diverged = None
+        SuccessRate = None
+        ValidationAccuracy = None }
 
 /// What is known of the run of an id in its folder; `Ok None` if it was never begun. A complete run whose files are not
 /// those that it wrote is damaged, and the reason says which. No link is followed.

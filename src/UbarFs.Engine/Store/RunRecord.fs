@@ -116,6 +116,10 @@ type RunRecord =
         ConsensusError: float option
         /// Whether no benign estimate was finite at the end.
         Diverged: bool option
+        /// The mean success rate of a backdoor at the end, where there is one.
+        SuccessRate: float option
+        /// The lowest accuracy on the images that are held out at the end, if there are any.
+        ValidationAccuracy: float option
         /// Wall and processor time of all sittings, as far as their iterations were kept. The processor time is that of
         /// the whole process, and so are the most bytes of memory: with `--jobs` they include the runs beside this one.
         Seconds: float option
@@ -240,6 +244,8 @@ module RunRecord =
           TestLoss = None
           ConsensusError = None
           Diverged = None
+          SuccessRate = None
+          ValidationAccuracy = None
           Seconds = None
           CpuSeconds = None
           PeakMemory = None
@@ -264,6 +270,8 @@ module RunRecord =
             TestLoss = optional "test_loss" StoredValue.number value
             ConsensusError = optional "consensus_error" StoredValue.number value
             Diverged = optional "diverged" StoredValue.truth value
+            SuccessRate = optional "success_rate" StoredValue.share value
+            ValidationAccuracy = optional "validation_accuracy" StoredValue.share value
             Seconds = optional "seconds" StoredValue.seconds value
             CpuSeconds = optional "cpu_seconds" StoredValue.seconds value
             PeakMemory = optional "peak_memory" StoredValue.long value

@@ -95,7 +95,7 @@ module RunStore =
         let writer = new StreamWriter(metricsFile store run, goOn, AutoFlush = true, NewLine = "\n")
 
         if not goOn then
-            writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages))
+            writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages @ List.map fst (MetricsFile.further run)))
 
         writer
 
@@ -105,7 +105,8 @@ module RunStore =
         | :? FileStream as stream -> stream.Flush true
         | _ -> ()
 
-    let writeMetrics (writer: StreamWriter) evaluation = writer.WriteLine(Csv.line (MetricsFile.row evaluation))
+    let writeMetrics (run: Run) (writer: StreamWriter) evaluation =
+        writer.WriteLine(Csv.line (MetricsFile.row (MetricsFile.further run) evaluation))
 
     /// Writes `results.csv` for the scenario's runs from their records: one row per run, in order.
     let saveResults store (names: RunNames) (rows: (Run * Status * RunRecord option) list) =
@@ -118,6 +119,13 @@ module RunStore =
             |> List.distinct
             |> List.except identity
 
+        // Columns of their own only where somebody measures it.
+        let further =
+            [ if rows |> List.exists (fun (run, _, _) -> (Run.poison run).IsSome) then
+                  "success_rate", (fun (record: RunRecord) -> record.SuccessRate)
+              if rows |> List.exists (fun (run, _, _) -> run.Validation.IsSome) then
+                  "worst_validation_accuracy", _.ValidationAccuracy ]
+
         let header =
             identity
             @ paths
@@ -128,6 +136,7 @@ module RunStore =
                 "consensus_error"
                 "seconds"
                 "diverged" ]
+            @ List.map fst further
 
         let row (run: Run, status: Status, record: RunRecord option) =
             let optional format value = record |> Option.bind value |> Csv.optional format
@@ -148,5 +157,6 @@ module RunStore =
                 optional Csv.number _.ConsensusError
                 optional Csv.seconds _.Seconds
                 optional Csv.truth _.Diverged ]
+            @ [ for _, measured in further -> optional Csv.number measured ]
 
         Durable.writeText (resultsFile store) (Csv.table header (List.map row rows))

@@ -23,6 +23,8 @@ type Experiment =
         BatchOf: int[]
         /// For each node whose batches it computes signs of; none where it sends directions.
         Parts: int[][] option
+        /// The training images that nobody has, ascending: settings are chosen by them.
+        HeldOut: int[]
         /// The nodes that take part, ascending: all, or only the benign ones when the others are absent.
         Participants: int[]
         /// The Byzantine nodes that take part, by what they do.
@@ -90,6 +92,15 @@ module Experiment =
         | root when root < images -> Ok(Random.distinct (Random.shared run.Seed Purpose.Root) root images)
         | root -> Error $"the server cannot have {root} of {images} training images: nothing is left for the nodes"
 
+    /// The training images of so many that a run holds out, ascending; the error is in the user's words.
+    let heldOut (run: Run) (images: int) : Result<int[], string> =
+        match Run.heldOut run images with
+        | 0 -> Ok [||]
+        | count when count >= images ->
+            Error $"measure.validation holds {count} images out, and the dataset has {images} for training"
+        | count -> Ok(Random.distinct (Random.shared run.Seed Purpose.Validation) count images)
+
+    // The shares of images with these labels, by their places among them.
     let private divide (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
         let holders =
             match run.Holders with
@@ -117,19 +128,19 @@ module Experiment =
             shares)
 
     /// What every node of a drawn network has of the training images with these labels: their numbers. Nodes that hold no
-    /// data have none. A server's images are taken out first.
+    /// data have none. What is held out and a server's images are taken out first.
     let shares (labels: int[]) (run: Run) (network: Network) : Result<int[][], string> =
-        match network.Server with
-        | Some server ->
-            result {
-                let! root = rootOf run labels.Length
-                let left = [| 0 .. labels.Length - 1 |] |> Array.except root
-                let! shares = divide (left |> Array.map (fun image -> labels[image])) run network
-                let shares = shares |> Array.map (Array.map (fun place -> left[place]))
-                shares[server] <- root
-                return shares
-            }
-        | None -> divide labels run network
+        result {
+            let! heldOut = heldOut run labels.Length
+            let kept = Array.except heldOut [| 0 .. labels.Length - 1 |]
+            let! root = rootOf run kept.Length
+            let root = root |> Array.map (fun place -> kept[place])
+            let left = Array.except root kept
+            let! shares = divide (left |> Array.map (fun image -> labels[image])) run network
+            let shares = shares |> Array.map (Array.map (fun place -> left[place]))
+            network.Server |> Option.iter (fun server -> shares[server] <- root)
+            return shares
+        }
 
     /// The network that a run trains on, and the nodes that take part.
     let network (run: Run) : Result<Network * int[], string> =
@@ -183,6 +194,13 @@ module Experiment =
             match Protocols.contradiction run.Training run.Rule.Value with
             | Some reason -> Error $"'{run.Rule.Name}' does not fit: {reason}"
             | None -> Ok()
+    // Why a backdoor does not fit the images.
+    let private fitsImages (run: Run) : Result<unit, string> =
+        let dataset = run.Dataset.Value
+
+        match Run.poison run |> Option.bind (Poison.misfit dataset.Shape dataset.Classes) with
+        | Some reason -> Error $"the backdoor does not fit: {reason}"
+        | None -> Ok()
 
     /// Lays a run out. Fails, in the user's words, if its model does not fit the images, no network can be drawn, or
     /// the rule or the attacks do not fit it, or the attacks each other.
@@ -194,6 +212,8 @@ module Experiment =
             let! network, participants, factions = populate attacks drawn
             do! fitsProtocol run
             do! fitsRule run (network, participants)
+            do! fitsImages run
+            let! heldOut = heldOut run samples.Labels.Length
             let! shares = shares samples.Labels run drawn
 
             return
@@ -205,6 +225,7 @@ module Experiment =
                   Shares = shares
                   BatchOf = batchOf run network
                   Parts = parts run (Network.size network) participants
+                  HeldOut = heldOut
                   Participants = participants
                   Factions = factions
                   AllAtOnce = samples.Images.device_type <> DeviceType.CPU }
@@ -214,6 +235,18 @@ module Experiment =
         experiment.Factions
         |> List.tryFind (fun faction -> System.Array.BinarySearch(faction.Nodes, node) >= 0)
         |> Option.map _.Behaviour
+
+    // What a node does to what it trains on in a step: nothing, unless its attack is active.
+    let private tampering (experiment: Experiment) step node : Behaviour option =
+        behaviourOf experiment node
+        |> Option.filter (Attack.isActive (Schedule.epochOfStep experiment.Schedule step))
+
+    /// The places in a node's mini-batch of a step that are poisoned, and with what; the batch has so many images.
+    let poisoned (experiment: Experiment) (step: int64) node images : (Poison * int[]) option =
+        tampering experiment step node
+        |> Option.bind _.Poison
+        |> Option.map (fun poison ->
+            poison, Poison.places (Random.stream experiment.Run.Seed Purpose.Poison node step) images poison)
 
     /// The training images in the mini-batch of a node in a step, and the labels that the node trains on. With τ local
     /// steps, those of iteration k are the steps from k·τ on, and ξ_{k,i} is the first one's batch.
@@ -226,18 +259,30 @@ module Experiment =
             |> Array.map (fun position -> share[position])
 
         let seen =
-            match behaviourOf experiment node with
-            | Some behaviour when Attack.isActive (Schedule.epochOfStep experiment.Schedule step) behaviour ->
-                behaviour.Label run.Dataset.Value.Classes
-            | _ -> id
+            match tampering experiment step node with
+            | Some behaviour -> behaviour.Label run.Dataset.Value.Classes
+            | None -> id
 
-        positions, positions |> Array.map (fun position -> seen experiment.Samples.Labels[position])
+        let labels = positions |> Array.map (fun position -> seen experiment.Samples.Labels[position])
+
+        match poisoned experiment step node positions.Length with
+        | Some(poison, places) ->
+            for place in places do
+                labels[place] <- poison.Target
+        | None -> ()
+
+        positions, labels
 
     /// The mini-batch of a node in a step.
     let batch (experiment: Experiment) step node : Batch =
         let images = experiment.Samples.Images
         let positions, labels = drawn experiment step node
         use indices = Transfers.Send(positions, images.device)
+        let images = images.index_select (0L, indices)
 
-        { Images = Forward.laidOut experiment.Architecture (images.index_select (0L, indices))
+        match poisoned experiment step node positions.Length with
+        | Some(poison, places) -> Poisoning.stamp experiment.Samples poison.Trigger places images
+        | None -> ()
+
+        { Images = Forward.laidOut experiment.Architecture images
           Labels = Transfers.Send(labels, images.device) }

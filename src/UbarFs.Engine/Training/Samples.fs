@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open TorchSharp
 open UbarFs.Core
+open UbarFs.Kernels
 open UbarFs.Engine.Data
 
 /// A dataset as tensors on one device, decoded and normalised once.
@@ -72,6 +73,14 @@ module Samples =
             List.zip (List.take test.Length starts) test
             |> List.map selected
             |> List.filter (fun chunk -> chunk.Labels.shape[0] > 0L)
+
+    /// Some of the training images, in chunks of the surrounding dispose scope.
+    let chosen (samples: Samples) (numbers: int[]) : Batch list =
+        [ for numbers in Array.chunkBySize chunk numbers ->
+              use indices = Transfers.Send(numbers, samples.Images.device)
+
+              { Images = samples.Images.index_select (0L, indices)
+                Labels = Transfers.Send(numbers |> Array.map (Array.get samples.Labels), samples.Images.device) } ]
 
     let private images (device: torch.Device) (dataset: Dataset) (set: ImageSet) =
         let shape = dataset.Shape

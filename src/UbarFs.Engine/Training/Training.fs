@@ -37,6 +37,18 @@ type Evaluation =
     member evaluation.Mean = System.Math.Round(Array.average evaluation.Accuracies, 12)
     member evaluation.Best = Array.max evaluation.Accuracies
 
+    /// The mean success rate of a backdoor, where there is one.
+    member evaluation.Success =
+        match evaluation.Tested |> Array.choose _.Success with
+        | [||] -> None
+        | rates -> Some(System.Math.Round(Array.average rates, 12))
+
+    /// The lowest accuracy of a benign node on the images that are held out, if there are any.
+    member evaluation.Validation =
+        match evaluation.Tested |> Array.choose _.Validation with
+        | [||] -> None
+        | accuracies -> Some(Array.min accuracies)
+
     /// Mean test loss of the benign nodes.
     member evaluation.TestLoss = evaluation.Tested |> Array.averageBy _.Loss
 

@@ -296,6 +296,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "images">]
     member _.Images(saying, images: int) = say [ "measure"; "images" ] images saying
 
+    /// How many training images nobody trains on, for reports to choose settings by: a number, or a text such as "10%".
+    [<CustomOperation "validation">]
+    member _.Validation(saying, images: Term) = say [ "measure"; "validation" ] images saying
+
     /// Any key by its path.
     [<CustomOperation "set">]
     member _.Set(saying, path: string, value: Term) = say (List.ofArray (path.Split '.')) value saying

@@ -43,15 +43,31 @@ let private networkFits draft =
     if total > float Grammar.mostNodes then
         [ Diagnostic.error place $"{counted}, more than {Grammar.mostNodes}" ]
     elif not dataset.Value.IsUnread && Run.dividedImages draft.Run > 0 && Run.meanShare draft.Run = 0 then
-        let left =
-            if Protocol.root draft.Run.Protocol.Value = 0 then
-                $"'{dataset.Name}' has only {dataset.Value.TrainingSize} training images"
-            else
-                $"the server leaves them {Run.dividedImages draft.Run} of the training images of '{dataset.Name}'"
+        let images =
+            match Run.dividedImages draft.Run with
+            | all when all = dataset.Value.TrainingSize -> $"only {all} training images"
+            | left when left = Run.trainingImages draft.Run ->
+                $"only {left} training images beside those that measure.validation holds out"
+            | left -> $"only {left} training images beside the server's"
 
-        [ Diagnostic.error place $"{counted}, but {left}: some nodes would have none" ]
+        [ Diagnostic.error place $"{counted}, but '{dataset.Name}' has {images}: some nodes would have none" ]
     else
         []
+
+// What is held out must leave something, and no file may have given it to a node.
+let private holdoutFits draft =
+    let run = draft.Run
+    let size = run.Dataset.Value.TrainingSize
+
+    match draft.Validation, run.Validation with
+    | Some place, Some _ when run.Partition.Name = ListedShares.partition.Name ->
+        [ Diagnostic.error place "no images can be held out: the partition 'file' says by their numbers who has which"
+          |> Diagnostic.hinted "take measure.validation out, or choose another partition" ]
+    | Some place, Some _ when not run.Dataset.Value.IsUnread && Run.heldOut run size >= size ->
+        [ Diagnostic.error
+              place
+              $"{Run.heldOut run size} images are to be held out, but '{run.Dataset.Name}' has {size} for training" ]
+    | _ -> []
 
 // A file of shares says more once it is read.
 let private partitionFits draft =
@@ -117,8 +133,20 @@ let private attacksFit (draft: Draft) : Diagnostic list =
         | Attack.Absent -> None
         | Attack.Present behaviour -> behaviour.Contradiction
 
+    let dataset = draft.Run.Dataset.Value
+
+    let misfit =
+        if dataset.IsUnread then
+            None
+        else
+            Run.poison draft.Run
+            |> Option.bind (Poison.misfit dataset.Shape dataset.Classes)
+            |> Option.map (fun reason -> $"the backdoor does not fit '{draft.Run.Dataset.Name}': {reason}")
+
     match draft.Attack with
-    | Some place -> draft.Run.Attacks |> List.choose contradiction |> List.map (Diagnostic.error place)
+    | Some place ->
+        (draft.Run.Attacks |> List.choose contradiction) @ Option.toList misfit
+        |> List.map (Diagnostic.error place)
     | None -> []
 
 /// Why a run of the draft cannot be. What depends on a dataset that nobody has looked at is left open.
@@ -129,12 +157,22 @@ let errors draft =
         else
             modelFits draft
 
-    match networkFits draft with
+    let size =
+        match holdoutFits draft with
+        | [] -> networkFits draft
+        | wrong -> wrong
+
+    match size with
     | [] when draft.Run.Dataset.Value.IsUnread -> placementFits draft
     | [] -> model @ partitionFits draft @ placementFits draft @ lengthFits draft
     | wrong -> model @ wrong @ placementFits draft
     @ attacksFit draft
     @ protocolFits draft
+
+let private poisons (attack: Chosen<Attack>) =
+    match attack.Value with
+    | Attack.Absent -> false
+    | Attack.Present behaviour -> behaviour.Poison.IsSome
 
 /// Why the attack changes nothing in a run.
 let private idle draft =
@@ -154,6 +192,11 @@ let private idle draft =
             $"the Byzantine ratio {Value.Real network.ByzantineRatio} of {network.Benign} benign nodes rounds to no \
               Byzantine node",
             ("raise network.byzantine or network.benign", None)
+        )
+    | attacks when draft.Run.Holders = DataHolders.Benign && List.forall poisons attacks ->
+        Some(
+            "Byzantine nodes hold no images that it could poison",
+            ("take data.holders out, or set it to all", Some("data.holders", "all"))
         )
     | _ when network.EnforceBenignRatio && network.BenignRatio = 1.0 ->
         Some(

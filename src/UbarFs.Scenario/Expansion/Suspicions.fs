@@ -90,7 +90,7 @@ let private batch (draft: Draft) =
     | Some place when not run.Dataset.Value.IsUnread && run.Training.Batch > share ->
         Diagnostic.warning
             place
-            $"a batch of {run.Training.Batch} images, but a node has {share} ({run.Dataset.Value.TrainingSize} training \
+            $"a batch of {run.Training.Batch} images, but a node has {share} ({Run.trainingImages run} training \
               images for {Run.holders run} nodes): each batch is all that a node has"
         |> Diagnostic.fixedBy
             [ [ Change.Set("training.batch", string (max 1 share)) ] ]

@@ -22,6 +22,7 @@ type Draft =
         Length: Span
         Batch: Span option
         Attack: Span option
+        Validation: Span option
         /// What is odd about the files of the dataset, in sentences.
         Odd: string list
     }

@@ -135,7 +135,18 @@ module Grammar =
                 Decode.wholeOrWord 1 100_000_000 [ "all" ]
                 |> Field.withDefault "images" "how many test images, spread evenly over the test set" "all"
 
-            return every, Result.toOption images
+            and! validation =
+                Holdouts.decoder
+                |> Field.placed
+                    "validation"
+                    "how many training images nobody trains on, for reports to choose settings by: a number or a percentage"
+                    "none"
+
+            return
+                {| Every = every
+                   Images = Result.toOption images
+                   Validation = fst validation
+                   ValidationPlace = snd validation |}
         }
         |> Field.mapping
 
@@ -208,7 +219,7 @@ module Grammar =
             and! attacks =
                 attacks |> Field.placed "attack" "what Byzantine nodes send; in a list, they take turns" "none"
 
-            and! every, testImages = Field.section "measure" "what is recorded" measure
+            and! measure = Field.section "measure" "what is recorded" measure
 
             return
                 { Run =
@@ -226,8 +237,9 @@ module Grammar =
                       Protocol = fst protocol
                       Rule = fst rule
                       Attacks = fst attacks
-                      Every = every
-                      TestImages = testImages }
+                      Every = measure.Every
+                      TestImages = measure.Images
+                      Validation = measure.Validation }
                   Dataset = data.Dataset.Span
                   Partition = snd data.Partition
                   Model = model.Span
@@ -242,6 +254,7 @@ module Grammar =
                   Length = training.Length
                   Batch = training.Batch
                   Attack = snd attacks
+                  Validation = measure.ValidationPlace
                   Odd = [] }
         }
 

@@ -30,6 +30,10 @@ let private ofText (path: string) : JsonNode list =
     | "training.epochs" -> [ whole 1L 1_000_000L; pattern $"^{epochs}$" ]
     | "training.iterations" -> [ whole 1L 1_000_000_000L; pattern $"^{iterations}$" ]
     | "measure.every" -> [ pattern $"^({epochs}|{iterations})$" ]
+    | "measure.validation" ->
+        [ whole 1L 100_000_000L
+          oneOf [ "none" ]
+          pattern @"^\+?0*([1-9][0-9]?(\.[0-9]*)?|0?\.[0-9]*[1-9][0-9]*)%$" ]
     | "training.warmup" -> [ pattern $"^({epochs}|{iterations}|none)$" ]
     | _ -> [ anyText () ]
 

@@ -2,6 +2,7 @@ namespace UbarFs.Engine
 
 open System
 open System.IO
+open UbarFs.Core
 
 /// `metrics.csv` of a run: a line for each evaluation.
 [<RequireQualifiedAccess>]
@@ -64,7 +65,14 @@ module MetricsFile =
                      optional (selections.MeanSize kept)
                      optional (selections.ByzantineShare kept) ]
 
-    let row (evaluation: Evaluation) =
+    /// What only some runs measure: the columns behind all others, and what is in them.
+    let further (run: Run) : (string * (Evaluation -> float option)) list =
+        [ if (Run.poison run).IsSome then
+              "success_rate", _.Success
+          if run.Validation.IsSome then
+              "worst_validation_accuracy", _.Validation ]
+
+    let row (further: (string * (Evaluation -> float option)) list) (evaluation: Evaluation) =
         [ Csv.number evaluation.Epochs
           string evaluation.Iterations
           Csv.number evaluation.Rate
@@ -82,15 +90,17 @@ module MetricsFile =
           Csv.seconds evaluation.EvaluationSeconds
           Csv.seconds evaluation.Elapsed ]
         @ stageCells evaluation.Selections
+        @ [ for _, measured in further -> optional (measured evaluation) ]
 
     // ---- Reading
 
     let private longest = 1 <<< 30
 
-    let private share (row: CsvRow) heading =
-        match row.Number heading with
-        | share when share >= 0.0 && share <= StoreReading.mostShare -> ()
-        | number -> StoreReading.fail $"{number} under '{heading}' is no accuracy"
+    let private share (number: CsvRow -> string -> float option) (row: CsvRow) heading =
+        match number row heading with
+        | Some share when not (share >= 0.0 && share <= StoreReading.mostShare) ->
+            StoreReading.fail $"{share} under '{heading}' is no share"
+        | _ -> ()
 
     let private duration (row: CsvRow) heading =
         match row.TryNumber heading with
@@ -100,7 +110,12 @@ module MetricsFile =
 
     // Stages have names of their own; what they are the means of can be missing, and is a number where it is there.
     let private checkedRow (stages: string list) (row: CsvRow) : CsvRow =
-        [ "worst_accuracy"; "mean_accuracy"; "best_accuracy" ] |> List.iter (share row)
+        [ "worst_accuracy"; "mean_accuracy"; "best_accuracy" ]
+        |> List.iter (share (fun row heading -> Some(row.Number heading)) row)
+
+        [ "success_rate"; "worst_validation_accuracy" ]
+        |> List.iter (share (fun row heading -> row.TryNumber heading) row)
+
         header [] |> List.filter _.EndsWith("_seconds") |> List.iter (duration row)
         header stages |> List.iter (row.TryNumber >> ignore)
 

@@ -18,6 +18,10 @@ type NodeMeasurement =
         TestLoss: float option
         /// Training loss in the last iteration; none before the first.
         Loss: float option
+        /// Of a backdoor, where there is one.
+        SuccessRate: float option
+        /// Accuracy on the images that are held out, if there are any.
+        Validation: float option
     }
 
 /// What each benign node achieves. A Parquet file ends with the index without which nobody can read it, so a process
@@ -36,21 +40,30 @@ module NodesFile =
     let private parquet folder = Path.Combine(folder, complete)
     let private header = [ "epoch"; "iteration"; "node"; "accuracy"; "test_loss"; "loss" ]
 
-    let private write (writer: TextWriter) (nodes: int[]) (evaluation: Evaluation) =
+    // What only some runs measure: the columns behind all others, and what is in them.
+    let private further (run: Run) : (string * (Tested -> float option)) list =
+        [ if (Run.poison run).IsSome then
+              "success_rate", _.Success
+          if run.Validation.IsSome then
+              "validation_accuracy", _.Validation ]
+
+    let private write (writer: TextWriter) further (nodes: int[]) (evaluation: Evaluation) =
         for node, tested, index in Array.zip3 nodes evaluation.Tested [| 0 .. nodes.Length - 1 |] do
             [ Csv.number evaluation.Epochs
               string evaluation.Iterations
               string node
               Csv.number tested.Accuracy
               Csv.number tested.Loss
-              evaluation.Losses |> Array.tryItem index |> Csv.optional Csv.number ]
+              evaluation.Losses |> Array.tryItem index |> Csv.optional Csv.number
+              for _, measured in further do
+                  Csv.optional Csv.number (measured tested) ]
             |> Csv.line
             |> writer.WriteLine
 
         writer.Flush()
 
-    /// Opens `nodes.csv` of a run with this network, to go on with it or anew; gives what writes to it.
-    let openFor folder (network: Network) (goOn: bool) : StreamWriter * (Evaluation -> unit) =
+    /// Opens `nodes.csv` of a run and its network, to go on with it or anew; gives what writes to it.
+    let openFor folder (run: Run) (network: Network) (goOn: bool) : StreamWriter * (Evaluation -> unit) =
         Directory.CreateDirectory folder |> ignore
         File.Delete(parquet folder)
 
@@ -58,12 +71,13 @@ module NodesFile =
         if not goOn then
             File.Delete(csv folder)
 
+        let further = further run
         let writer = new StreamWriter(csv folder, goOn, NewLine = "\n")
 
         if not goOn then
-            writer.WriteLine(Csv.line header)
+            writer.WriteLine(Csv.line (header @ List.map fst further))
 
-        writer, write writer (Network.benign network)
+        writer, write writer further (Network.benign network)
 
     let private isMeasured (measured: NodeMeasurement) =
         Double.IsFinite measured.Epoch
@@ -78,7 +92,9 @@ module NodesFile =
           Node = row.Whole "node"
           Accuracy = row.Number "accuracy"
           TestLoss = row.TryNumber "test_loss"
-          Loss = row.TryNumber "loss" }
+          Loss = row.TryNumber "loss"
+          SuccessRate = row.TryNumber "success_rate"
+          Validation = row.TryNumber "validation_accuracy" }
 
     // A pipe or an endless file keeps nobody busy.
     let private longest = 1 <<< 30
@@ -93,10 +109,29 @@ module NodesFile =
     let private testLosses = DataField("test_loss", typeof<Nullable<float>>)
     let private losses = DataField("loss", typeof<Nullable<float>>)
 
+    let private successRates = DataField("success_rate", typeof<Nullable<float>>)
+    let private validations = DataField("validation_accuracy", typeof<Nullable<float>>)
+
+    // The fields that only some runs have, with what is in them.
+    let private optional: (DataField * (NodeMeasurement -> float option)) list =
+        [ successRates, _.SuccessRate; validations, _.Validation ]
+
     // A field can be written and read once a schema has it.
-    let private schema = ParquetSchema(epochs, iterations, nodes, accuracies, testLosses, losses)
+    let private schema =
+        ParquetSchema(epochs, iterations, nodes, accuracies, testLosses, losses, successRates, validations)
 
     let private writeParquet (stream: Stream) (rows: NodeMeasurement[]) =
+        let further = optional |> List.filter (fun (_, measured) -> rows |> Array.exists (measured >> Option.isSome))
+
+        let unmeasured = List.map fst optional |> List.except (List.map fst further)
+
+        let schema =
+            schema.DataFields
+            |> Seq.filter (fun field -> not (List.contains field unmeasured))
+            |> Seq.cast<Field>
+            |> Array.ofSeq
+            |> ParquetSchema
+
         task {
             use! writer = ParquetWriter.CreateAsync(schema, stream)
 
@@ -107,6 +142,9 @@ module NodesFile =
             do! group.WriteAsync<float>(accuracies, ReadOnlyMemory(rows |> Array.map _.Accuracy))
             do! group.WriteAsync<float>(testLosses, ReadOnlyMemory(rows |> Array.map (_.TestLoss >> Option.toNullable)))
             do! group.WriteAsync<float>(losses, ReadOnlyMemory(rows |> Array.map (_.Loss >> Option.toNullable)))
+
+            for field, measured in further do
+                do! group.WriteAsync<float>(field, ReadOnlyMemory(rows |> Array.map (measured >> Option.toNullable)))
         }
 
     /// Turns the `nodes.csv` of a complete run into `nodes.parquet`. Fails with an InvalidDataException if somebody has
@@ -140,8 +178,11 @@ module NodesFile =
             do! group.ReadAsync<float>(accuracies, System.Memory accuracy)
             do! group.ReadAsync<float>(losses, System.Memory loss)
 
-            if reader.Schema.DataFields |> Array.exists (fun field -> field.Name = testLosses.Name) then
-                do! group.ReadAsync<float>(testLosses, System.Memory testLoss)
+            let success, validation = Array.zeroCreate<Nullable<float>> count, Array.zeroCreate<Nullable<float>> count
+
+            for field, values in [ testLosses, testLoss; successRates, success; validations, validation ] do
+                if reader.Schema.DataFields |> Array.exists (fun known -> known.Name = field.Name) then
+                    do! group.ReadAsync<float>(field, System.Memory values)
 
             return
                 Array.init count (fun row ->
@@ -150,7 +191,9 @@ module NodesFile =
                       Node = node[row]
                       Accuracy = accuracy[row]
                       TestLoss = Option.ofNullable testLoss[row]
-                      Loss = Option.ofNullable loss[row] })
+                      Loss = Option.ofNullable loss[row]
+                      SuccessRate = Option.ofNullable success[row]
+                      Validation = Option.ofNullable validation[row] })
         }
 
     // The library says with any exception that a file is none of its kind.
