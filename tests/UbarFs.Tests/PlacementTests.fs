@@ -78,7 +78,7 @@ let private sybils =
 
       testProperty "sybils leave the benign nodes the connected network that they have alone"
       <| forAll joining (fun ((name, benign, _, _, seed) as plan) ->
-          let network, alone = ofSybils plan, drawn name [] Placement.Random benign 0 seed
+          let network, alone = ofSybils plan, drawn name [] (Placement.Nodes []) benign 0 seed
           let own node = network.Neighbours[node] |> Array.filter (fun other -> other < benign)
           Network.benignConnected network && Array.init benign own = alone.Neighbours)
 

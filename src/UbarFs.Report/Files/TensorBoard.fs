@@ -75,6 +75,8 @@ module TensorBoard =
           "loss/training", point.Loss
           "loss/test", point.TestLoss
           "consensus error", point.ConsensusError
+          "accuracy/worst on validation images", point.Validation
+          "success rate", point.Success
           for stage, (size, share) in Array.zip stages point.Stages do
               $"{stage}/size", size
               $"{stage}/byzantine share", share ]
