@@ -12,8 +12,7 @@ open UbarFs.Testing.Generators
 
 let private backdoor arguments = Runs.chooseWith arguments "backdoor" Catalogue.attacks
 
-let private under arguments : Run =
-    { Runs.digits with Attacks = [ backdoor arguments ] } |> Runs.settled
+let private under arguments : Run = { Runs.digits with Attacks = [ backdoor arguments ] } |> Runs.settled
 
 let private floats (tensor: torch.Tensor) = Transfers.Read<float32>(tensor.flatten ())
 let private labels (batch: Batch) = Transfers.Read<int64> batch.Labels
@@ -22,8 +21,7 @@ let private triggers =
     gen {
         let! side = Gen.choose (1, 7)
 
-        let! corner =
-            Gen.elements [ Corner.TopLeft; Corner.TopRight; Corner.BottomLeft; Corner.BottomRight ]
+        let! corner = Gen.elements [ Corner.TopLeft; Corner.TopRight; Corner.BottomLeft; Corner.BottomRight ]
 
         let! value = Gen.elements [ 0.0; 0.5; 1.0; -2.0 ]
         return { Side = side; Corner = corner; Value = value }
@@ -55,7 +53,9 @@ let private byzantine (experiment: Experiment) =
     experiment.Participants |> Array.filter (fun node -> experiment.Network.Byzantine[node])
 
 let private trained run =
-    match Training.run { Iterated = ignore; Evaluated = ignore; Reached = fun _ _ -> () } CancellationToken.None run with
+    match
+        Training.run { Iterated = ignore; Evaluated = ignore; Reached = fun _ _ -> () } CancellationToken.None run
+    with
     | Ending.Finished last -> last
     | Ending.Interrupted -> failtest "interrupted"
 
@@ -90,10 +90,7 @@ let private data =
               let batch, before = Experiment.batch experiment step node, Experiment.batch honest step node
               let size = (labels before).Length
 
-              let places =
-                  Experiment.poisoned experiment step node size
-                  |> Option.map snd
-                  |> Option.defaultValue [||]
+              let places = Experiment.poisoned experiment step node size |> Option.map snd |> Option.defaultValue [||]
 
               let images = floats before.Images |> Array.chunkBySize 64
               let expected = plainly experiment.Samples poison.Trigger places images
@@ -103,7 +100,11 @@ let private data =
               && labels batch
                  |> Array.indexed
                  |> Array.forall (fun (place, label) ->
-                     label = (if Array.contains place places then 7L else (labels before)[place]))))
+                     label =
+                         (if Array.contains place places then
+                              7L
+                          else
+                              (labels before)[place]))))
 
       testCase "benign nodes train on what they have, and another step is poisoned elsewhere"
       <| fun () ->
@@ -172,7 +173,7 @@ let private success =
           let estimates target =
               let estimates = torch.zeros ([| 8L; int64 experiment.Architecture.Dimension |])
               let biases = estimates.narrow (1L, int64 experiment.Architecture.Dimension - 10L, 10L)
-              biases.narrow(1L, int64 target, 1L).fill_ (1.0.ToScalar()) |> ignore
+              biases.narrow(1L, int64 target, 1L).fill_(1.0.ToScalar()) |> ignore
               estimates
 
           let rates target = Passes.tested experiment (estimates target) [| 0; 1 |] |> Array.map _.Success
@@ -189,6 +190,7 @@ let private success =
       testCase "without a backdoor nothing is measured, and accuracies are the same"
       <| fun () ->
           use _ = torch.NewDisposeScope()
+
           let tested run =
               let experiment = Runs.experiment run
               Passes.tested experiment (Simulation.start experiment).Estimates [| 0; 1 |]
@@ -237,7 +239,9 @@ let private refused =
 
       testCase "a run has one trigger and one target"
       <| fun () ->
-          let mixed targets = Run.mixed [ for target in targets -> backdoor [ "target", Value.Whole target ] ]
+          let mixed targets =
+              Run.mixed [ for target in targets -> backdoor [ "target", Value.Whole target ] ]
+
           Expect.isOk (mixed [ 3L; 3L ]) "the same"
           Expect.isError (mixed [ 3L; 4L ]) "others" ]
 

@@ -245,6 +245,14 @@ let private choices =
       <| fun () ->
           TinyDataset.inFolder (fun folder ->
               let request = { request with Metrics = Metric.all }
+
+              let measuring (run: StudyRun) =
+                  { run with
+                      StudyRun.Points =
+                          run.Points
+                          |> List.map (fun point -> { point with Success = Some 0.25; Validation = Some 0.75 }) }
+
+              let study = { study with Runs = List.map measuring study.Runs }
               let files = Export.write folder FigureFormat.Svg request study |> failOf |> List.map fst
 
               for metric in Metric.all do

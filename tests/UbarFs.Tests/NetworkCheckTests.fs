@@ -172,7 +172,9 @@ let tests =
           testCase "edges that sybils lose to ρ are told, and none where they keep them"
           <| fun () ->
               let warnings network =
-                  NetworkChecks.warnings (scenario network "") |> List.map _.Message |> List.filter _.Contains("sybils")
+                  NetworkChecks.warnings (scenario network "")
+                  |> List.map _.Message
+                  |> List.filter _.Contains("sybils")
 
               let crowd = "benign: 8, byzantine: 40%, topology: complete, placement: { sybil: { to: [0] } }"
               // Node 0 hears 7 benign ones, and of 5 liars fewer than 1.5 times as many.

@@ -129,7 +129,9 @@ let private text (rows: NodeMeasurement[]) = rows |> Array.map (sprintf "%A")
 let private nodesIn folder = NodesFile.read folder |> Result.defaultWith failtest
 
 let private nodes =
-    [ for what, run in [ "what all runs measure", Runs.digits; "everything that runs can measure", measuring ] do
+    [ for what, run in
+          [ "what all runs measure", Runs.digits
+            "everything that runs can measure", measuring ] do
           testCase $"nodes.parquet says {what}, bit for bit"
           <| fun () ->
               TinyDataset.inFolder (fun folder ->

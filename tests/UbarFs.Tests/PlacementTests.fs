@@ -49,7 +49,10 @@ let private joining =
         let! name = Gen.elements [ "random"; "ring"; "star"; "complete"; "small-world"; "geometric" ]
         let! benign, byzantine = Gen.zip (Gen.choose (8, 20)) (Gen.choose (1, 8))
         let! order = Gen.shuffle [| 0 .. benign - 1 |]
-        let! targets = Gen.choose (1, benign) |> Gen.map (fun count -> order |> Array.truncate count |> List.ofArray)
+
+        let! targets =
+            Gen.choose (1, benign) |> Gen.map (fun count -> order |> Array.truncate count |> List.ofArray)
+
         let! targets = Gen.elements [ None; Some targets ]
         let! edges = Gen.choose (1, targets |> Option.map List.length |> Option.defaultValue benign)
         let! edges = Gen.elements [ None; Some edges ]
@@ -95,7 +98,10 @@ let private sybils =
       testCase "sybils choose any of the nodes, as likely as any others"
       <| fun () ->
           let sybils = Placement.Sybil { Edges = Some 2; To = None }
-          let chosen = [ for seed in 1L .. 500L -> (drawn "ring" [] sybils 5 1 seed).Neighbours[5] |> List.ofArray ]
+
+          let chosen =
+              [ for seed in 1L .. 500L -> (drawn "ring" [] sybils 5 1 seed).Neighbours[5] |> List.ofArray ]
+
           let counts = chosen |> List.countBy id
           Expect.hasLength counts 10 "every pair of five nodes"
           // 50 each: seven standard deviations of a binomial number are 47.
@@ -103,98 +109,97 @@ let private sybils =
 
 [<Tests>]
 let tests =
-    testList
-        "placement"
-     <| [ testProperty "listed nodes are the Byzantine ones"
-          <| forAll (Gen.zip (Gen.elements [ "random"; "complete" ]) places) (fun (name, (benign, places)) ->
-              let arguments = if name = "random" then [ "ratio", Value.Real 0.7 ] else []
-              let network = drawn name arguments (Placement.Nodes places) benign places.Length 1L
-              byzantine network = List.sort places)
+    testList "placement"
+    <| [ testProperty "listed nodes are the Byzantine ones"
+         <| forAll (Gen.zip (Gen.elements [ "random"; "complete" ]) places) (fun (name, (benign, places)) ->
+             let arguments = if name = "random" then [ "ratio", Value.Real 0.7 ] else []
+             let network = drawn name arguments (Placement.Nodes places) benign places.Length 1L
+             byzantine network = List.sort places)
 
-          testProperty "degree places them at the nodes with the most neighbours, the lowest of equals"
-          <| forAll
-              (Gen.zip (Gen.elements [ "random"; "geometric"; "small-world" ]) (Gen.choose64 (0L, 10000L)))
-              (fun (name, seed) ->
-                  match draw name [] Placement.Degree 20 4 seed with
-                  | Error reason -> failtest reason
-                  | Ok network ->
-                      let byDegree = [ 0..23 ] |> List.sortBy (fun node -> -network.Neighbours[node].Length, node)
-                      byzantine network = List.sort (List.take 4 byDegree))
+         testProperty "degree places them at the nodes with the most neighbours, the lowest of equals"
+         <| forAll
+             (Gen.zip (Gen.elements [ "random"; "geometric"; "small-world" ]) (Gen.choose64 (0L, 10000L)))
+             (fun (name, seed) ->
+                 match draw name [] Placement.Degree 20 4 seed with
+                 | Error reason -> failtest reason
+                 | Ok network ->
+                     let byDegree = [ 0..23 ] |> List.sortBy (fun node -> -network.Neighbours[node].Length, node)
+                     byzantine network = List.sort (List.take 4 byDegree))
 
-          testProperty "in the paper's networks they come last"
-          <| forAll (Gen.zip (Gen.choose (1, 30)) (Gen.choose (0, 10))) (fun (benign, count) ->
-              let network = drawn "random" [ "ratio", Value.Real 0.6 ] Placement.Random benign count 3L
-              byzantine network = [ benign .. benign + count - 1 ])
+         testProperty "in the paper's networks they come last"
+         <| forAll (Gen.zip (Gen.choose (1, 30)) (Gen.choose (0, 10))) (fun (benign, count) ->
+             let network = drawn "random" [ "ratio", Value.Real 0.6 ] Placement.Random benign count 3L
+             byzantine network = [ benign .. benign + count - 1 ])
 
-          testProperty "listing the last nodes in the paper's networks changes nothing"
-          <| forAll (Gen.choose64 (0L, 10000L)) (fun seed ->
-              let listed = drawn "random" [] (Placement.Nodes [ 14; 12; 13 ]) 12 3 seed
-              listed = drawn "random" [] Placement.Random 12 3 seed)
+         testProperty "listing the last nodes in the paper's networks changes nothing"
+         <| forAll (Gen.choose64 (0L, 10000L)) (fun seed ->
+             let listed = drawn "random" [] (Placement.Nodes [ 14; 12; 13 ]) 12 3 seed
+             listed = drawn "random" [] Placement.Random 12 3 seed)
 
-          testProperty "listing other nodes in the paper's networks only renames the nodes"
-          <| forAll (Gen.zip places (Gen.choose64 (0L, 10000L))) (fun ((benign, places), seed) ->
-              let draw placement = drawn "random" [ "ratio", Value.Real 0.6 ] placement benign places.Length seed
-              let last, listed = draw Placement.Random, draw (Placement.Nodes places)
-              let names = List.except places [ 0 .. Network.size last - 1 ] @ List.sort places |> Array.ofList
+         testProperty "listing other nodes in the paper's networks only renames the nodes"
+         <| forAll (Gen.zip places (Gen.choose64 (0L, 10000L))) (fun ((benign, places), seed) ->
+             let draw placement = drawn "random" [ "ratio", Value.Real 0.6 ] placement benign places.Length seed
+             let last, listed = draw Placement.Random, draw (Placement.Nodes places)
+             let names = List.except places [ 0 .. Network.size last - 1 ] @ List.sort places |> Array.ofList
 
-              last.Neighbours
-              |> Array.indexed
-              |> Array.forall (fun (node, neighbours) ->
-                  listed.Neighbours[names[node]] = Array.sort (neighbours |> Array.map (fun other -> names[other]))))
+             last.Neighbours
+             |> Array.indexed
+             |> Array.forall (fun (node, neighbours) ->
+                 listed.Neighbours[names[node]] = Array.sort (neighbours |> Array.map (fun other -> names[other]))))
 
-          testCase "random placement finds every node"
-          <| fun () ->
-              let found = [ for seed in 1L .. 100L -> byzantine (drawn "ring" [] Placement.Random 9 1 seed) ]
-              Expect.equal (List.distinct found).Length 10 "100 draws of one of 10 nodes"
+         testCase "random placement finds every node"
+         <| fun () ->
+             let found = [ for seed in 1L .. 100L -> byzantine (drawn "ring" [] Placement.Random 9 1 seed) ]
+             Expect.equal (List.distinct found).Length 10 "100 draws of one of 10 nodes"
 
-          testCase "random placement is drawn again until the benign nodes are connected"
-          <| fun () ->
-              for seed in 1L .. 10L do
-                  // 14 of 1,001 placements leave a ring connected.
-                  let ring = drawn "ring" [] Placement.Random 10 4 seed
-                  Expect.isTrue (Network.benignConnected ring) "the ring"
-                  let star = drawn "star" [] Placement.Random 3 5 seed
-                  Expect.isFalse star.Byzantine[0] "the star's centre"
+         testCase "random placement is drawn again until the benign nodes are connected"
+         <| fun () ->
+             for seed in 1L .. 10L do
+                 // 14 of 1,001 placements leave a ring connected.
+                 let ring = drawn "ring" [] Placement.Random 10 4 seed
+                 Expect.isTrue (Network.benignConnected ring) "the ring"
+                 let star = drawn "star" [] Placement.Random 3 5 seed
+                 Expect.isFalse star.Byzantine[0] "the star's centre"
 
-          testCase "who is cut off is said, and what to do"
-          <| fun () ->
-              isRefused "ring" (Placement.Nodes [ 3; 7 ]) 8 2 "benign nodes 4, 5, 6 are cut off"
-              isRefused "ring" (Placement.Nodes [ 3; 5 ]) 8 2 "benign node 4 is cut off"
-              isRefused "ring" (Placement.Nodes [ 3; 7 ]) 8 2 "placement"
-              isRefused "star" Placement.Degree 8 1 "node 0"
-              isRefused "dumbbell" (Placement.Nodes [ 4 ]) 9 1 "bridge"
-              isRefused "ring" Placement.Random 30 13 "in 10000 draws"
+         testCase "who is cut off is said, and what to do"
+         <| fun () ->
+             isRefused "ring" (Placement.Nodes [ 3; 7 ]) 8 2 "benign nodes 4, 5, 6 are cut off"
+             isRefused "ring" (Placement.Nodes [ 3; 5 ]) 8 2 "benign node 4 is cut off"
+             isRefused "ring" (Placement.Nodes [ 3; 7 ]) 8 2 "placement"
+             isRefused "star" Placement.Degree 8 1 "node 0"
+             isRefused "dumbbell" (Placement.Nodes [ 4 ]) 9 1 "bridge"
+             isRefused "ring" Placement.Random 30 13 "in 10000 draws"
 
-          testCase "a list must name each Byzantine node once"
-          <| fun () ->
-              isRefused "complete" (Placement.Nodes [ 3; 10 ]) 8 2 "nodes are 0 to 9"
-              isRefused "complete" (Placement.Nodes [ 3; -1 ]) 8 2 "names -1"
-              isRefused "complete" (Placement.Nodes [ 3; 3 ]) 8 2 "more than once"
-              isRefused "complete" (Placement.Nodes [ 3; 7 ]) 8 3 "names 2 nodes, but 3"
+         testCase "a list must name each Byzantine node once"
+         <| fun () ->
+             isRefused "complete" (Placement.Nodes [ 3; 10 ]) 8 2 "nodes are 0 to 9"
+             isRefused "complete" (Placement.Nodes [ 3; -1 ]) 8 2 "names -1"
+             isRefused "complete" (Placement.Nodes [ 3; 3 ]) 8 2 "more than once"
+             isRefused "complete" (Placement.Nodes [ 3; 7 ]) 8 3 "names 2 nodes, but 3"
 
-          testCase "placements are written as in a scenario"
-          <| fun () ->
-              [ Placement.Random
-                Placement.Degree
-                Placement.Nodes [ 7; 3 ]
-                Placement.Sybil { Edges = None; To = None }
-                Placement.Sybil { Edges = Some 2; To = Some [ 4; 0; 1 ] } ]
-              |> List.map string
-              |> fun texts ->
-                  Expect.equal
-                      texts
-                      [ "random"
-                        "degree"
-                        "[3, 7]"
-                        "{ sybil: { edges: all, to: any } }"
-                        "{ sybil: { edges: 2, to: [0, 1, 4] } }" ]
-                      "canonical texts"
+         testCase "placements are written as in a scenario"
+         <| fun () ->
+             [ Placement.Random
+               Placement.Degree
+               Placement.Nodes [ 7; 3 ]
+               Placement.Sybil { Edges = None; To = None }
+               Placement.Sybil { Edges = Some 2; To = Some [ 4; 0; 1 ] } ]
+             |> List.map string
+             |> fun texts ->
+                 Expect.equal
+                     texts
+                     [ "random"
+                       "degree"
+                       "[3, 7]"
+                       "{ sybil: { edges: all, to: any } }"
+                       "{ sybil: { edges: 2, to: [0, 1, 4] } }" ]
+                     "canonical texts"
 
-          testCase "sybils that cannot attach themselves so are refused"
-          <| fun () ->
-              let sybil edges targets = Placement.Sybil { Edges = edges; To = targets }
-              isRefused "ring" (sybil (Some 9) None) 8 2 "has 9 edges for each Byzantine node, but only 8 benign nodes"
-              isRefused "ring" (sybil (Some 2) (Some [ 5 ])) 8 2 "only 1 benign node to attach to"
-              isRefused "ring" (sybil None (Some [ 8; 2 ])) 8 2 "attaches to 8, but the benign nodes are 0 to 7"
-              isRefused "ring" (sybil None (Some [ 2; 2 ])) 8 2 "attaches to 2 more than once" ]
-    @ sybils
+         testCase "sybils that cannot attach themselves so are refused"
+         <| fun () ->
+             let sybil edges targets = Placement.Sybil { Edges = edges; To = targets }
+             isRefused "ring" (sybil (Some 9) None) 8 2 "has 9 edges for each Byzantine node, but only 8 benign nodes"
+             isRefused "ring" (sybil (Some 2) (Some [ 5 ])) 8 2 "only 1 benign node to attach to"
+             isRefused "ring" (sybil None (Some [ 8; 2 ])) 8 2 "attaches to 8, but the benign nodes are 0 to 7"
+             isRefused "ring" (sybil None (Some [ 2; 2 ])) 8 2 "attaches to 2 more than once" ]
+       @ sybils

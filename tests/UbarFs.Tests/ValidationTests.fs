@@ -12,8 +12,7 @@ open UbarFs.Report
 open UbarFs.Scenario
 open UbarFs.Testing.Generators
 
-let private holding validation : Run =
-    { Runs.digits with Validation = validation } |> Runs.settled
+let private holding validation : Run = { Runs.digits with Validation = validation } |> Runs.settled
 
 let private holdouts =
     gen {
@@ -22,7 +21,11 @@ let private holdouts =
         let! percent = Gen.choose (1, 80)
         let! holdout = Gen.elements [ Holdout.Images count; Holdout.Share(float percent / 100.0) ]
         let! partition = Gen.elements [ "iid"; "dirichlet"; "similarity"; "shards" ]
-        return { holding (Some holdout) with Seed = seed; Partition = Runs.choose partition Catalogue.partitions }
+
+        return
+            { holding (Some holdout) with
+                Seed = seed
+                Partition = Runs.choose partition Catalogue.partitions }
     }
 
 let private heldOut =
@@ -43,7 +46,9 @@ let private heldOut =
 
       testProperty "another seed holds out others, and the same seed the same"
       <| forAll (Gen.choose64 (0L, 1000L)) (fun seed ->
-          let images seed = (Runs.experiment { holding (Some(Holdout.Images 50)) with Seed = seed }).HeldOut
+          let images seed =
+              (Runs.experiment { holding (Some(Holdout.Images 50)) with Seed = seed }).HeldOut
+
           images seed = images seed && images seed <> images (seed + 1L))
 
       testCase "the accuracy on them is measured, and that on the test images stays as it is"
@@ -125,8 +130,7 @@ let private chosen =
       <| forAll (Gen.arrayOfLength 4 (Gen.choose (10, 100))) (fun tests ->
           let runs =
               deceptive
-              |> List.mapi (fun index run ->
-                  { run with StudyRun.Outcome.Worst = Some(float tests[index] / 100.0) })
+              |> List.mapi (fun index run -> { run with StudyRun.Outcome.Worst = Some(float tests[index] / 100.0) })
 
           (choicesOf runs |> List.exactlyOne).Picked.Value.Setting = [ "training.rate", "0.1" ])
 
@@ -139,8 +143,7 @@ let private chosen =
               @ ofSeeds "0.1" "ubar" "gaussian" [ Some 0.5, 0.5 ]
               @ ofSeeds "0.2" "ubar" "gaussian" [ Some 0.9, 0.9 ]
 
-          let found =
-              [ for choice in choicesOf runs -> choice.Rule, choice.Picked.Value.Setting |> List.map snd ]
+          let found = [ for choice in choicesOf runs -> choice.Rule, choice.Picked.Value.Setting |> List.map snd ]
 
           Expect.equal found [ "ubar", [ "0.1" ]; "average", [ "0.2" ]; "ubar", [ "0.2" ] ] "rules and rates"
 

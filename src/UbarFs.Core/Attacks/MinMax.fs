@@ -53,28 +53,28 @@ let private wide (nodes: int[]) (estimates: torch.Tensor) : torch.Tensor =
     rows
 
 // So many coordinates at a time stay in the caches; how many does not change a bit.
-let private portion = 1L <<< 15
+let private portion = 1L <<< 13
 
-/// The standard deviation of each coordinate, of what each row `[m, d]` lacks to the mean.
-let private deviations (away: torch.Tensor) : torch.Tensor =
-    let deviations = torch.empty_like away[0L]
+/// The standard deviation of each coordinate, out of the differences from the mean, `[m, d]`.
+let private deviations (differences: torch.Tensor) : torch.Tensor =
+    let deviations = torch.empty_like differences[0L]
 
-    for start in 0L .. portion .. away.shape[1] - 1L do
+    for start in 0L .. portion .. differences.shape[1] - 1L do
         use _ = torch.NewDisposeScope()
-        let length = min portion (away.shape[1] - start)
-        let squares = Native.square (away.narrow (1L, start, length))
-        deviations.narrow(0L, start, length).copy_ (squares.mean([| 0L |]).sqrt()) |> ignore
+        let length = min portion (differences.shape[1] - start)
+        let squares = Native.square (differences.narrow (1L, start, length))
+        deviations.narrow(0L, start, length).copy_(squares.mean([| 0L |]).sqrt()) |> ignore
 
     deviations
 
-/// p for the mean of some benign estimates, and what each lacks to it, `[m, d]`, in float64.
-let private perturbation direction (away: torch.Tensor) (mean: torch.Tensor) : torch.Tensor =
+/// p for the mean of some benign estimates and their differences from it, `[m, d]`, in float64.
+let private perturbation direction (differences: torch.Tensor) (mean: torch.Tensor) : torch.Tensor =
     match direction with
     | "unit" ->
         let length = Native.read (mean.norm ())
         Native.scaled (if length > 0.0 then 1.0 / length else 0.0) mean
     | "sign" -> mean.sign ()
-    | _ -> deviations away
+    | _ -> deviations differences
 
 /// ‖x_i − x_j‖² of all nodes with an estimate that is finite, `[n, n]`, from products about their mean.
 let private squares (knowledge: Omniscience) (nodes: int[]) : float[,] =
@@ -116,13 +116,13 @@ let private prepare bound direction (factor: float) (knowledge: Omniscience) : i
 
     fun nodes _ ->
         use scope = torch.NewDisposeScope()
-        // What the estimates lack to their mean takes their place: another such matrix costs more than what is computed.
-        let away = wide nodes knowledge.Estimates
-        let mean = away.mean [| 0L |]
-        away.neg_().add_ mean |> ignore
-        let p = perturbation direction away mean
+        // Differences from the mean take the place of the estimates: another such matrix costs more than what is computed.
+        let differences = wide nodes knowledge.Estimates
+        let mean = differences.mean [| 0L |]
+        differences.sub_ mean |> ignore
+        let p = perturbation direction differences mean
         // p·(x̄ − x_i) as p·x̄ − p·x_i would cancel.
-        let slopes = Transfers.Read<float>(away.mv p)
+        let slopes = Transfers.Read<float>((differences.mv p).neg())
         let norm = Native.read (p.dot p)
         let places = nodes |> Array.map (fun node -> place[node])
         let gamma = largest bound (parabolas bound squares places slopes norm)

@@ -40,7 +40,8 @@ module Placement =
 
     let private listed nodes = nodes |> Seq.map string |> String.concat ", "
 
-    let private repeatedIn places = places |> List.countBy id |> List.filter (fun (_, times) -> times > 1) |> List.map fst
+    let private repeatedIn places =
+        places |> List.countBy id |> List.filter (fun (_, times) -> times > 1) |> List.map fst
 
     let private checkNodes nodes byzantine places =
         let outside = places |> List.filter (fun node -> node < 0 || node >= nodes)
@@ -66,7 +67,9 @@ module Placement =
         | _ when not repeated.IsEmpty -> Error $"'sybil' attaches to {listed repeated} more than once"
         | Some edges when edges > targets.Length ->
             let noun = if targets.Length = 1 then "node" else "nodes"
-            Error $"'sybil' has {edges} edges for each Byzantine node, but only {targets.Length} benign {noun} to attach to"
+
+            Error
+                $"'sybil' has {edges} edges for each Byzantine node, but only {targets.Length} benign {noun} to attach to"
         | _ -> Ok()
 
     /// Whether a placement suits the number of nodes and of Byzantine nodes; a list must name each of these once.
@@ -89,7 +92,8 @@ module Placement =
 
     /// The benign nodes that each of some Byzantine ones attaches itself to, ascending. The sybils have been checked.
     let attach benign byzantine (random: KeyedRandom) (sybils: Sybils) : int[][] =
-        let targets = sybils.To |> Option.map (List.sort >> Array.ofList) |> Option.defaultValue [| 0 .. benign - 1 |]
+        let targets =
+            sybils.To |> Option.map (List.sort >> Array.ofList) |> Option.defaultValue [| 0 .. benign - 1 |]
 
         Array.init byzantine (fun _ ->
             match sybils.Edges with

@@ -29,7 +29,9 @@ let private degree =
 
 let private sybil =
     settings {
-        let! edges = Setting.wholeOrWord "edges" 1 most [ "all" ] "all" "benign neighbours of each Byzantine node"
+        let! edges =
+            Setting.wholeOrWord "edges" 1 most [ "all" ] "all" "benign neighbours of each Byzantine node"
+
         and! targets = Setting.wholesOrWord "to" 0L last [ "any" ] "any" "the benign nodes that they attach to"
 
         return

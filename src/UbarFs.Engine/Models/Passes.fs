@@ -120,7 +120,12 @@ module Passes =
             torch.tensor table
 
     // What some nodes' rows of `[n, d]` achieve on some images.
-    let private judged (experiment: Experiment) (estimates: torch.Tensor) (nodes: int[]) (images: Batch list) : Tested[] =
+    let private judged
+        (experiment: Experiment)
+        (estimates: torch.Tensor)
+        (nodes: int[])
+        (images: Batch list)
+        : Tested[] =
         let chunks: Batch list =
             images
             |> List.map (fun chunk -> { chunk with Images = Forward.laidOut experiment.Architecture chunk.Images })
@@ -167,7 +172,4 @@ module Passes =
         let success, validation = accuracies triggered, accuracies (Samples.chosen samples experiment.HeldOut)
 
         judged experiment estimates nodes test
-        |> Array.mapi (fun index tested ->
-            { tested with
-                Success = success[index]
-                Validation = validation[index] })
+        |> Array.mapi (fun index tested -> { tested with Success = success[index]; Validation = validation[index] })

@@ -18,10 +18,11 @@ module Poisoning =
         if places.Length > 0 then
             use scope = torch.NewDisposeScope()
             let channels = int images.shape[1]
-            let struct (top, left, rows, columns) = Trigger.place (int images.shape[2]) (int images.shape[3]) trigger
 
-            let levels =
-                torch.tensor (Array.init channels (level samples trigger.Value), device = images.device)
+            let struct (top, left, rows, columns) =
+                Trigger.place (int images.shape[2]) (int images.shape[3]) trigger
+
+            let levels = torch.tensor (Array.init channels (level samples trigger.Value), device = images.device)
 
             let square =
                 levels

@@ -95,7 +95,9 @@ module RunStore =
         let writer = new StreamWriter(metricsFile store run, goOn, AutoFlush = true, NewLine = "\n")
 
         if not goOn then
-            writer.WriteLine(Csv.line (MetricsFile.header run.Rule.Value.Stages @ List.map fst (MetricsFile.further run)))
+            writer.WriteLine(
+                Csv.line (MetricsFile.header run.Rule.Value.Stages @ List.map fst (MetricsFile.further run))
+            )
 
         writer
 

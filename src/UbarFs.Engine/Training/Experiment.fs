@@ -107,11 +107,11 @@ module Experiment =
             | DataHolders.All -> Network.workers network
             | DataHolders.Benign -> Network.benign network
 
-        // Groups of nodes that repeat each other's work have one share.
+        // Groups of nodes that repeat each other's work have one share, whoever holds it.
         let groups =
             match run.Rule.Value.Central with
-            | Some(Allocation.Groups size) when run.Holders = DataHolders.All ->
-                holders |> Array.groupBy (fun node -> node / size) |> Array.map snd
+            | Some(Allocation.Groups size) ->
+                Network.workers network |> Array.groupBy (fun node -> node / size) |> Array.map snd
             | _ -> holders |> Array.map Array.singleton
 
         run.Partition.Value.Divide

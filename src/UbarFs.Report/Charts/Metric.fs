@@ -125,7 +125,8 @@ module Metric =
         let points = groups |> List.collect _.Runs |> List.collect _.Points
 
         all
-        |> List.filter (fun metric -> List.contains metric.Name always || List.exists (metric.Of >> Option.isSome) points)
+        |> List.filter (fun metric ->
+            List.contains metric.Name always || List.exists (metric.Of >> Option.isSome) points)
 
     /// The groups that have measurements of it: all of them, unless only some runs measure it and do.
     let measuring (metric: Metric) (groups: Group list) : Group list =

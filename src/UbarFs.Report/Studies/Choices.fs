@@ -75,27 +75,18 @@ module Choices =
               "rule", group.Rule ]
 
         let varies path =
-            tried
-            |> List.map (ofGroup >> List.tryFind (fst >> (=) path))
-            |> List.distinct
-            |> List.length > 1
+            tried |> List.map (ofGroup >> List.tryFind (fst >> (=) path)) |> List.distinct |> List.length > 1
 
         fun group -> ofGroup group |> List.filter (fst >> varies)
 
     let private choice ((settings, _, rule), tried: Group list) : Choice =
         let results =
-            tried
-            |> List.map (fun group -> group, measured group)
-            |> List.filter (snd >> Map.isEmpty >> not)
+            tried |> List.map (fun group -> group, measured group) |> List.filter (snd >> Map.isEmpty >> not)
 
         let seeds =
             match results with
             | [] -> []
-            | results ->
-                results
-                |> List.map (snd >> Map.keys >> Set.ofSeq)
-                |> Set.intersectMany
-                |> Set.toList
+            | results -> results |> List.map (snd >> Map.keys >> Set.ofSeq) |> Set.intersectMany |> Set.toList
 
         let settingOf = settingOf tried
 

@@ -24,11 +24,7 @@ module ChoiceTable =
         let headings = Summary.headings (candidate.Setting |> List.map fst)
 
         List.zip headings candidate.Setting
-        |> List.map (fun (heading, (path, value)) ->
-            if path = "rule" then
-                value
-            else
-                $"{heading} {value}")
+        |> List.map (fun (heading, (path, value)) -> if path = "rule" then value else $"{heading} {value}")
         |> function
             | [] -> "the only one"
             | words -> String.concat ", " words
@@ -50,8 +46,7 @@ module ChoiceTable =
           if choices |> List.exists (_.Remarks.IsEmpty >> not) then
               $"{mark} incomplete: chosen among what there is" ]
 
-    let private hasBackdoor (choices: Choice list) =
-        choices |> List.collect _.Tried |> List.exists _.Success.IsSome
+    let private hasBackdoor (choices: Choice list) = choices |> List.collect _.Tried |> List.exists _.Success.IsSome
 
     let private cells hasBackdoor (choice: Choice) =
         let marked = if choice.Remarks.IsEmpty then "" else $" {mark}"
@@ -87,7 +82,8 @@ module ChoiceTable =
                     "success rate, %" ]
           Rows =
             [ for choice in choices ->
-                  (paths |> List.map (fun path -> valueOf path choice)) @ (choice.Rule :: cells (hasBackdoor choices) choice) ] }
+                  (paths |> List.map (fun path -> valueOf path choice))
+                  @ (choice.Rule :: cells (hasBackdoor choices) choice) ] }
 
     /// The choices with all figures, for programs. Accuracies are fractions.
     let csv (choices: Choice list) : string list * string list list =

@@ -31,7 +31,9 @@ module ResultsJson =
               "test_loss", real outcome.TestLoss
               "consensus_error", real outcome.ConsensusError
               "seconds", real outcome.Seconds
-              for name, measured in [ "success_rate", outcome.Success; "worst_validation_accuracy", outcome.Validation ] do
+              for name, measured in
+                  [ "success_rate", outcome.Success
+                    "worst_validation_accuracy", outcome.Validation ] do
                   if measured.IsSome then
                       name, real measured ]
 

@@ -129,7 +129,14 @@ module ResultsTable =
         for column in columns do
             let added = TableColumn(escaped column.Heading)
             let added = if column.IsFigure then added.RightAligned() else added
-            table.AddColumn(if isName column || column.Wraps then added else added.NoWrap()) |> ignore
+
+            table.AddColumn(
+                if isName column || column.Wraps then
+                    added
+                else
+                    added.NoWrap()
+            )
+            |> ignore
 
         colours
         |> List.iteri (fun row colour ->

@@ -17,8 +17,7 @@ type Judged =
 
     /// Whether a backdoor got in, whatever the accuracy is.
     member judged.IsBackdoored =
-        judged.Group.Success
-        |> Option.exists (fun rate -> rate.Mean >= Comparison.backdooredFrom)
+        judged.Group.Success |> Option.exists (fun rate -> rate.Mean >= Comparison.backdooredFrom)
 
 [<RequireQualifiedAccess>]
 module Judgement =

@@ -231,10 +231,7 @@ module Decode =
         let read text = Kind.read kind text |> Option.either Ok (fun () -> Error(meant kind text))
         let scalar = { text (Kind.describe kind) string read with Shape = Shape.Scalar kind }
 
-        let isScalar (node: Node) =
-            match node.Content with
-            | Content.Scalar _ -> true
-            | _ -> false
+        let isScalar (node: Node) = node.Content.IsScalar
 
         let readList context (node: Node) =
             match node.Content with

@@ -20,14 +20,25 @@ let private boosted (boost: float) (state: OwnState) : Sent =
 
 let attack: Component<Behaviour> =
     settings {
-        let! side = Setting.whole "trigger" 1 1000 3 "the pixels along an edge of the square that is put into images"
+        let! side =
+            Setting.whole "trigger" 1 1000 3 "the pixels along an edge of the square that is put into images"
+
         and! corner = Setting.choice "corner" (List.map fst corners) "bottom-right" "where the square is"
-        and! value = Setting.real "value" Interval.unbounded 1.0 "its brightness: 0 is the darkest, 1 the brightest"
-        and! target = Setting.whole "target" 0 1_000_000 0 "the class that images with the trigger are to be taken for"
+
+        and! value =
+            Setting.real "value" Interval.unbounded 1.0 "its brightness: 0 is the darkest, 1 the brightest"
+
+        and! target =
+            Setting.whole "target" 0 1_000_000 0 "the class that images with the trigger are to be taken for"
+
         and! share = Setting.ratio "share" 0.5 "the share of each batch that is poisoned, rounded up"
 
         and! boost =
-            Setting.real "boost" (Interval.closed 1.0 1_000_000.0) 1.0 "how many times as long the step looks; 1: as it is"
+            Setting.real
+                "boost"
+                (Interval.closed 1.0 1_000_000.0)
+                1.0
+                "how many times as long the step looks; 1: as it is"
 
         return
             { Attack.alone (boosted boost) with

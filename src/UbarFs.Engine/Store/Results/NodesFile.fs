@@ -121,7 +121,8 @@ module NodesFile =
         ParquetSchema(epochs, iterations, nodes, accuracies, testLosses, losses, successRates, validations)
 
     let private writeParquet (stream: Stream) (rows: NodeMeasurement[]) =
-        let further = optional |> List.filter (fun (_, measured) -> rows |> Array.exists (measured >> Option.isSome))
+        let further =
+            optional |> List.filter (fun (_, measured) -> rows |> Array.exists (measured >> Option.isSome))
 
         let unmeasured = List.map fst optional |> List.except (List.map fst further)
 
@@ -178,7 +179,8 @@ module NodesFile =
             do! group.ReadAsync<float>(accuracies, System.Memory accuracy)
             do! group.ReadAsync<float>(losses, System.Memory loss)
 
-            let success, validation = Array.zeroCreate<Nullable<float>> count, Array.zeroCreate<Nullable<float>> count
+            let success, validation =
+                Array.zeroCreate<Nullable<float>> count, Array.zeroCreate<Nullable<float>> count
 
             for field, values in [ testLosses, testLoss; successRates, success; validations, validation ] do
                 if reader.Schema.DataFields |> Array.exists (fun known -> known.Name = field.Name) then
