@@ -43,7 +43,8 @@ let private screened (view: Neighbourhood) =
 let stateful =
     [ "fltrust", chosen FlTrust.rule []
       "afa", chosen Afa.rule []
-      "fools-gold", chosen FoolsGold.rule [] ]
+      "fools-gold", chosen FoolsGold.rule []
+      "wfagg", chosen WfAgg.rule [ "transitory", Value.Whole 0 ] ]
 
 let private all =
     [ "byrdie", chosen Byrdie.rule []

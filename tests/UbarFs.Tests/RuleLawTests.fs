@@ -130,6 +130,9 @@ let private unclaimed: (string * Law * string) list =
       for law in [ Law.Rotation; Law.OwnApart ] do
           "dnc", law, "these views have so few coordinates that each round looks at all of them"
 
+      "wfagg", Law.MeanOfKept, first
+      "wfagg", Law.Precision, "it differs where the rounded median is nearer to another estimate, which is rare"
+
       "sketch-guard", Law.Rotation, "these views have so few coordinates that no two share a bucket" ]
 
 let private refuted =

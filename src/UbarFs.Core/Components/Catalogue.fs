@@ -37,6 +37,7 @@ let rules: Component<Rule> list =
       SignGuard.rule
       Flame.rule
       FoolsGold.rule
+      WfAgg.rule
       Draco.rule
       Election.rule
       Gaavernor.rule
