@@ -275,7 +275,8 @@ let run rate rule attacks : Run =
       Attacks = attacks
       Every = Duration.Iterations 8
       TestImages = None
-      Validation = None }
+      Validation = None
+      Averaged = false }
     |> Runs.settled
 
 let experiment (run: Run) =

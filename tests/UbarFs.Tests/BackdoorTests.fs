@@ -142,6 +142,7 @@ let private state boost (estimate: torch.Tensor) (gradient: torch.Tensor) =
         { Node = 3
           Iteration = 2L
           Estimate = estimate
+          Messages = MessageKind.Estimates
           Gradient = gradient
           Rate = 0.5
           Random = Random.stream 1L Purpose.Attack 3 2L

@@ -90,7 +90,8 @@ let private shown =
                   + "  weight-decay: 0\n  gradient-clip: none\n  local-steps: 1\n  last-batch: drop\n"
                   + "  start: shared\n  loss: cross-entropy\n"
                   + "protocol: gossip\nrule: { ubar: { rho: network, alpha: 0.5, stages: both } }\n"
-                  + "attack: { none: { from: 0, until: end } }\nmeasure: { every: 1 epoch, images: all, validation: none }\n"
+                  + "attack: { none: { from: 0, until: end } }\n"
+                  + "measure: { every: 1 epoch, images: all, validation: none, averaged: false }\n"
 
               Expect.equal printed expected "printed"
 

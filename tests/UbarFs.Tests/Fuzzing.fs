@@ -60,6 +60,7 @@ let private record =
           BestAccuracy = None
           SuccessRate = Some 0.75
           ValidationAccuracy = None
+          AveragedAccuracy = None
           TestLoss = Some nan
           ConsensusError = Some 0.125
           Diverged = Some false

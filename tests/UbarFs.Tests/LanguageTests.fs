@@ -54,7 +54,8 @@ let private whatIsWritten =
                       "{ gaussian: { sigma: 2.5, shared: false, around: zero, scope: network, from: 0, until: end } }"
                       "measure.every", "20 iterations"
                       "measure.images", "all"
-                      "measure.validation", "10%" ] ]
+                      "measure.validation", "10%"
+                      "measure.averaged", "false" ] ]
                   "values"
 
           testCase "the defaults"
@@ -94,7 +95,8 @@ let private whatIsWritten =
                       "attack", "{ none: { from: 0, until: end } }"
                       "measure.every", "1 epoch"
                       "measure.images", "all"
-                      "measure.validation", "none" ] ]
+                      "measure.validation", "none"
+                      "measure.averaged", "false" ] ]
                   "values"
 
           testCase "a component can be written in several ways"

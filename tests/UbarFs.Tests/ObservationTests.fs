@@ -98,6 +98,7 @@ let private evaluation node iteration : Evaluation =
            tested (1.0 / float (node + 2)) infinity
            tested 0.3 nan |]
       ConsensusError = 0.25
+      Averaged = Some 0.2
       Losses = if iteration = 0 then [||] else [| 1.5; nan; 1e-7 |]
       Selections = Selections.none []
       Diverged = false
@@ -109,7 +110,8 @@ let private evaluation node iteration : Evaluation =
 let private measuring =
     { Runs.digits with
         Attacks = [ Runs.choose "backdoor" Catalogue.attacks ]
-        Validation = Some(Holdout.Images 10) }
+        Validation = Some(Holdout.Images 10)
+        Averaged = true }
 
 let private expected (run: Run) evaluations =
     [| for evaluation: Evaluation in evaluations do

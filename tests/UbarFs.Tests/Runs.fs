@@ -100,7 +100,8 @@ let settings (run: Run) : (string * string) list =
       yield! code "attack.code" (List.collect Chosen.fingerprints run.Attacks)
       "measure.every", string run.Every
       "measure.images", run.TestImages |> Option.map string |> Option.defaultValue "all"
-      "measure.validation", run.Validation |> Option.map string |> Option.defaultValue "none" ]
+      "measure.validation", run.Validation |> Option.map string |> Option.defaultValue "none"
+      "measure.averaged", (if run.Averaged then "true" else "false") ]
 
 /// A run with the settings that its values come to.
 let settled (run: Run) = { run with Settings = settings run }
@@ -141,7 +142,8 @@ let digits: Run =
       Attacks = [ choose "none" Catalogue.attacks ]
       Every = Duration.Epochs 1
       TestImages = None
-      Validation = None }
+      Validation = None
+      Averaged = false }
     |> settled
 
 let private loaded =

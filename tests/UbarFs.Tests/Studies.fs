@@ -23,6 +23,7 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           ConsensusError = Some(10.0 ** float -index)
           Success = None
           Validation = None
+          Averaged = None
           Elapsed = 2.0 * float index
           Times = { PhaseTimes.Zero with Training = 0.5; Aggregation = 0.2; Losses = 0.1 }
           Received = if rule = "ubar" then Some 7.5 else None
@@ -61,6 +62,7 @@ let run rule attack (seed: int64) (worst: float) : StudyRun =
           ConsensusError = Some 0.5
           Success = None
           Validation = None
+          Averaged = None
           Seconds = Some 2.0
           Sittings = [ DateTimeOffset.UnixEpoch.AddSeconds 1.7e9, 0, Some 0.0 ]
           Settings = Map.empty

@@ -157,6 +157,7 @@ let private record (run: StudyRun) from (started: DateTimeOffset) : RunRecord =
       BestAccuracy = None
       SuccessRate = None
       ValidationAccuracy = None
+      AveragedAccuracy = None
       TestLoss = None
       ConsensusError = None
       Diverged = None

@@ -31,6 +31,8 @@ type Run =
         TestImages: int option
         /// What is held out of the training images, to choose settings by; none for nothing.
         Validation: Holdout option
+        /// Whether the mean of the benign nodes' estimates is tested as well.
+        Averaged: bool
     }
 
 [<RequireQualifiedAccess>]

@@ -81,7 +81,8 @@ let private damaged reason (record: RunRecord) : RunRecord =
         ConsensusError = None
         Diverged = None
         SuccessRate = None
-        ValidationAccuracy = None }
+        ValidationAccuracy = None
+        AveragedAccuracy = None }
 
 /// What is known of the run of an id in its folder; `Ok None` if it was never begun. A complete run whose files are not
 /// those that it wrote is damaged, and the reason says which. No link is followed.

@@ -120,6 +120,8 @@ type RunRecord =
         SuccessRate: float option
         /// The lowest accuracy on the images that are held out at the end, if there are any.
         ValidationAccuracy: float option
+        /// The accuracy of the mean of the benign estimates, where it is tested.
+        AveragedAccuracy: float option
         /// Wall and processor time of all sittings, as far as their iterations were kept. The processor time is that of
         /// the whole process, and so are the most bytes of memory: with `--jobs` they include the runs beside this one.
         Seconds: float option
@@ -246,6 +248,7 @@ module RunRecord =
           Diverged = None
           SuccessRate = None
           ValidationAccuracy = None
+          AveragedAccuracy = None
           Seconds = None
           CpuSeconds = None
           PeakMemory = None
@@ -272,6 +275,7 @@ module RunRecord =
             Diverged = optional "diverged" StoredValue.truth value
             SuccessRate = optional "success_rate" StoredValue.share value
             ValidationAccuracy = optional "validation_accuracy" StoredValue.share value
+            AveragedAccuracy = optional "averaged_accuracy" StoredValue.share value
             Seconds = optional "seconds" StoredValue.seconds value
             CpuSeconds = optional "cpu_seconds" StoredValue.seconds value
             PeakMemory = optional "peak_memory" StoredValue.long value

@@ -126,7 +126,9 @@ module RunStore =
             [ if rows |> List.exists (fun (run, _, _) -> (Run.poison run).IsSome) then
                   "success_rate", (fun (record: RunRecord) -> record.SuccessRate)
               if rows |> List.exists (fun (run, _, _) -> run.Validation.IsSome) then
-                  "worst_validation_accuracy", _.ValidationAccuracy ]
+                  "worst_validation_accuracy", _.ValidationAccuracy
+              if rows |> List.exists (fun (run, _, _) -> run.Averaged) then
+                  "averaged_accuracy", _.AveragedAccuracy ]
 
         let header =
             identity

@@ -136,3 +136,18 @@ module Simulation =
         match experiment.Network.Server with
         | Some server -> Passes.tested experiment estimates [| server |] |> Array.head |> Array.replicate benign.Length
         | None -> Passes.tested experiment estimates benign
+
+    /// What the mean of the benign nodes' finite estimates achieves on them, accumulated in float64. Without any it is what a
+    /// lost one achieves.
+    let evaluateMean (experiment: Experiment) (estimates: torch.Tensor) : Tested =
+        use scope = torch.NewDisposeScope()
+        use _ = torch.no_grad ()
+        let finite = Estimate.finiteRows estimates
+        let benign = Network.benign experiment.Network
+
+        let mean =
+            match benign |> Array.filter (fun node -> finite[node]) with
+            | [||] -> estimates[int64 benign[0]].unsqueeze 0L
+            | nodes -> (Estimate.mean (Estimate.rows nodes estimates)).to_type(estimates.dtype).unsqueeze 0L
+
+        Passes.tested experiment mean [| 0 |] |> Array.head

@@ -17,6 +17,8 @@ type Evaluation =
         Tested: Tested[]
         /// The consensus error of the benign nodes.
         ConsensusError: float
+        /// The test accuracy of the mean of their finite estimates, where a run asks for it.
+        Averaged: float option
         /// Training loss of every benign node in the last iteration, in the same order; empty before the first.
         Losses: float[]
         /// What the rule selected since the last evaluation.
@@ -110,6 +112,12 @@ module Training =
             | Some server -> Consensus.error midway.State.Estimates [| server |]
             | None -> Consensus.error midway.State.Estimates (Network.benign experiment.Network)
 
+        let averaged =
+            if experiment.Run.Averaged then
+                Some (Simulation.evaluateMean experiment midway.State.Estimates).Accuracy
+            else
+                None
+
         let after = elapsed ()
 
         { Iterations = iterations
@@ -117,6 +125,7 @@ module Training =
           Rate = Schedule.rate schedule experiment.Run.Training.Rate (max 0 (iterations - 1))
           Tested = tested
           ConsensusError = consensusError
+          Averaged = averaged
           Losses = losses
           Selections = selections
           Diverged = diverged experiment midway.State.Estimates

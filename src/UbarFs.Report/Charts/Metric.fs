@@ -78,7 +78,8 @@ module Metric =
           measured "test-loss" "test_loss" "test loss (mean)" _.TestLoss
           measured "training-loss" "loss" "training loss" _.Loss
           share "success-rate" "success_rate" "success rate (mean)" false _.Success _.Success
-          share "validation" "worst_validation_accuracy" "worst validation accuracy" true _.Validation _.Validation ]
+          share "validation" "worst_validation_accuracy" "worst validation accuracy" true _.Validation _.Validation
+          share "averaged" "averaged_accuracy" "accuracy of the mean estimate" true _.Averaged _.Averaged ]
 
     // What every run measures.
     let private always = [ "worst"; "mean"; "best" ]

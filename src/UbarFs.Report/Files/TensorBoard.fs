@@ -76,6 +76,7 @@ module TensorBoard =
           "loss/test", point.TestLoss
           "consensus error", point.ConsensusError
           "accuracy/worst on validation images", point.Validation
+          "accuracy/of the mean estimate", point.Averaged
           "success rate", point.Success
           for stage, (size, share) in Array.zip stages point.Stages do
               $"{stage}/size", size

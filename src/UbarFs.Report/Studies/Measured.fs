@@ -20,6 +20,8 @@ type Point =
         Success: float option
         /// The lowest accuracy on the images that are held out, if there are any.
         Validation: float option
+        /// The accuracy of the mean of the benign estimates, where it is tested.
+        Averaged: float option
         /// Seconds since the run began.
         Elapsed: float
         /// Seconds since the evaluation before.
@@ -42,6 +44,7 @@ type Outcome =
         ConsensusError: float option
         Success: float option
         Validation: float option
+        Averaged: float option
         Seconds: float option
         /// When each sitting began, after how many iterations, and what the run's clock said then, where that is known.
         Sittings: (DateTimeOffset * int * float option) list
@@ -73,6 +76,7 @@ module Measured =
           ConsensusError = optional "consensus_error"
           Success = optional "success_rate"
           Validation = optional "worst_validation_accuracy"
+          Averaged = optional "averaged_accuracy"
           Elapsed = value "elapsed_seconds"
           Times =
             { Training = value "training_seconds"
@@ -94,6 +98,7 @@ module Measured =
           ConsensusError = None
           Success = None
           Validation = None
+          Averaged = None
           Seconds = None
           Sittings = []
           Settings = Map.empty
@@ -123,6 +128,7 @@ module Measured =
           ConsensusError = record.ConsensusError
           Success = record.SuccessRate
           Validation = record.ValidationAccuracy
+          Averaged = record.AveragedAccuracy
           Seconds = record.Seconds
           Sittings = List.map sitting record.Sittings
           Settings = record.Canonical

@@ -33,7 +33,8 @@ module ResultsJson =
               "seconds", real outcome.Seconds
               for name, measured in
                   [ "success_rate", outcome.Success
-                    "worst_validation_accuracy", outcome.Validation ] do
+                    "worst_validation_accuracy", outcome.Validation
+                    "averaged_accuracy", outcome.Averaged ] do
                   if measured.IsSome then
                       name, real measured ]
 

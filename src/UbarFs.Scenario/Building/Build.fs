@@ -300,6 +300,10 @@ type ScenarioBuilder(name: string) =
     [<CustomOperation "validation">]
     member _.Validation(saying, images: Term) = say [ "measure"; "validation" ] images saying
 
+    /// Whether the mean of the benign nodes' estimates is tested as well.
+    [<CustomOperation "averaged">]
+    member _.Averaged(saying, isTested: bool) = say [ "measure"; "averaged" ] isTested saying
+
     /// Any key by its path.
     [<CustomOperation "set">]
     member _.Set(saying, path: string, value: Term) = say (List.ofArray (path.Split '.')) value saying

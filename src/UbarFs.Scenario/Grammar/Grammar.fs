@@ -142,8 +142,13 @@ module Grammar =
                     "how many training images nobody trains on, for reports to choose settings by: a number or a percentage"
                     "none"
 
+            and! averaged =
+                Decode.truth
+                |> Field.withDefault "averaged" "whether the mean of the benign nodes' estimates is tested as well" "false"
+
             return
                 {| Every = every
+                   Averaged = averaged
                    Images = Result.toOption images
                    Validation = fst validation
                    ValidationPlace = snd validation |}
@@ -239,7 +244,8 @@ module Grammar =
                       Attacks = fst attacks
                       Every = measure.Every
                       TestImages = measure.Images
-                      Validation = measure.Validation }
+                      Validation = measure.Validation
+                      Averaged = measure.Averaged }
                   Dataset = data.Dataset.Span
                   Partition = snd data.Partition
                   Model = model.Span

@@ -12,9 +12,11 @@ let private corners =
 
 /// The estimate, moved on along the direction of its step as far as makes the step as many times as long.
 let private boosted (boost: float) (state: OwnState) : Sent =
-    if boost = 1.0 then
-        Sent.Everyone state.Estimate
-    else
+    match state.Messages with
+    | _ when boost = 1.0 -> Sent.Everyone state.Estimate
+    | MessageKind.Directions -> Sent.Everyone(Native.scaled boost state.Estimate)
+    | MessageKind.Estimates
+    | MessageKind.HalfSteps ->
         use further = Native.scaled (-(boost - 1.0) * state.Rate) state.Gradient
         Sent.Everyone(Native.sum state.Estimate further)
 
@@ -52,7 +54,7 @@ let attack: Component<Behaviour> =
     |> Component.describedBy
         "trains on images with a trigger, to plant a backdoor"
         "> batch:    ⌈share·b⌉ images get the trigger and the label target\n\
-         > message:  x − (boost − 1)·λ·∇l(x)\n\n\
+         > message:  x − (boost − 1)·λ·∇l(x);   to a server boost·∇l(x)\n\n\
          The trigger is a square of trigger × trigger pixels in a corner, in all channels. In images that are lower or \
          narrower it is as high or wide as they are: of plain features, which are images one pixel high, those at one end. \
          Which images of a batch are poisoned is drawn anew for each. Byzantine nodes follow the protocol otherwise. Boosting \

@@ -70,7 +70,9 @@ module MetricsFile =
         [ if (Run.poison run).IsSome then
               "success_rate", _.Success
           if run.Validation.IsSome then
-              "worst_validation_accuracy", _.Validation ]
+              "worst_validation_accuracy", _.Validation
+          if run.Averaged then
+              "averaged_accuracy", _.Averaged ]
 
     let row (further: (string * (Evaluation -> float option)) list) (evaluation: Evaluation) =
         [ Csv.number evaluation.Epochs
@@ -113,7 +115,7 @@ module MetricsFile =
         [ "worst_accuracy"; "mean_accuracy"; "best_accuracy" ]
         |> List.iter (share (fun row heading -> Some(row.Number heading)) row)
 
-        [ "success_rate"; "worst_validation_accuracy" ]
+        [ "success_rate"; "worst_validation_accuracy"; "averaged_accuracy" ]
         |> List.iter (share (fun row heading -> row.TryNumber heading) row)
 
         header [] |> List.filter _.EndsWith("_seconds") |> List.iter (duration row)
