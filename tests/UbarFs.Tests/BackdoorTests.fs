@@ -8,6 +8,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Kernels
+open UbarFs.Report
 open UbarFs.Testing.Generators
 
 let private backdoor arguments = Runs.chooseWith arguments "backdoor" Catalogue.attacks
@@ -246,5 +247,66 @@ let private refused =
           Expect.isOk (mixed [ 3L; 3L ]) "the same"
           Expect.isError (mixed [ 3L; 4L ]) "others" ]
 
+// ---- What reports say
+
+/// A study in which nothing but the success rate under an attack is given; none: nobody measures it.
+let private studied (rate: float option) : Study =
+    let run attack rule seed =
+        let run = Studies.run rule attack seed 0.9
+        let success = if attack = "backdoor" then rate else None
+
+        { run with
+            StudyRun.Outcome.Success = success
+            StudyRun.Points = run.Points |> List.map (fun point -> { point with Success = success }) }
+
+    { Studies.usual with
+        Runs =
+            [ for attack in [ "absent"; "backdoor" ] do
+                  for rule in [ "average"; "ubar" ] do
+                      for seed in 1L .. 5L -> run attack rule seed ] }
+
+let private judgedIn study = Judgement.ofGroups (Summary.groups study)
+
+let private said study =
+    judgedIn study
+    |> List.filter (fun judged -> judged.Group.Attack = "backdoor")
+    |> List.map VerdictText.shortOf
+    |> List.distinct
+
+let private told =
+    [ testCase "a verdict on the accuracy does not stand alone where most triggers work"
+      <| fun () ->
+          Expect.equal (said (studied (Some 0.9))) [ "● as good, backdoored" ] "most"
+          Expect.equal (said (studied (Some 0.5))) [ "● as good, backdoored" ] "half"
+          Expect.equal (said (studied (Some 0.49))) [ "● as good" ] "fewer"
+          Expect.equal (said (studied None)) [ "● as good" ] "not measured"
+
+      testCase "what is measured has its columns, and other studies have the same as before"
+      <| fun () ->
+          let texts study =
+              let judged = judgedIn study
+
+              [ fst (VerdictTable.csv judged) |> String.concat ","
+                fst (VerdictTable.text judged) |> String.concat ","
+                VerdictNotes.lines judged |> String.concat " "
+                (ResultsJson.create [ study ]).ToJsonString()
+                UbarFs.Report.Page.create study ]
+
+          for text in texts (studied (Some 0.9)) do
+              Expect.isMatch text "(?i)success.rate|Success:" "it is there"
+
+          for text in texts (studied None) do
+              Expect.isFalse (text.Contains "success_rate" || text.Contains "Success:") "it is not"
+
+      testCase "curves show the success rate of those who measure it"
+      <| fun () ->
+          let groups = Summary.groups (studied (Some 0.9))
+          let metric = (Metric.tryFind "success-rate").Value
+          let multiples = Curves.ofMetric metric 100 groups groups
+          Expect.equal (multiples.Panels |> List.map _.Title) [ "backdoor" ] "one panel"
+          Expect.all multiples.Panels (fun panel -> panel.Level.IsNone) "nobody guesses a trigger"
+          let plain = Summary.groups (studied None)
+          Expect.isFalse (Metric.measuredIn plain |> List.exists (fun one -> one.Name = metric.Name)) "none elsewhere" ]
+
 [<Tests>]
-let tests = testList "backdoor" (data @ [ messages ] @ success @ refused)
+let tests = testList "backdoor" (data @ [ messages ] @ success @ refused @ told)

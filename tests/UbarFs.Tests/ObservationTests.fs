@@ -157,7 +157,7 @@ let private nodes =
 
               Expect.equal
                   (MetricsFile.further measuring |> List.map fst)
-                  [ "success_rate"; "worst_validation_accuracy" ]
+                  [ "success_rate"; "worst_validation_accuracy"; "averaged_accuracy" ]
                   "where it is measured")
 
       testCase "of a file without even its head nothing is known yet"

@@ -111,8 +111,9 @@ module Curves =
         |> Option.map (fun baseline ->
             Metric.curve metric baseline
             |> Panel.thinned most
-            |> List.map (fun reading -> across reading, reading.Mean)
-            |> baselineOf)
+            |> List.map (fun reading -> across reading, reading.Mean))
+        |> Option.filter (List.isEmpty >> not)
+        |> Option.map baselineOf
         |> Option.toList
 
     /// Without the groups whose setting holds nothing but what others are compared with and show. A setting is what

@@ -77,18 +77,19 @@ module VerdictText =
         | Judgement.Compared(_, _, verdict) -> $"{marks verdict} undecided"
         | judgement -> word judgement
 
-    // Accuracy says nothing of a backdoor, so the verdict does not stand alone.
-    let private withBackdoor (judged: Judged) text =
-        if judged.IsBackdoored && text <> "" then
-            $"{text}, backdoored"
+    /// The verdict as words, with a backdoor that got in: accuracy says nothing of it.
+    let wordsOf (judged: Judged) =
+        if judged.IsBackdoored then
+            $"{word judged.Judgement} (backdoored)"
         else
-            text
+            word judged.Judgement
 
-    /// The verdict as words, with a backdoor that got in.
-    let wordsOf (judged: Judged) = withBackdoor judged (word judged.Judgement)
-
-    /// The verdict with its mark, and with a backdoor that got in.
-    let shortOf (judged: Judged) = withBackdoor judged (short judged.Judgement)
+    /// The verdict with its mark, likewise.
+    let shortOf (judged: Judged) =
+        match short judged.Judgement with
+        | "" -> ""
+        | text when judged.IsBackdoored -> $"{text}, backdoored"
+        | text -> text
 
     /// What would decide an undecided verdict.
     let remedy (judgement: Judgement) =
