@@ -53,13 +53,39 @@ let private language =
 
               Expect.equal (layersOf "[dense]") (layersOf "[{ dense: 10 }]") "ten classes"
 
+          testCase "layers inside of layers can be written in both ways, to any depth that anybody needs"
+          <| fun () ->
+              let expected =
+                  [ Layer.StridedConvolution(4, 3, 1, 2, false)
+                    Layer.GroupNorm 2
+                    Layer.Residual
+                        [ Layer.Convolution(8, 3, 1)
+                          Layer.Residual [ Layer.LayerNorm; Layer.Dropout 0.25 ] ]
+                    Layer.GlobalAveragePool
+                    Layer.Dense 10 ]
+
+              let written inner =
+                  "[{ conv: { channels: 4, padding: 1, stride: 2, biases: false } }, { group-norm: 2 }, "
+                  + $"{{ residual: {inner} }}, global-avg-pool, dense]"
+
+              let short = "[{ conv: { channels: 8, padding: 1 } }, { residual: [layer-norm, { dropout: 0.25 }] }]"
+
+              let long =
+                  "[{ conv: { channels: 8, padding: 1 } }, { residual: { layers: [layer-norm, { dropout: 25% }] } }]"
+
+              Expect.equal (layersOf (written short)) expected "short"
+              Expect.equal (layersOf (written $"{{ layers: {long} }}")) expected "with the parameter's name"
+              let canonical = Chosen.canonical (run (written short)).Model
+              Expect.equal (layersOf canonical) expected "what it identifies as reads the same"
+              Expect.equal (Chosen.canonical (run canonical).Model) canonical "and as itself"
+
           testCase "what identifies a list is a list that reads the same"
           <| fun () ->
               let first = run "[{ conv: 4 }, relu, dense]"
 
               Expect.equal
                   (Chosen.canonical first.Model)
-                  "[{ conv: { channels: 4, kernel: 3, padding: 0 } }, relu, { dense: { units: classes } }]"
+                  "[{ conv: { channels: 4, kernel: 3, padding: 0, stride: 1, biases: true } }, relu, { dense: { units: classes } }]"
                   "what is written"
 
               Expect.equal (written (run (Chosen.canonical first.Model))) (written first) "read again"
@@ -81,6 +107,17 @@ let private language =
           refused "[mlp, cnn]" "'mlp' is a model: to try several models, list them for 'model' under 'sweep'"
           refused "relu" "'relu' is a layer: a model of layers is a list, as in [relu, dense]"
           refused "[]" "'model' is a list"
+          refused "[{ residual: [relo] }, dense]" "example.yaml:2:22: error: unknown layer 'relo'"
+          refused "[{ residual: [{ residual: [{ conv: { chanels: 3 } }] }] }, dense]" "has no parameter 'chanels'"
+          refused "[{ residual: [] }, dense]" "'residual' has no layers in it"
+          refused "[{ residual: relu }, dense]" "expected a list of layers"
+          refused "[{ residual: { layers: 3 } }, dense]" "expected a list of layers"
+          refused
+              ("[{ residual: [" + String.replicate 500 "relu, relu, " + "relu] }, dense]")
+              "a model of 1003 layers, more than 1000"
+          refused
+              (String.replicate 9 "[{ residual: " + "[relu]" + String.replicate 9 "}]" + "")
+              "layers inside of layers, deeper than 8 lists"
           refused ("[" + String.replicate 1000 "relu, " + "dense]") "a model of 1001 layers, more than 1000"
           refused "[{ conv: { chanels: 3 } }, dense]" "the layer 'conv' has no parameter 'chanels'" ]
 
@@ -92,6 +129,11 @@ let private fit =
           refused "[{ avg-pool: 4 }, { avg-pool: 3 }, dense]" "layer 2 (avg-pool 3) does not fit"
           refused "[{ dense: 9 }]" "the last layer gives 9 values, but there are 10 classes"
           refused "[relu]" "no layer has weights"
+          refused "[layer-norm, { avg-pool: 8 }]" "no layer has weights"
+          refused "[{ conv: 12 }, { group-norm: 8 }, dense]" "layer 2 (group-norm) does not fit: 12 channels make no 8"
+          refused "[{ dense: 8 }, group-norm, dense]" "layer 2 (group-norm) does not fit: it would bring single values"
+          refused "[{ residual: [conv] }, dense]" "layer 1 (residual) does not fit: its layers make 16×6×6 of 1×8×8"
+          refused "[relu, { residual: [relu, { max-pool: 9 }] }, dense]" "layer 2.2 (max-pool 9) does not fit"
           refused "[{ conv: { channels: 65536, padding: 1024 } }, dense]" "layer 1 (convolution) gives"
           refused "[{ dense: 1048576 }, { dense: 1048576 }, dense]" "more than 1073741824 parameters" ]
 

@@ -29,7 +29,8 @@ let private batchOf (shape: ImageShape) size : Batch =
     { Images =
         torch.tensor(pixels).view(int64 size, int64 shape.Channels, int64 shape.Height, int64 shape.Width).to_type
             torch.float64
-      Labels = torch.tensor [| for image in 0 .. size - 1 -> int64 (image % 10) |] }
+      Labels = torch.tensor [| for image in 0 .. size - 1 -> int64 (image % 10) |]
+      Draws = None }
 
 let private rowOf architecture = (torch.tensor (Initial.row architecture 3L 0)).to_type torch.float64
 
@@ -171,6 +172,7 @@ let tests =
           yield! laws mnist "softmax"
           yield! laws mnist "mlp"
           yield! laws mnist "cnn"
+          yield! laws { Channels = 1; Height = 8; Width = 8 } "resnet8"
 
           testCase "the hinge loss is how far the best other logit comes within 1 of the label's"
           <| fun () ->
@@ -185,6 +187,12 @@ let tests =
 
           testCase "the paper's network on CIFAR-10 has 191,434 parameters"
           <| fun () -> Expect.equal (architecture cifar "cnn").Dimension 191434 "d"
+
+          testCase
+              "the residual networks have as many parameters on CIFAR-10 as their authors' (0.27 million of 20 layers)"
+          <| fun () ->
+              Expect.equal (architecture cifar "resnet8").Dimension 75290 "8 layers"
+              Expect.equal (architecture cifar "resnet20").Dimension 269722 "20 layers"
 
           testCase "a network that does not fit the images names the layer"
           <| fun () ->

@@ -88,6 +88,17 @@ let private law label run =
 let private runOf (rule: Chosen<Rule>) attack =
     { digits with Rule = rule; Attacks = [ choose attack Catalogue.attacks ] }
 
+/// A small network with normalisation, a residual and dropout.
+let private deep =
+    let layer name arguments = chooseWith arguments name Catalogue.layers
+
+    Model.ofLayers
+        [ layer "conv" [ "channels", Value.Whole 4; "padding", Value.Whole 1; "stride", Value.Whole 2 ]
+          layer "group-norm" [ "groups", Value.Whole 2 ]
+          layer "residual" [ "layers", Value.Word "[{ conv: { channels: 4, padding: 1 } }, { dropout: 0.2 }]" ]
+          layer "dropout" []
+          layer "dense" [] ]
+
 let private byItself (rule: Chosen<Rule>) = { rule with Value = { rule.Value with Network = None } }
 
 [<Tests>]
@@ -112,4 +123,6 @@ let tests =
                       Training.WeightDecay = 0.01
                       Training.GradientClip = Some 0.5
                       Training.LocalSteps = 3
-                      Partition = chooseWith [ "least", Value.Whole 0L ] "dirichlet" Catalogue.partitions } ]
+                      Partition = chooseWith [ "least", Value.Whole 0L ] "dirichlet" Catalogue.partitions }
+
+              law $"{rule} under alie, with a model that leaves out values" { run with Model = deep } ]

@@ -144,6 +144,7 @@ let private ofKind kind =
             $"[{words[0]}, nonsense]"
             "nonsense" ]
     | Kind.Text -> [ "some/path" ]
+    | Kind.Layers -> [ "[relu]"; "[{ conv: 3 }, { residual: [relu] }]"; "[]"; "relu" ]
 
 let private arguments (owner: Member) =
     gen {

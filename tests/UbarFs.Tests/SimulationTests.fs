@@ -235,7 +235,10 @@ let private evaluation =
 
         let chunk start size : Batch =
             let numbers = torch.tensor [| int64 start .. int64 (start + size) - 1L |]
-            { Images = numbers.view (int64 size, 1L, 1L, 1L); Labels = numbers }
+
+            { Images = numbers.view (int64 size, 1L, 1L, 1L)
+              Labels = numbers
+              Draws = None }
 
         let selected = Samples.spread count (List.map2 chunk (List.take sizes.Length starts) sizes)
         let labels = selected |> List.collect (fun chunk -> List.ofSeq (chunk.Labels.data<int64>()))

@@ -137,6 +137,9 @@ let private python (file: string) (notes: ModelNotes) =
         [ "import torch, torch.nn as nn"
           "from safetensors.torch import load_file"
           ""
+          if StateDict.hasResiduals notes.Module then
+              yield! StateDict.residual
+              ""
           $"model = {notes.Module}"
           $"model.load_state_dict(load_file({quoted}))" ]
 

@@ -77,6 +77,8 @@ type Kind =
     | Names of words: string list
     /// Any text on one line, such as a path.
     | Text
+    /// A list of layers, which their catalogue reads.
+    | Layers
 
 [<RequireQualifiedAccess>]
 module Kind =
@@ -98,6 +100,7 @@ module Kind =
         | Kind.WholesOrWord(low, high, words) -> $"{describe (Kind.Wholes(low, high))}, or {quoted words}"
         | Kind.Names words -> $"one of {quoted words}, or a list of several"
         | Kind.Text -> "a text"
+        | Kind.Layers -> "a list of layers"
 
     /// Names as one text: by itself, or a list of the language.
     let listed names =
@@ -173,6 +176,9 @@ module Kind =
                 None
         | Kind.Text when String.IsNullOrWhiteSpace text || String.exists Char.IsControl text -> None
         | Kind.Text -> Some(Value.Word text)
+        // What is in it is read where layers are known.
+        | Kind.Layers when text.StartsWith '[' && text.EndsWith ']' -> Some(Value.Word text)
+        | Kind.Layers -> None
 
 /// One parameter of a component: its name in the language, its range, its default and what it means.
 type Parameter = { Name: string; Kind: Kind; Default: Value; Meaning: string }
@@ -267,6 +273,12 @@ module Setting =
     let text name initial meaning =
         define name Kind.Text (Value.Word initial) meaning (function
             | Value.Word text -> text
+            | other -> mistyped name other)
+
+    /// A list of layers, which `read` makes of its text.
+    let layers name initial meaning (read: string -> 'layers) =
+        define name Kind.Layers (Value.Word initial) meaning (function
+            | Value.Word text -> read text
             | other -> mistyped name other)
 
     /// No parameters at all.

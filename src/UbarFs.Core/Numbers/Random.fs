@@ -20,6 +20,8 @@ type Purpose =
     | Validation
     /// What a rule or a stage draws, each for a word of its own.
     | Aggregation of word: string
+    /// What a layer of dropout leaves out, by its place among these.
+    | Dropout of layer: int
 
 [<RequireQualifiedAccess>]
 module Random =
@@ -36,6 +38,7 @@ module Random =
         | Purpose.Poison -> "poison"
         | Purpose.Validation -> "validation"
         | Purpose.Aggregation word -> $"aggregation {word}"
+        | Purpose.Dropout layer -> $"dropout {layer}"
 
     /// The stream of one purpose for one node and iteration. It is a function of its four arguments alone.
     let stream (seed: int64) purpose (node: int) (iteration: int64) = KeyedRandom(seed, word purpose, node, iteration)

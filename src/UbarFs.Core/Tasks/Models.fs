@@ -48,4 +48,53 @@ module Models =
              The images must leave something after the second pooling: 17×17 pixels or more."
             "UBAR paper, section VI-A; El Mhamdi et al., ICML 2018"
 
-    let all: Component<Model> list = [ softmax; mlp; cnn ]
+    let private withoutBias channels stride = Layer.StridedConvolution(channels, 3, 1, stride, false)
+
+    /// A network of He et al. for small images: three stages of blocks with 16, 32 and 64 channels.
+    let private resNet name blocks parameters =
+        let block groups channels stride =
+            [ Layer.Residual
+                  [ withoutBias channels stride
+                    Layer.GroupNorm groups
+                    Layer.Relu
+                    withoutBias channels 1
+                    Layer.GroupNorm groups ]
+              Layer.Relu ]
+
+        let stage groups channels first =
+            [ for index in 1..blocks do
+                  yield! block groups channels (if index = 1 then first else 1) ]
+
+        settings {
+            let! groups =
+                Setting.choice "groups" [ "1"; "2"; "4"; "8"; "16" ] "8" "groups of channels in normalisations"
+
+            let layers classes =
+                let groups = int groups
+
+                [ withoutBias 16 1; Layer.GroupNorm groups; Layer.Relu ]
+                @ stage groups 16 1
+                @ stage groups 32 2
+                @ stage groups 64 2
+                @ [ Layer.GlobalAveragePool; Layer.Dense classes ]
+
+            return { Layers = layers }
+        }
+        |> Define.Named name
+        |> Component.describedBy
+            $"residual network of {6 * blocks + 2} layers for small images"
+            $"> conv 16@3×3, {blocks} blocks of 16, {blocks} of 32, {blocks} of 64 channels,\n\
+              > mean of each channel, dense classes\n\
+              > block: x + (conv 3×3, norm, ReLU, conv 3×3, norm), ReLU\n\n\
+              The first block of 32 and of 64 has stride 2, with shortcuts without weights (A in the source). Convolutions \
+              have no biases. Normalisation is by groups of channels, not by batches: what batch normalisation remembers \
+              for tests is no parameter that nodes could exchange. {parameters} parameters on \
+              CIFAR-10, as many as with batch normalisation."
+            "K. He et al., Deep residual learning for image recognition, 2016; Y. Wu and K. He, Group normalization, 2018"
+
+    let all: Component<Model> list =
+        [ softmax
+          mlp
+          cnn
+          resNet "resnet8" 1 "75,290"
+          resNet "resnet20" 3 "269,722" ]

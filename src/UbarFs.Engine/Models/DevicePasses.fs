@@ -14,6 +14,8 @@ type Stack =
         Images: torch.Tensor
         /// `[g, b]`.
         Labels: torch.Tensor
+        /// What dropout leaves out, by member.
+        Draws: Draws[]
     }
 
 /// Passes on a device: many models go together, and nothing is read. Losses are in float64.
@@ -40,7 +42,8 @@ module DevicePasses =
 
             { Members = members
               Images = stacked.view shape
-              Labels = (all labels).view(members.LongLength, int64 size) }
+              Labels = (all labels).view(members.LongLength, int64 size)
+              Draws = members |> Array.map (fun place -> Experiment.draws experiment nodes[place] step) }
 
         nodes
         |> Array.map (Experiment.drawn experiment step)
@@ -70,7 +73,9 @@ module DevicePasses =
                 let loss = experiment.Run.Training.Loss
 
                 let found, slopes =
-                    Batched.gradients loss experiment.Architecture rows (part stack.Images) (part stack.Labels)
+                    let first = fst chunk[0]
+                    let draws = Some(Array.sub stack.Draws first chunk.Length)
+                    Batched.gradients loss experiment.Architecture draws rows (part stack.Images) (part stack.Labels)
 
                 gradients.index_copy_ (0L, members', slopes) |> ignore
 
@@ -99,7 +104,8 @@ module DevicePasses =
                 let pairs, places = Transfers.Send(pairs, pool.device), Transfers.Send(places, pool.device)
                 let rows = pool.index (rows.index pairs)
                 let images, labels = stack.Images.index places, stack.Labels.index places
-                let found = Batched.losses experiment.Run.Training.Loss experiment.Architecture rows images labels
+                let draws = Some(chunk |> Array.map (fun (_, place) -> stack.Draws[place]))
+                let found = Batched.losses experiment.Run.Training.Loss experiment.Architecture draws rows images labels
                 losses.index_copy_ (0L, pairs, found.to_type torch.float64) |> ignore
 
         losses

@@ -25,7 +25,7 @@ module Forward =
     /// are the same. TorchSharp has no memory formats, but libtorch knows them by their strides.
     let laidOut (architecture: Architecture) (images: torch.Tensor) =
         match architecture.Layers with
-        | Layer.Convolution _ :: _ when images.device_type = DeviceType.CPU ->
+        | (Layer.Convolution _ | Layer.StridedConvolution _) :: _ when images.device_type = DeviceType.CPU ->
             images.permute(0L, 2L, 3L, 1L).contiguous().permute(0L, 3L, 1L, 2L)
         | _ -> images
 
@@ -36,9 +36,8 @@ module Forward =
         | Layer.Sigmoid -> torch.nn.functional.sigmoid flow
         | Layer.MaxPool size -> torch.nn.functional.max_pool2d (asImages flow, int64 size)
         | Layer.AveragePool size -> torch.nn.functional.avg_pool2d (asImages flow, int64 size)
-        | Layer.Flatten
-        | Layer.Convolution _
-        | Layer.Dense _ -> flow.flatten 1L
+        | Layer.GlobalAveragePool -> (asImages flow).mean([| 2L; 3L |], keepdim = true)
+        | _ -> flow.flatten 1L
 
     /// The pooling of a convolution's outputs, perhaps after activations, which keep their number.
     let rec private poolingAfter layers =
@@ -57,6 +56,10 @@ module Forward =
             let border = [| padding; padding - dropped 3; padding; padding - dropped 2 |]
             torch.nn.functional.conv2d (torch.nn.functional.pad (flow, border), weight, bias)
 
+    let private strided padding stride (weight: torch.Tensor) bias (flow: torch.Tensor) =
+        let both (number: int) = [| int64 number; int64 number |]
+        torch.nn.functional.conv2d (asImages flow, weight, bias, strides = both stride, padding = both padding)
+
     /// The layers with every max-pooling before a ReLU that it follows: the same values and gradients, and less to do.
     let rec private poolingFirst layers =
         match layers with
@@ -64,23 +67,76 @@ module Forward =
         | layer :: rest -> layer :: poolingFirst rest
         | [] -> []
 
-    let rec private through (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
+    /// What is added to what a residual's layers made: the input, with the pixels and the channels of that.
+    let private shortcut (made: torch.Tensor) (flow: torch.Tensor) =
+        let wanted, given = (asImages made).shape, asImages flow
+
+        if wanted = given.shape then
+            given.reshape made.shape
+        else
+            let each = (given.shape[2] + wanted[2] - 1L) / wanted[2]
+
+            let fewer = given.slice(2L, 0L, given.shape[2], each).slice(3L, 0L, given.shape[3], each)
+
+            let lacking = wanted[1] - given.shape[1]
+            let border = [| 0L; 0L; 0L; 0L; lacking / 2L; lacking - lacking / 2L |]
+            torch.nn.functional.pad(fewer, border).reshape made.shape
+
+    /// What is added to the variance before its root, as in PyTorch.
+    let private epsilon = 1e-5
+
+    /// One way through a model: what dropout draws, if anything, and how many of its layers were passed.
+    type private Pass = { Draws: Draws option; mutable Dropouts: int }
+
+    let private dropped rate (pass: Pass) (flow: torch.Tensor) =
+        match pass.Draws with
+        | None -> flow
+        | Some draws ->
+            let layer = pass.Dropouts
+            pass.Dropouts <- layer + 1
+            let factors = Draws.factors rate flow.shape layer draws
+            flow * factors.``to``(flow.device).to_type flow.dtype
+
+    let private normalised layer (weight: torch.Tensor) (bias: torch.Tensor) (flow: torch.Tensor) =
+        match layer with
+        | Layer.GroupNorm groups -> torch.nn.functional.group_norm (flow, int64 groups, weight, bias, epsilon)
+        | _ ->
+            let flow = if weight.dim () = 1L then flow.flatten 1L else flow
+            torch.nn.functional.layer_norm (flow, weight.shape, weight, bias, epsilon)
+
+    // Gives the blocks behind those of the layers, too.
+    let rec private through pass (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
         match layers, blocks with
-        | [], _ -> flow
+        | [], _ -> flow, blocks
         | Layer.Convolution(_, _, padding) :: Layer.MaxPool pool :: rest, weight :: bias :: others when
             PooledConvolution.Takes(asImages flow, weight, padding, pool)
             ->
-            PooledConvolution.Of(asImages flow, weight, bias, padding, pool) |> through rest others
+            PooledConvolution.Of(asImages flow, weight, bias, padding, pool) |> through pass rest others
         | Layer.Convolution(_, kernel, padding) :: rest, weight :: bias :: others ->
             asImages flow
             |> convolved (int64 kernel) (int64 padding) (int64 (poolingAfter rest)) weight bias
-            |> through rest others
+            |> through pass rest others
+        | Layer.StridedConvolution(_, _, padding, stride, true) :: rest, weight :: bias :: others ->
+            strided padding stride weight bias flow |> through pass rest others
+        | Layer.StridedConvolution(_, _, padding, stride, false) :: rest, weight :: others ->
+            strided padding stride weight null flow |> through pass rest others
         | Layer.Dense _ :: rest, weight :: bias :: others ->
-            torch.nn.functional.linear (flow.flatten 1L, weight, bias) |> through rest others
-        | (Layer.Convolution _ | Layer.Dense _) :: _, _ ->
-            invalidOp "an architecture has a weight and a bias for each such layer"
-        | layer :: rest, _ -> withoutWeights layer flow |> through rest blocks
+            torch.nn.functional.linear (flow.flatten 1L, weight, bias) |> through pass rest others
+        | (Layer.GroupNorm _ | Layer.LayerNorm as layer) :: rest, weight :: bias :: others ->
+            normalised layer weight bias flow |> through pass rest others
+        | Layer.Dropout rate :: rest, _ -> dropped rate pass flow |> through pass rest blocks
+        | Layer.Residual inner :: rest, _ ->
+            let made, others = through pass (poolingFirst inner) blocks flow
+            Native.sum made (shortcut made flow) |> through pass rest others
+        | (Layer.Convolution _ | Layer.StridedConvolution _ | Layer.Dense _ | Layer.GroupNorm _ | Layer.LayerNorm) :: _,
+          _ -> invalidOp "an architecture has the blocks of each of its layers"
+        | layer :: rest, _ -> withoutWeights layer flow |> through pass rest blocks
 
-    /// Logits `[b, classes]` of images `[b, channels, height, width]` under the blocks of a row.
-    let logits (architecture: Architecture) blocks (images: torch.Tensor) =
-        (through (poolingFirst architecture.Layers) blocks images).flatten 1L
+    /// Logits `[b, classes]` of images `[b, channels, height, width]` under the blocks of a row, without what dropout leaves
+    /// out if anything is drawn.
+    let logitsDrawing draws (architecture: Architecture) blocks (images: torch.Tensor) =
+        let pass = { Draws = draws; Dropouts = 0 }
+        (through pass (poolingFirst architecture.Layers) blocks images |> fst).flatten 1L
+
+    /// The same with nothing left out.
+    let logits architecture blocks images = logitsDrawing None architecture blocks images

@@ -6,7 +6,13 @@ open UbarFs.Kernels
 open UbarFs.Kernels.Images
 
 /// Images `[b, channels, height, width]` with their labels `[b]`.
-type Batch = { Images: torch.Tensor; Labels: torch.Tensor }
+type Batch =
+    {
+        Images: torch.Tensor
+        Labels: torch.Tensor
+        /// What dropout leaves out; none where nothing is left out, as in tests.
+        Draws: Draws option
+    }
 
 /// What an estimate achieves on the test images.
 type Tested =
@@ -41,7 +47,7 @@ module Objective =
         | Loss.Hinge -> hinge logits labels
 
     let private meanLoss loss architecture blocks batch =
-        (ofImages loss (Forward.logits architecture blocks batch.Images) batch.Labels).mean()
+        (ofImages loss (Forward.logitsDrawing batch.Draws architecture blocks batch.Images) batch.Labels).mean()
 
     /// Whether a batch is that of a node without data: its losses and its gradients are 0.
     let private isEmpty (batch: Batch) = batch.Labels.shape[0] = 0L

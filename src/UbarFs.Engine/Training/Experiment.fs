@@ -273,7 +273,11 @@ module Experiment =
 
         positions, labels
 
-    /// The mini-batch of a node in a step.
+    /// What dropout leaves out of a node's passes in a step: whoever repeats another one's work draws as that one does.
+    let draws (experiment: Experiment) node (step: int64) =
+        Draws.ofStep experiment.Run.Seed experiment.BatchOf[node] step
+
+    /// The mini-batch of a node in a step, with what dropout leaves out of its passes.
     let batch (experiment: Experiment) step node : Batch =
         let images = experiment.Samples.Images
         let positions, labels = drawn experiment step node
@@ -285,4 +289,5 @@ module Experiment =
         | None -> ()
 
         { Images = Forward.laidOut experiment.Architecture images
-          Labels = Transfers.Send(labels, images.device) }
+          Labels = Transfers.Send(labels, images.device)
+          Draws = Some(draws experiment node step) }

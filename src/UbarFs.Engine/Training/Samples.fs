@@ -46,7 +46,8 @@ module Samples =
           Labels = Array.init training label
           Test =
             [ { Images = images.narrow (0L, 0L, int64 tested)
-                Labels = torch.tensor (Array.init tested (label >> int64), device = device) } ]
+                Labels = torch.tensor (Array.init tested (label >> int64), device = device)
+                Draws = None } ]
           Mean = [||]
           Deviation = [||] }
 
@@ -65,7 +66,8 @@ module Samples =
             use indices = torch.tensor (ofChunk, device = chunk.Images.device)
 
             { Images = chunk.Images.index_select (0L, indices)
-              Labels = chunk.Labels.index_select (0L, indices) }
+              Labels = chunk.Labels.index_select (0L, indices)
+              Draws = None }
 
         if int64 count >= total then
             test
@@ -102,9 +104,11 @@ module Samples =
             use part = test.narrow (0L, int64 first, int64 length)
 
             { Images = part.clone().DetachFromDisposeScope()
-              Labels = torch.tensor(labels, device = device).DetachFromDisposeScope() }
+              Labels = torch.tensor(labels, device = device).DetachFromDisposeScope()
+              Draws = None }
 
-        { Images = (images device loaded.Dataset loaded.Training).DetachFromDisposeScope()
+        { Images =
+            (images device loaded.Dataset loaded.Training).DetachFromDisposeScope()
           Labels = Array.map int loaded.Training.Labels
           Test = [ for first in 0..chunk .. loaded.Test.Count - 1 -> chunkFrom first ]
           Mean = Array.ofList loaded.Dataset.Mean

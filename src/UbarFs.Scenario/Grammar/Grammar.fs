@@ -182,8 +182,8 @@ module Grammar =
         let bounded (decoder: Decoder<'model>) =
             let read context (node: Node) =
                 match node.Content with
-                | Content.Sequence layers when layers.Length > mostLayers ->
-                    $"a model of {layers.Length} layers, more than {mostLayers}"
+                | Content.Sequence layers when LayerLists.count layers > mostLayers ->
+                    $"a model of {LayerLists.count layers} layers, more than {mostLayers}"
                     |> Diagnostic.error node.Span
                     |> Validation.error
                 | _ -> decoder.Read context node
@@ -195,7 +195,7 @@ module Grammar =
 
         Choice.decoder "model" Catalogue.models
         |> Decode.map (fun model -> model, [])
-        |> Decode.orList (Choice.decoder "layer" Catalogue.layers |> Decode.located) ofLayers
+        |> Decode.orList (Decode.located LayerLists.decoder) ofLayers
         |> bounded
 
     let private run =

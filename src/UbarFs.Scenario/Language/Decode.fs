@@ -164,6 +164,7 @@ module Decode =
         | Kind.WholesOrWord(_, _, words)
         | Kind.Names words -> nearest words
         | Kind.Wholes _
+        | Kind.Layers
         | Kind.Text -> None
         | Kind.Truth ->
             truthOf text

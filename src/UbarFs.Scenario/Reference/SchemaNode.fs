@@ -103,3 +103,5 @@ let rec ofKind kind : JsonNode list =
                 "minItems", JsonValue.Create 1
                 "uniqueItems", JsonValue.Create true ] ]
     | Kind.Text -> [ anyText () ]
+    // Items are not looked into: a list of layers can have lists of layers in it.
+    | Kind.Layers -> [ object' [ "type", text "array"; "minItems", JsonValue.Create 1 ] ]

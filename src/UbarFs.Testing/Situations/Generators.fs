@@ -170,6 +170,9 @@ let private argument (parameter: Parameter) =
         | Kind.WholesOrWord(low, high, words) -> Value.Wholes [ low; min high (low + 3L) ] :: List.map Value.Word words
         | Kind.Names words -> Value.Word(Kind.listed (List.truncate 2 words)) :: List.map Value.Word words
         | Kind.Text -> [ Value.Word "some text" ]
+        | Kind.Layers ->
+            [ Value.Word "[relu]"
+              Value.Word "[{ conv: { channels: 3 } }, { residual: { layers: [tanh] } }]" ]
 
     Gen.frequency [ 2, Gen.constant parameter.Default; 1, Gen.elements others ]
     |> Gen.map (fun value -> parameter.Name, value)

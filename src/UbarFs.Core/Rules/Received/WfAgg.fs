@@ -7,8 +7,7 @@ open TorchSharp
 open UbarFs.Kernels
 open UbarFs.Kernels.Estimates
 
-/// So many digits are looked at of numbers that are compared: rounding must not decide between equal ones. Of two
-/// estimates each is as far from their median as the other.
+/// So many digits are looked at of numbers that are compared: rounding must not decide between equal ones.
 let private digits = 12
 
 /// The number of Byzantine messages from which on each filter keeps one.
@@ -54,7 +53,9 @@ let private weigh
         |> Array.truncate count
         |> Array.map fst
 
-    let near, aligned = nearest _.Apart, nearest (fun sighting -> Math.Round(sighting.Turned, digits))
+    // Of two estimates each is as far from their median as the other, however it is rounded.
+    let apart = if seen.Length = 2 then (fun _ -> 0.0) else _.Apart
+    let near, aligned = nearest apart, nearest (fun sighting -> Math.Round(sighting.Turned, digits))
 
     let votes (place, sighting) =
         let isSteady = sighting.Moved |> Option.exists (fun moved -> Movements.isSteady moved (recordOf place))

@@ -115,6 +115,8 @@ module ModelFile =
 
         [ "format", "pt"
           "module", notes.Module
+          if StateDict.hasResiduals notes.Module then
+              "definitions", String.concat "\n" StateDict.residual
           "node", string node
           "byzantine", (if Array.contains node notes.Benign then "false" else "true")
           yield! notes.Dataset |> Option.ofObj |> Option.map (fun name -> "dataset", name) |> Option.toList
