@@ -9,6 +9,7 @@ open TorchSharp
 open UbarFs.Core
 open UbarFs.Engine
 open UbarFs.Engine.Data
+open UbarFs.Pictures
 open UbarFs.Report
 open UbarFs.Scenario
 
@@ -204,10 +205,31 @@ let names =
       "zip archive"
       "cases of apply"
       "NumPy's arrays"
+      "NumPy's archives"
+      "tables"
       "graphs"
       "shares.csv"
       "lists of shares"
       "YAML" ]
+
+let private npz =
+    let array shape values = Npy.write { Shape = shape; Values = values; IsSingle = true }
+    let labels = array [ 4 ] [| 0.0; 1.0; 1.0; 0.0 |]
+
+    let entries =
+        [ "x_train", array [ 4; 2 ] (Array.init 8 float)
+          "y_train", labels
+          "x_test", array [ 4; 2 ] (Array.init 8 float)
+          "y_test", labels ]
+
+    use stream = new MemoryStream()
+
+    using (new Compression.ZipArchive(stream, Compression.ZipArchiveMode.Create, true)) (fun archive ->
+        for name, bytes in entries do
+            use entry = (archive.CreateEntry $"{name}.npy").Open()
+            entry.Write(bytes, 0, bytes.Length))
+
+    stream.ToArray()
 
 /// Every reader of files, with a folder for those that read paths.
 let targets (folder: string) : Target list =
@@ -223,7 +245,7 @@ let targets (folder: string) : Target list =
         Read = fun bytes -> Idx.read [ 2; 3; 4 ] (new MemoryStream(bytes)) |> ignore }
       { Name = "records of CIFAR"
         Example = Records.write images
-        Read = fun bytes -> Records.parse shape 10 2 bytes |> ignore }
+        Read = fun bytes -> Records.parse shape 1 10 2 bytes |> ignore }
       { Name = "decoded images"
         Example = decoded folder images
         Read = ofFile folder "fuzzed.images" (Decoded.read >> ignore) }
@@ -266,6 +288,12 @@ let targets (folder: string) : Target list =
       { Name = "NumPy's arrays"
         Example = Npy.write { Shape = [ 2; 3 ]; Values = Array.init 6 float; IsSingle = false }
         Read = fun bytes -> Npy.read bytes |> ignore }
+      { Name = "NumPy's archives"
+        Example = npz
+        Read = fun bytes -> NpzFile.read false bytes |> ignore }
+      { Name = "tables"
+        Example = "a,b,c\n1,2,x\n3,\"4\",y\n5,6,x\n7,8,y\n"B
+        Read = fun bytes -> CsvTable.read "last" 0.5 bytes |> ignore }
       { Name = "graphs"
         Example = Encoding.UTF8.GetBytes graph
         Read = ofFile folder "fuzzed.graphml" (GraphSource.read >> ignore) }

@@ -196,19 +196,19 @@ let private recordTests =
         "records"
         [ property "reading what was written gives it back" (fun (PositiveInt count) seed ->
               let set = set (count % 20 + 3) (seed % 1000)
-              Records.parse shape 3 set.Count (Records.write set) = Ok set)
+              Records.parse shape 1 3 set.Count (Records.write set) = Ok set)
 
           property "any other length is refused" (fun (NonNegativeInt cut) (extra: byte[]) ->
               let short = Array.truncate (cut % content.Length) content
               let long = Array.append content extra
 
-              Result.isError (Records.parse shape 3 10 short)
-              && (extra.Length = 0 || Result.isError (Records.parse shape 3 10 long)))
+              Result.isError (Records.parse shape 1 3 10 short)
+              && (extra.Length = 0 || Result.isError (Records.parse shape 1 3 10 long)))
 
           testCase "a label that is no class is refused with its record"
           <| fun () ->
               Expect.equal
-                  (Records.parse shape 3 10 (replaced (4 * 61) 3uy content))
+                  (Records.parse shape 1 3 10 (replaced (4 * 61) 3uy content))
                   (Error "has the label 3 in record 4; expected 0 to 2")
                   "the message" ]
 

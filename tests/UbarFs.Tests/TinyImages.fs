@@ -108,7 +108,9 @@ let records: RecordFiles =
       Test = "test.bin"
       Folder = "batches"
       Archive = { Name = "tiny-binary.tar.gz"; Length = 0L; Md5 = ""; Mirrors = [] }
-      ClassNames = classes }
+      ClassNames = classes
+      LabelBytes = 1
+      Merged = [] }
 
 let datasetOf (records: RecordFiles) : Chosen<Dataset> =
     { Shape = shape

@@ -46,6 +46,10 @@ type RecordFiles =
         Archive: ArchiveFile
         /// The names of the classes in the order of their labels, for copies in folders of images.
         ClassNames: string list
+        /// The bytes of a record before its pixels, of which the last is the label.
+        LabelBytes: int
+        /// What each of these classes counts as, where they are put together into fewer; none where they are not.
+        Merged: int list
     }
 
 /// What the images of a folder are made to be; none: what the first of them is.
@@ -55,6 +59,15 @@ type ImageForm =
         /// Height and width.
         Size: int option
     }
+
+/// What a file of numbers is, and how to read it.
+[<RequireQualifiedAccess>]
+type TableForm =
+    /// The four arrays of NumPy's .npz. Whether the last dimension of images is the channels.
+    | Npz of channelsLast: bool
+    /// Lines of numbers and a label, the share of lines that are for testing, and the column of the label: its name, its
+    /// number, or `last`.
+    | Csv of label: string * test: float
 
 /// Where a dataset comes from.
 [<RequireQualifiedAccess>]
@@ -69,6 +82,10 @@ type Storage =
     /// A folder of images, by its full path, with the names of the classes in the order of their labels. Mean and
     /// deviation are computed when the images are read. `isSized`: images of any size are brought to one.
     | Images of folder: string * classNames: string list * isSized: bool
+    /// A file of numbers that is still to be looked at, as a folder can be.
+    | UnreadTable of path: string * form: TableForm
+    /// A file of numbers, by its full path. Mean and deviation are computed when it is read.
+    | Table of path: string * form: TableForm
 
 /// A labelled set of images with a fixed division into a training and a test part.
 type Dataset =
@@ -89,4 +106,4 @@ type Dataset =
     }
 
     /// Whether shape, classes and sizes are still unknown.
-    member dataset.IsUnread = dataset.Storage.IsUnread
+    member dataset.IsUnread = dataset.Storage.IsUnread || dataset.Storage.IsUnreadTable

@@ -84,47 +84,6 @@ let private fashionMnist =
          of mnist and harder to tell apart."
         "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017"
 
-// The authors publish the MD5 of the archive and nothing about the single files: those are checked by their length and
-// their labels only. Mean and deviation are those of the binary version's training images.
-let private cifar10 =
-    Setting.none
-        { Shape = { Channels = 3; Height = 32; Width = 32 }
-          Classes = 10
-          TrainingSize = 50_000
-          TestSize = 10_000
-          MaxPixel = 255
-          Mean = [ 0.4914; 0.4822; 0.4465 ]
-          Deviation = [ 0.2470; 0.2435; 0.2616 ]
-          Storage =
-            Storage.Records
-                { Training = [ for number in 1..5 -> $"data_batch_{number}.bin" ]
-                  Test = "test_batch.bin"
-                  Folder = "cifar-10-batches-bin"
-                  Archive =
-                    { Name = "cifar-10-binary.tar.gz"
-                      Length = 170_052_171L
-                      Md5 = "c32a1d4ab5d03f1284b67883e8d87530"
-                      Mirrors = [ "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz" ] }
-                  ClassNames =
-                    [ "airplane"
-                      "automobile"
-                      "bird"
-                      "cat"
-                      "deer"
-                      "dog"
-                      "frog"
-                      "horse"
-                      "ship"
-                      "truck" ] }
-          Licence = "research use, A. Krizhevsky, 2009" }
-    |> Define.Named "cifar10"
-    |> Component.describedBy
-        "60,000 colour photographs of 32×32 pixels"
-        "Pixels 0 to 255, one of 10 classes. 50,000 images are for training and 10,000 for testing. Read from the \
-         binary version, or from images train|test/<class>/*. JPEG copies do for experiments, but not for quoting \
-         exact published accuracies."
-        "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-
 let private folder =
     settings {
         let! path = Setting.text "path" "images" "the folder, relative to the scenario"
@@ -172,4 +131,61 @@ let private folder =
          and kept in the data folder until a file changes."
         "the layout of torchvision's ImageFolder"
 
-let all: Component<Dataset> list = [ digits; mnist; fashionMnist; cifar10; folder ]
+// Nothing is known before the file is read.
+let private ofTable path form =
+    { Shape = { Channels = 0; Height = 0; Width = 0 }
+      Classes = 0
+      TrainingSize = 0
+      TestSize = 0
+      MaxPixel = 0
+      Mean = []
+      Deviation = []
+      Storage = Storage.UnreadTable(path, form)
+      Licence = "" }
+
+let private npz =
+    settings {
+        let! path = Setting.text "path" "data.npz" "the file, relative to the scenario"
+
+        and! channels =
+            Setting.choice
+                "channels"
+                [ "first"; "last" ]
+                "first"
+                "first: images are channels × height × width, as in PyTorch; last: height × width × channels"
+
+        return ofTable path (TableForm.Npz((channels = "last")))
+    }
+    |> Define.Named "npz"
+    |> Component.describedBy
+        "your own arrays, in a file of NumPy"
+        "A file of `numpy.savez` or `savez_compressed` with the arrays x_train, y_train, x_test and y_test. x has a row for \
+         each example, of any shape and any type of real numbers: examples of two dimensions are images of one channel, those \
+         of three have channels; any others are rows of numbers, each number a channel of one pixel. y has whole numbers from \
+         0 on, at most 256 classes, and every class has training examples.\n\n\
+         Each channel is normalised by its mean and deviation over the training examples."
+        "NumPy's .npz format"
+
+let private csv =
+    settings {
+        let! path = Setting.text "path" "data.csv" "the file, relative to the scenario"
+
+        and! label =
+            Setting.text "label" "last" "the column of the labels: its name, its number from 1 on, or last"
+
+        and! test =
+            Setting.real "test" (Interval.above 0.0 0.9) 0.2 "the share of the lines that are for testing"
+
+        return ofTable path (TableForm.Csv(label, test))
+    }
+    |> Define.Named "csv"
+    |> Component.describedBy
+        "your own table: lines of numbers and a label"
+        "Values between commas, perhaps in double quotes; the first line can have the names of the columns. The classes are \
+         the different labels, at most 256: whole numbers in their order, other words in that of the alphabet. Test lines are \
+         spread evenly over the file: with 20 %, every fifth one. Every class has training lines.\n\n\
+         Each column is normalised by its mean and deviation over the training lines."
+        "RFC 4180"
+
+let all: Component<Dataset> list =
+    [ digits; mnist; fashionMnist; Cifar.cifar10; Cifar.cifar100; folder; npz; csv ]

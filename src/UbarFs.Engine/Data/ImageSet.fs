@@ -23,9 +23,11 @@ type LoadedDataset =
         Folder: string option
         Training: ImageSet
         Test: ImageSet
+        /// Of a file of numbers, these of both parts, which have labels and no pixels then.
+        Numbers: (float32[] * float32[]) option
         /// Identifies the content, however it was compressed, as lower-case hexadecimal: the SHA-256 of the raw content
         /// of an embedded dataset; of the files' own SHA-256 digests (training images, training labels, test images,
-        /// test labels; 32 bytes each) one after another; or of decoded images.
+        /// test labels; 32 bytes each) one after another; of decoded images; or of a file of numbers.
         Checksum: string
         /// What happened on the way that the user may want to know.
         Notices: string list
@@ -72,3 +74,13 @@ module Pixels =
                 result[index] <- table[int set.Pixels[index]]
 
         result
+
+    /// The same of numbers that are no pixels: (v − mean) / deviation.
+    let standardised (dataset: Dataset) (numbers: float32[]) : float32[] =
+        let means, deviations = Array.ofList dataset.Mean, Array.ofList dataset.Deviation
+        let plane = dataset.Shape.Height * dataset.Shape.Width
+
+        numbers
+        |> Array.mapi (fun index value ->
+            let channel = index / plane % means.Length
+            float32 ((float value - means[channel]) / deviations[channel]))

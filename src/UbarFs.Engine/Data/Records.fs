@@ -1,11 +1,12 @@
-/// The binary format of CIFAR-10: each record is a byte with the label, then the pixels channel by channel.
+/// The binary format of CIFAR-10 and CIFAR-100: each record begins with bytes of which the last is the label, and then has
+/// the pixels channel by channel.
 [<RequireQualifiedAccess>]
 module UbarFs.Engine.Data.Records
 
 open System
 open UbarFs.Core
 
-/// The records of the images in their order.
+/// The records of the images in their order, with one byte before the pixels.
 let write (set: ImageSet) : byte[] =
     let pixels = if set.Count = 0 then 0 else set.Pixels.Length / set.Count
     let content = Array.zeroCreate<byte>(set.Count * (1 + pixels))
@@ -18,13 +19,13 @@ let write (set: ImageSet) : byte[] =
 
 /// The images of a content that must have exactly `count` records, with labels below `classes`. The error completes a
 /// sentence about the file.
-let parse (shape: ImageShape) classes count (content: byte[]) : Result<ImageSet, string> =
-    let record = 1 + shape.Pixels
+let parse (shape: ImageShape) labelBytes classes count (content: byte[]) : Result<ImageSet, string> =
+    let record = labelBytes + shape.Pixels
 
     if int64 content.Length <> int64 count * int64 record then
         Error $"has {content.Length} bytes; expected {int64 count * int64 record}, {count} records of {record}"
     else
-        let labels = Array.init count (fun index -> content[index * record])
+        let labels = Array.init count (fun index -> content[index * record + labelBytes - 1])
 
         match labels |> Array.tryFindIndex (fun label -> int label >= classes) with
         | Some index -> Error $"has the label {labels[index]} in record {index}; expected 0 to {classes - 1}"
@@ -32,7 +33,7 @@ let parse (shape: ImageShape) classes count (content: byte[]) : Result<ImageSet,
             let pixels = Array.zeroCreate<byte>(count * shape.Pixels)
 
             for index in 0 .. count - 1 do
-                Array.Copy(content, index * record + 1, pixels, index * shape.Pixels, shape.Pixels)
+                Array.Copy(content, index * record + labelBytes, pixels, index * shape.Pixels, shape.Pixels)
 
             Ok { Pixels = pixels; Labels = labels }
 
@@ -51,7 +52,7 @@ let files (dataset: Dataset) (files: RecordFiles) : (string * int) list =
 let load (dataset: Dataset) (records: RecordFiles) (read: string -> Result<byte[], string>) =
     let parse (name, count) =
         read name
-        |> Result.bind (parse dataset.Shape dataset.Classes count)
+        |> Result.bind (parse dataset.Shape records.LabelBytes records.ClassNames.Length count)
         |> Result.mapError (fun reason -> name, reason)
 
     let rec parseAll parsed remaining =

@@ -5,6 +5,7 @@ open System.IO
 open System.Security.Cryptography
 open FsToolkit.ErrorHandling
 open UbarFs.Core
+open UbarFs.Pictures
 
 /// Why a folder does not give a dataset.
 [<RequireQualifiedAccess>]
@@ -35,7 +36,8 @@ type DataProblem =
     | Missing of dataset: string * files: WantedFiles * looked: (Place * string * Finding) list
     /// A file is there, and it is not what was published.
     | Damaged of dataset: string * path: string * reason: string
-    /// A folder of the user's own images has a file that cannot be used; the reason completes a sentence about `path`.
+    /// A folder of the user's own images has a file that cannot be used, or a file of numbers cannot; the reason completes
+    /// a sentence about `path`.
     | Unusable of folder: string * path: string * reason: string
 
 [<RequireQualifiedAccess>]
@@ -71,6 +73,8 @@ module DataProblem =
         | DataProblem.Damaged(dataset, path, reason) ->
             $"the dataset '{dataset}' is damaged. {path}: {reason}\n\
               Remove it and get it again with 'ubarfs data get {dataset}'."
+        | DataProblem.Unusable(file, path, reason) when file = path && File.Exists path ->
+            $"the file of numbers '{file}' cannot be used: it {reason}"
         | DataProblem.Unusable(folder, path, reason) ->
             $"the folder of images '{folder}' cannot be used. {path} {reason}"
 
@@ -172,6 +176,7 @@ module Store =
                   Folder = Some folder
                   Training = training
                   Test = test
+                  Numbers = None
                   Checksum = digestOf files
                   Notices = [] }
         }
@@ -190,6 +195,7 @@ module Store =
                   Folder = None
                   Training = training
                   Test = test
+                  Numbers = None
                   Checksum = checksum
                   Notices = [] }
         }
@@ -200,6 +206,7 @@ module Store =
           Folder = Some folder
           Training = pictures.Images.Training
           Test = pictures.Images.Test
+          Numbers = None
           Checksum = pictures.Checksum
           Notices = pictures.Notices }
 
@@ -225,13 +232,31 @@ module Store =
                 |> Finding.Lacks
                 |> Error
 
+    /// The images with the classes put together that belong together.
+    let private merged (records: RecordFiles) (pictures: Pictures.Loaded) : Pictures.Loaded =
+        match Array.ofList records.Merged with
+        | [||] -> pictures
+        | classes ->
+            let merge (set: ImageSet) =
+                { set with
+                    Labels = set.Labels |> Array.map (fun label -> byte classes[int label]) }
+
+            let images = pictures.Images
+
+            { pictures with
+                Images = { images with Training = merge images.Training; Test = merge images.Test } }
+
     let private fromRecords (places: Place list) (dataset: Chosen<Dataset>) (records: RecordFiles) =
+        // Files and what is kept of them have the classes before any are put together.
+        let apart = { dataset.Value with Classes = records.ClassNames.Length }
+        let whole = { dataset with Value = apart }
+
         let read (folder, source) =
             let file = Places.decoded dataset.Name folder
 
             let outcome =
                 match source with
-                | Some source -> Pictures.load dataset.Value records file source
+                | Some source -> Pictures.load apart records file source
                 | None ->
                     Decoded.read file
                     |> Result.mapError (fun reason -> file, reason)
@@ -242,9 +267,9 @@ module Store =
             | Ok pictures when not (matches dataset.Value pictures.Images) ->
                 Error(damaged dataset file "it holds other images")
             | Ok pictures ->
-                checkedSet dataset file pictures.Images.Training
-                |> Result.bind (fun _ -> checkedSet dataset file pictures.Images.Test)
-                |> Result.map (fun _ -> loaded dataset folder dataset.Value pictures)
+                checkedSet whole file pictures.Images.Training
+                |> Result.bind (fun _ -> checkedSet whole file pictures.Images.Test)
+                |> Result.map (fun _ -> loaded dataset folder dataset.Value (merged records pictures))
 
         let rec first looked remaining =
             match remaining with
@@ -278,6 +303,36 @@ module Store =
             else
                 Error(unusable (folder, "has changed since the scenario was read")))
 
+    let private fromTable (dataset: Chosen<Dataset>) path form =
+        TableFile.read form path
+        |> Result.mapError (fun reason -> DataProblem.Unusable(path, path, reason))
+        |> Result.bind (fun (table, checksum) ->
+            let value = dataset.Value
+
+            let isSame =
+                table.Shape = value.Shape
+                && table.Classes = value.Classes
+                && table.Training.Count = value.TrainingSize
+                && table.Test.Count = value.TestSize
+
+            if isSame then
+                let labelled (part: TablePart) : ImageSet = { Pixels = [||]; Labels = part.Labels }
+
+                Ok
+                    { Name = dataset.Name
+                      Dataset =
+                        { value with
+                            Mean = List.map fst table.Moments
+                            Deviation = List.map snd table.Moments }
+                      Folder = Some(Path.GetDirectoryName path |> string)
+                      Training = labelled table.Training
+                      Test = labelled table.Test
+                      Numbers = Some(table.Training.Values, table.Test.Values)
+                      Checksum = checksum
+                      Notices = [] }
+            else
+                Error(DataProblem.Unusable(path, path, "has changed since the scenario was read")))
+
     /// The dataset from the first of the places that has all of its files; `known` are the datasets that a wrong file
     /// is compared with. What is found and damaged is an error, even if a later place had a good copy.
     let loadAmong (known: Chosen<Dataset> list) (places: Place list) (dataset: Chosen<Dataset>) =
@@ -286,6 +341,8 @@ module Store =
         | Storage.Idx _ -> locate known places dataset |> Result.bind (fromFolder known dataset)
         | Storage.Records records -> fromRecords places dataset records
         | Storage.Images(folder, classNames, isSized) -> fromImages places dataset folder classNames isSized
+        | Storage.Table(path, form) -> fromTable dataset path form
+        | Storage.UnreadTable(path, _)
         | Storage.Unread(path, _) -> Error(DataProblem.Unusable(path, path, "has not been looked at"))
 
     /// `loadAmong` the datasets of the catalogue.

@@ -31,6 +31,7 @@ let apart: (string * string) list =
       "UbarFs.Core/Graphs/Diameter.fs", "what reports say of a graph"
       "UbarFs.Core/Tasks/ShareFile.fs", "reads shares: a run has their checksum"
       "UbarFs.Pictures/ImageFolder.fs", "finds images: a result has the checksum of its data"
+      "UbarFs.Pictures/Tables", "reads numbers: a result has the checksum of its data"
       "UbarFs.Engine/Data/Downloads", "fetches files: a result has the checksum of its data"
       "UbarFs.Engine/Data/Places.fs", "where data is looked for"
       "UbarFs.Engine/Data/Inventory.fs", "lists data"

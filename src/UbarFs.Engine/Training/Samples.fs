@@ -82,12 +82,18 @@ module Samples =
               use indices = Transfers.Send(numbers, samples.Images.device)
 
               { Images = samples.Images.index_select (0L, indices)
-                Labels = Transfers.Send(numbers |> Array.map (Array.get samples.Labels), samples.Images.device) } ]
+                Labels = Transfers.Send(numbers |> Array.map (Array.get samples.Labels), samples.Images.device)
+                Draws = None } ]
 
-    let private images (device: torch.Device) (dataset: Dataset) (set: ImageSet) =
+    let private images (device: torch.Device) (dataset: Dataset) (numbers: float32[] option) (set: ImageSet) =
         let shape = dataset.Shape
 
-        use flat = torch.tensor (Pixels.normalised dataset set)
+        let values =
+            match numbers with
+            | Some numbers -> Pixels.standardised dataset numbers
+            | None -> Pixels.normalised dataset set
+
+        use flat = torch.tensor values
 
         flat
             .view(int64 set.Count, int64 shape.Channels, int64 shape.Height, int64 shape.Width)
@@ -95,7 +101,7 @@ module Samples =
 
     /// Puts a loaded dataset on a device. The tensors are in no dispose scope: they serve many runs.
     let create (device: torch.Device) (loaded: LoadedDataset) : Samples =
-        use test = images device loaded.Dataset loaded.Test
+        use test = images device loaded.Dataset (Option.map snd loaded.Numbers) loaded.Test
 
         let chunkFrom first : Batch =
             let length = min chunk (loaded.Test.Count - first)
@@ -108,7 +114,7 @@ module Samples =
               Draws = None }
 
         { Images =
-            (images device loaded.Dataset loaded.Training).DetachFromDisposeScope()
+            (images device loaded.Dataset (Option.map fst loaded.Numbers) loaded.Training).DetachFromDisposeScope()
           Labels = Array.map int loaded.Training.Labels
           Test = [ for first in 0..chunk .. loaded.Test.Count - 1 -> chunkFrom first ]
           Mean = Array.ofList loaded.Dataset.Mean

@@ -10,7 +10,7 @@ type World =
         Read: string -> Result<string, Diagnostic>
         /// An environment variable.
         Variable: string -> string option
-        /// What the images are like that a scenario's file names: a dataset that is still unread comes back with its
+        /// What the images or tables are like that a scenario's file names: a dataset that is still unread comes back with its
         /// shape and sizes known, or as it is where nobody may look; and what is odd about them.
         Survey: string -> Dataset -> Result<Dataset * string list, string>
         /// The code that a scenario's file names; paths count from its folder.
@@ -31,5 +31,12 @@ module World =
     let machine =
         { Read = ScenarioFile.read
           Variable = System.Environment.GetEnvironmentVariable >> Option.ofObj
-          Survey = fun file -> ImageFolder.survey (System.IO.Path.GetDirectoryName file |> string)
+          Survey =
+            fun file dataset ->
+                let folder = System.IO.Path.GetDirectoryName file |> string
+
+                if dataset.Storage.IsUnreadTable then
+                    TableFile.survey folder dataset
+                else
+                    ImageFolder.survey folder dataset
           Code = fun _ -> CodeAccess.none }

@@ -251,7 +251,8 @@ module Download =
             | _ -> Published.files dataset.Value |> List.map compressible
 
         match dataset.Value.Storage, inPlaceItself, Places.destination dataset.Name places with
-        | (Storage.Embedded | Storage.Unread _ | Storage.Images _), _, _ -> Task.FromResult(Ok [])
+        | (Storage.Embedded | Storage.Unread _ | Storage.Images _ | Storage.UnreadTable _ | Storage.Table _), _, _ ->
+            Task.FromResult(Ok [])
         | Storage.Records _, Some folder, _ -> Task.FromResult(Ok [ Obtained.AlreadyThere folder ])
         | Storage.Idx _, Some folder, _ ->
             Published.files dataset.Value

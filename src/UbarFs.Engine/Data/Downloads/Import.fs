@@ -140,7 +140,8 @@ module Import =
               Take = fun _ _ -> Ok() }
 
         match dataset.Value.Storage, Places.destination dataset.Name places with
-        | (Storage.Embedded | Storage.Unread _ | Storage.Images _), _ -> Error(ImportProblem.NotNeeded dataset.Name)
+        | (Storage.Embedded | Storage.Unread _ | Storage.Images _ | Storage.UnreadTable _ | Storage.Table _), _ ->
+            Error(ImportProblem.NotNeeded dataset.Name)
         | _, None -> Error(ImportProblem.NoPlace dataset.Name)
         | _ when not (File.Exists source || Directory.Exists source) -> Error(ImportProblem.NoSource source)
         | _, Some folder -> into dataset visit source folder

@@ -29,7 +29,9 @@ let files (dataset: Dataset) : File list =
     | Storage.Embedded
     | Storage.Records _
     | Storage.Unread _
-    | Storage.Images _ -> []
+    | Storage.Images _
+    | Storage.UnreadTable _
+    | Storage.Table _ -> []
     | Storage.Idx(training, test) -> pair dataset.TrainingSize training @ pair dataset.TestSize test
 
 /// The dataset that published a content with this checksum, among those known.
