@@ -340,7 +340,10 @@ let private whole =
               Expect.stringContains text "the file 'a.npz' has no test examples of class 0, 2" "the warning")
 
       for name, content, dataset, expected in
-          [ "t.csv", "1,x\n2,y\n3,x\n4,y\n"B, "{ csv: { path: t.csv, test: 50% } }", "has no training examples of the class"
+          [ "t.csv",
+            "1,x\n2,y\n3,x\n4,y\n"B,
+            "{ csv: { path: t.csv, test: 50% } }",
+            "has no training examples of the class"
             "t.csv", "1,x\n"B, "{ csv: { path: u.csv } }", "there is no file 'u.csv' beside the scenario"
             "t.npz", "x"B, "{ npz: { path: t.npz } }", "the file 't.npz' is no archive of numpy.savez"
             "t.npz", "x"B, "{ npz: { path: . } }", "is a folder, not a file" ] do

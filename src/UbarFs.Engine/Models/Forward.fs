@@ -85,8 +85,22 @@ module Forward =
     /// What is added to the variance before its root, as in PyTorch.
     let private epsilon = 1e-5
 
-    /// One way through a model: what dropout draws, if anything, and how many of its layers were passed.
-    type private Pass = { Draws: Draws option; mutable Dropouts: int }
+    /// One way through a model: what dropout draws, if anything, how many of its layers were passed, and whether what a layer
+    /// made is of no use behind the next one, as no gradient is asked for.
+    type private Pass = { Draws: Draws option; IsFleeting: bool; mutable Dropouts: int }
+
+    /// What a layer makes of the flow. `isOwn`: nobody else needs the flow, which is freed where that is the end of it.
+    let private made pass isOwn (flow: torch.Tensor) (layer: torch.Tensor -> torch.Tensor) : torch.Tensor =
+        if pass.IsFleeting then
+            use scope = torch.NewDisposeScope()
+            let result = (layer flow).MoveToOuterDisposeScope()
+
+            if isOwn then
+                flow.Dispose()
+
+            result
+        else
+            layer flow
 
     let private dropped rate (pass: Pass) (flow: torch.Tensor) =
         match pass.Draws with
@@ -104,39 +118,48 @@ module Forward =
             let flow = if weight.dim () = 1L then flow.flatten 1L else flow
             torch.nn.functional.layer_norm (flow, weight.shape, weight, bias, epsilon)
 
-    // Gives the blocks behind those of the layers, too.
-    let rec private through pass (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
+    // Gives the blocks behind those of the layers, too, and whether the result is anything but the flow.
+    let rec private through pass isOwn (layers: Layer list) (blocks: torch.Tensor list) (flow: torch.Tensor) =
+        let behind rest others layer = made pass isOwn flow layer |> through pass true rest others
+
         match layers, blocks with
-        | [], _ -> flow, blocks
+        | [], _ -> flow, blocks, isOwn
         | Layer.Convolution(_, _, padding) :: Layer.MaxPool pool :: rest, weight :: bias :: others when
             PooledConvolution.Takes(asImages flow, weight, padding, pool)
             ->
-            PooledConvolution.Of(asImages flow, weight, bias, padding, pool) |> through pass rest others
+            behind rest others (fun flow -> PooledConvolution.Of(asImages flow, weight, bias, padding, pool))
         | Layer.Convolution(_, kernel, padding) :: rest, weight :: bias :: others ->
-            asImages flow
-            |> convolved (int64 kernel) (int64 padding) (int64 (poolingAfter rest)) weight bias
-            |> through pass rest others
+            behind rest others (fun flow ->
+                asImages flow |> convolved (int64 kernel) (int64 padding) (int64 (poolingAfter rest)) weight bias)
         | Layer.StridedConvolution(_, _, padding, stride, true) :: rest, weight :: bias :: others ->
-            strided padding stride weight bias flow |> through pass rest others
+            behind rest others (strided padding stride weight bias)
         | Layer.StridedConvolution(_, _, padding, stride, false) :: rest, weight :: others ->
-            strided padding stride weight null flow |> through pass rest others
+            behind rest others (strided padding stride weight null)
         | Layer.Dense _ :: rest, weight :: bias :: others ->
-            torch.nn.functional.linear (flow.flatten 1L, weight, bias) |> through pass rest others
+            behind rest others (fun flow -> torch.nn.functional.linear (flow.flatten 1L, weight, bias))
         | (Layer.GroupNorm _ | Layer.LayerNorm as layer) :: rest, weight :: bias :: others ->
-            normalised layer weight bias flow |> through pass rest others
-        | Layer.Dropout rate :: rest, _ -> dropped rate pass flow |> through pass rest blocks
+            behind rest others (normalised layer weight bias)
+        | Layer.Dropout _ :: rest, _ when pass.Draws.IsNone -> through pass isOwn rest blocks flow
+        | Layer.Dropout rate :: rest, _ -> behind rest blocks (dropped rate pass)
         | Layer.Residual inner :: rest, _ ->
-            let made, others = through pass (poolingFirst inner) blocks flow
-            Native.sum made (shortcut made flow) |> through pass rest others
+            let branch, others, isNew = through pass false (poolingFirst inner) blocks flow
+            let sum = made pass isOwn flow (fun flow -> Native.sum branch (shortcut branch flow))
+
+            if pass.IsFleeting && isNew then
+                branch.Dispose()
+
+            through pass true rest others sum
         | (Layer.Convolution _ | Layer.StridedConvolution _ | Layer.Dense _ | Layer.GroupNorm _ | Layer.LayerNorm) :: _,
           _ -> invalidOp "an architecture has the blocks of each of its layers"
-        | layer :: rest, _ -> withoutWeights layer flow |> through pass rest blocks
+        | layer :: rest, _ -> behind rest blocks (withoutWeights layer)
 
     /// Logits `[b, classes]` of images `[b, channels, height, width]` under the blocks of a row, without what dropout leaves
     /// out if anything is drawn.
     let logitsDrawing draws (architecture: Architecture) blocks (images: torch.Tensor) =
-        let pass = { Draws = draws; Dropouts = 0 }
-        (through pass (poolingFirst architecture.Layers) blocks images |> fst).flatten 1L
+        let pass = { Draws = draws; IsFleeting = not (torch.is_grad_enabled ()); Dropouts = 0 }
+
+        let logits, _, _ = through pass false (poolingFirst architecture.Layers) blocks images
+        logits.flatten 1L
 
     /// The same with nothing left out.
     let logits architecture blocks images = logitsDrawing None architecture blocks images

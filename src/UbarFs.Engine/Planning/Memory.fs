@@ -26,13 +26,24 @@ module Memory =
     /// The test images that are looked at together.
     let private chunk = 1000.0
 
+    let private hasResiduals (layers: Layer list) = layers |> List.exists _.IsResidual
+
     // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way
-    // back, and as much again on it; where it is tested there are the values before and behind one layer.
+    // back, and as much again on it; where it is tested there are the values before and behind one layer, and what a residual
+    // is to add.
     let private activations (run: Run) (architecture: Architecture) =
         let values = architecture.Shapes |> List.map (_.Pixels >> float)
         let training = 2.0 * float run.Training.Batch * List.sum values
-        let testing = values |> List.pairwise |> List.map (fun (one, other) -> one + other) |> List.max
-        4.0 * float (min run.Network.Nodes Workers.Count) * max training (chunk * testing)
+        let layer = values |> List.pairwise |> List.map (fun (one, other) -> one + other) |> List.max
+
+        let added =
+            if hasResiduals architecture.Layers then
+                List.max values
+            else
+                0.0
+
+        let tested = min chunk (float run.Dataset.Value.TestSize)
+        4.0 * float (min run.Network.Nodes Workers.Count) * max training (tested * (layer + added))
 
     // Rows of estimates: a server has one as well, and half-steps are rows of their own.
     let private rows (run: Run) =
