@@ -23,7 +23,7 @@ let private archive name length md5 : ArchiveFile =
 
 let private source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
-let cifar10: Component<Dataset> =
+let private cifar10: Component<Dataset> =
     let files =
         { Training = [ for number in 1..5 -> $"data_batch_{number}.bin" ]
           Test = "test_batch.bin"
@@ -77,7 +77,7 @@ let private coarse =
       "vehicles_2", "lawn_mower rocket streetcar tank tractor" ]
     |> List.map (fun (name, members) -> name, members.Split ' ' |> List.ofArray)
 
-let cifar100: Component<Dataset> =
+let private cifar100: Component<Dataset> =
     let fine =
         coarse
         |> List.collect snd
@@ -111,3 +111,5 @@ let cifar100: Component<Dataset> =
         "Like cifar10, with 500 training and 100 test images in each of 100 classes; five classes each make one of the 20 \
          coarse ones. Read from the binary version, or from images train|test/<class>/* with the names of the fine classes."
         source
+
+let all: Component<Dataset> list = [ cifar10; cifar100 ]

@@ -187,5 +187,8 @@ let private csv =
          Each column is normalised by its mean and deviation over the training lines."
         "RFC 4180"
 
-let all: Component<Dataset> list =
-    [ digits; mnist; fashionMnist; Cifar.cifar10; Cifar.cifar100; folder; npz; csv ]
+/// Those of the catalogue that everybody knows, but for photographs.
+let known: Component<Dataset> list = [ digits; mnist; fashionMnist ]
+
+/// Those that are the user's own.
+let own: Component<Dataset> list = [ folder; npz; csv ]

@@ -139,11 +139,8 @@ let private others: Component<int -> Layer> list =
 let rec private residual () : Component<int -> Layer> =
     settings {
         let! layers =
-            Setting.layers
-                "layers"
-                "[{ conv: { channels: 16, padding: 1 } }, relu]"
-                "what is added to the input"
-                (fun text -> LayerText.read (residual () :: others) text)
+            Setting.layers "layers" "[layer-norm, relu]" "what is added to the input" (fun text ->
+                LayerText.read (residual () :: others) text)
 
         return fun classes -> Layer.Residual(layers |> List.map (fun layer -> layer classes))
     }

@@ -27,6 +27,7 @@ let rec private lines indent (key: string, tree) =
 
     match tree with
     | Keys keys when line.Length > widest -> $"{indent}{key}:" :: List.collect (lines (indent + "  ")) keys
+    | Items items when line.Length > widest -> $"{indent}{key}:" :: [ for item in items -> $"{indent}- {flow item}" ]
     | _ -> [ line ]
 
 let private text keys =
