@@ -71,13 +71,9 @@ let topologies: Component<Topology> list =
       GeometricTopology.topology
       FileTopology.topology ]
 
-<<<<<<< HEAD
 let placements: Component<Placement> list = Placements.all
 
-let datasets: Component<Dataset> list = Datasets.all
-=======
 let datasets: Component<Dataset> list = Datasets.known @ Cifar.all @ Datasets.own
->>>>>>> b5aa6ce (Keep what datasets need in files of their own, and examples within the terminal)
 let models: Component<Model> list = Models.all
 let layers: Component<int -> Layer> list = Layers.all
 
