@@ -41,11 +41,13 @@ let private study dataset model batch nodes rule topology arguments : Run =
           LastBatch = LastBatch.Drop
           Start = Start.Own
           Loss = Loss.CrossEntropy }
+      Protocol = choose [] "gossip" Catalogue.protocols
       Rule = choose [] rule Catalogue.rules
       Attacks = [ choose [] "none" Catalogue.attacks ]
       Every = Duration.Iterations 1000
       TestImages = None
-      Validation = None }
+      Validation = None
+      Averaged = false }
 
 /// The paper's CNN on CIFAR-10 with its batches of 256: n nodes, a rule, and a topology with its settings.
 let run nodes rule topology arguments = study "cifar10" "cnn" 256 nodes rule topology arguments

@@ -25,9 +25,7 @@ let private graph name arguments seed nodes =
     | Error reason -> failtest reason
 
 let private figures graph =
-    GraphFigures.ofNetwork
-        MixingWeights.Equal
-        (Network.create graph (Array.create (Array.length graph) false))
+    GraphFigures.ofNetwork MixingWeights.Equal (Network.create graph (Array.create (Array.length graph) false))
 
 let private isAbout expected number = abs (expected - number) < 1e-9
 

@@ -17,9 +17,7 @@ let private stages = [ "stage 1"; "stage 2" ]
 
 /// Three benign nodes and a Byzantine one (3), all connected.
 let private network =
-    Network.create
-        (Array.init 4 (fun node -> [| 0..3 |] |> Array.except [ node ]))
-        [| false; false; false; true |]
+    Network.create (Array.init 4 (fun node -> [| 0..3 |] |> Array.except [ node ])) [| false; false; false; true |]
 
 let private kept first second = [ { Name = "stage 1"; Kept = first }; { Name = "stage 2"; Kept = second } ]
 

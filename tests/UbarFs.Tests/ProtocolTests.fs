@@ -32,7 +32,7 @@ let rec private after count (experiment: Experiment) (state: State) =
 /// The direction of a node in an iteration at some estimate, without momentum and local steps.
 let private gradientAt (experiment: Experiment) iteration node (x: float[]) =
     let rows = torch.zeros (int64 (Network.size experiment.Network), int64 x.Length)
-    rows[int64 node].copy_ (torch.tensor (x, dtype = torch.float32)) |> ignore
+    rows[int64 node].copy_(torch.tensor (x, dtype = torch.float32)) |> ignore
     let batches = Passes.batches experiment iteration [| node |]
     numbers ((snd (Passes.gradients experiment [| node |] batches rows))[int64 node])
 
@@ -82,7 +82,8 @@ let private average =
                   let batches = experiment.Participants |> Array.map (Experiment.batch experiment 2L)
 
                   { Images = torch.cat (batches |> Array.map _.Images, 0L)
-                    Labels = torch.cat (batches |> Array.map _.Labels, 0L) }
+                    Labels = torch.cat (batches |> Array.map _.Labels, 0L)
+                    Draws = None }
 
               let gradient = torch.zeros_like state.Estimates[0L]
               let loss = experiment.Run.Training.Loss
@@ -106,12 +107,13 @@ let private average =
                           Run.Network.ByzantineRatio = 0.0
                           Training.Rate = { Initial = 0.1; Decay = Decay.None } }
 
-                  experiment { run with Training = change { run.Training with Length = Duration.Iterations 24 } }
+                  experiment
+                      { run with
+                          Training = change { run.Training with Length = Duration.Iterations 24 } }
 
               let steps =
                   alone (fun training ->
-                      { training with
-                          Momentum = Some { Beta = 0.9; Form = MomentumForm.HeavyBall } })
+                      { training with Momentum = Some { Beta = 0.9; Form = MomentumForm.HeavyBall } })
 
               let local =
                   alone (fun training ->
@@ -136,10 +138,13 @@ let private midway run =
 
     experiment, state, trained, knowledge, messages
 
-let private withAttack name arguments (run: Run) = { run with Attacks = [ chooseWith arguments name Catalogue.attacks ] }
+let private withAttack name arguments (run: Run) =
+    { run with Attacks = [ chooseWith arguments name Catalogue.attacks ] }
 
 /// What a Byzantine node sends a node that hears it, x_k and m of that node, and λ.
-let private sentBy (experiment: Experiment, state: State, trained: Trained, knowledge: Omniscience, messages: Messages) =
+let private sentBy
+    (experiment: Experiment, state: State, trained: Trained, knowledge: Omniscience, messages: Messages)
+    =
     let liar = (experiment.Factions |> List.head).Nodes[0]
     let receiver = experiment.Network.Neighbours[liar][0]
     let vectors, senders = Messages.receivedBy experiment messages receiver
@@ -164,8 +169,7 @@ let private attacks =
           <| fun () ->
               use _ = torch.NewDisposeScope()
 
-              let reversed =
-                  withAttack "ipm" [ "strength", Value.Real 0.5; "of", Value.Word "update" ]
+              let reversed = withAttack "ipm" [ "strength", Value.Real 0.5; "of", Value.Word "update" ]
 
               let ofBenign (experiment: Experiment) (rows: torch.Tensor) =
                   Network.benign experiment.Network |> Array.map (fun node -> numbers rows[int64 node]) |> meanOf
@@ -259,7 +263,7 @@ let private servers =
                   Expect.all weights (fun weight -> weight >= 0.0) "none is negative"
 
                   for _ in 1..50 do
-                      let other = Array.init m (fun _ -> -log (1.0 - random.NextDouble()))
+                      let other = Array.init m (fun _ -> -log(1.0 - random.NextDouble()))
                       let other = scaled (1.0 / Array.sum other) other
                       let share = random.NextDouble()
                       let between = sum (scaled (1.0 - share) weights) (scaled share other)
@@ -295,33 +299,30 @@ let private draco =
     testPropertyWithConfig
         { FsCheckConfig.defaultConfig with maxTest = 12 }
         "draco recovers the mean exactly with at most f liars in each group"
-    <| Prop.forAll
-        (Arb.fromGen (Gen.zip (apartIn 4) (Gen.elements lying)))
-        (fun (places, attack) ->
-            use _ = torch.NewDisposeScope()
-            let liars = places |> List.map (fun (group, place) -> 3 * group + place)
+    <| Prop.forAll (Arb.fromGen (Gen.zip (apartIn 4) (Gen.elements lying))) (fun (places, attack) ->
+        use _ = torch.NewDisposeScope()
+        let liars = places |> List.map (fun (group, place) -> 3 * group + place)
 
-            let of' placement attack =
-                { under (server 0) "draco" digits with
-                    Attacks = [ choose attack Catalogue.attacks ]
-                    Network =
-                        { digits.Network with
-                            Benign = 12 - List.length liars
-                            ByzantineRatio = float (List.length liars) / 12.0
-                            Placement = placement } }
+        let of' placement attack =
+            { under (server 0) "draco" digits with
+                Attacks = [ choose attack Catalogue.attacks ]
+                Network =
+                    { digits.Network with
+                        Benign = 12 - List.length liars
+                        ByzantineRatio = float (List.length liars) / 12.0
+                        Placement = placement } }
 
-            let honest = experiment (of' (Placement.Nodes liars) "none")
-            let attacked = experiment (of' (Placement.Nodes liars) attack)
-            let expected = after 3 honest (Simulation.start honest)
-            let next = after 3 attacked (Simulation.start attacked)
-            let x = (Simulation.start honest).Estimates[0L]
-            let first = after 1 honest (Simulation.start honest)
+        let honest = experiment (of' (Placement.Nodes liars) "none")
+        let attacked = experiment (of' (Placement.Nodes liars) attack)
+        let expected = after 3 honest (Simulation.start honest)
+        let next = after 3 attacked (Simulation.start attacked)
+        let x = (Simulation.start honest).Estimates[0L]
+        let first = after 1 honest (Simulation.start honest)
 
-            let mean =
-                [| for leader in 0..3..9 -> gradientAt honest 0L leader (numbers x) |] |> meanOf
+        let mean = [| for leader in 0..3..9 -> gradientAt honest 0L leader (numbers x) |] |> meanOf
 
-            bits expected.Estimates = bits next.Estimates
-            && isNear 1e-5 (sum (numbers x) (scaled -(rateOf honest 0) mean)) (numbers first.Estimates[0L]))
+        bits expected.Estimates = bits next.Estimates
+        && isNear 1e-5 (sum (numbers x) (scaled -(rateOf honest 0) mean)) (numbers first.Estimates[0L]))
 
 let private election =
     testCase "election moves every coordinate by λ as most of the voters' votes have it"
@@ -332,7 +333,10 @@ let private election =
         let state = after 2 experiment (Simulation.start experiment)
         let next = after 1 experiment state
         let x = numbers state.Estimates[0L]
-        let signs = experiment.Participants |> Array.map (fun node -> gradientAt experiment 2L node x |> Array.map sign)
+
+        let signs =
+            experiment.Participants |> Array.map (fun node -> gradientAt experiment 2L node x |> Array.map sign)
+
         let parts = experiment.Parts.Value
         Expect.exists experiment.Participants (fun node -> parts[node].Length > 1) "someone has more than its own"
 
@@ -394,8 +398,7 @@ let private undefined =
         "refused"
         [ testCase "a rule that steps by itself, or needs what a server lacks"
           <| fun () ->
-              let refused protocol rule =
-                  (Protocols.refusal protocol (choose rule Catalogue.rules).Value).IsSome
+              let refused protocol rule = (Protocols.refusal protocol (choose rule Catalogue.rules).Value).IsSome
 
               for rule in [ "byrdie"; "tv-norm" ] do
                   Expect.isFalse (refused Protocol.Gossip rule) rule
@@ -406,7 +409,15 @@ let private undefined =
                   Expect.isTrue (refused (Protocol.Server 0) rule) rule
                   Expect.isFalse (refused (Protocol.Server 10) rule) rule
 
-              for rule in [ "average"; "dkrum"; "dmedian"; "trimmed-mean"; "rfa"; "centered-clipping"; "draco"; "election" ] do
+              for rule in
+                  [ "average"
+                    "dkrum"
+                    "dmedian"
+                    "trimmed-mean"
+                    "rfa"
+                    "centered-clipping"
+                    "draco"
+                    "election" ] do
                   Expect.isFalse (refused (Protocol.Server 0) rule) rule
 
               for rule in [ "draco"; "election"; "gaavernor"; "trusted-weights" ] do
@@ -456,5 +467,12 @@ let tests =
               [ for rule in [ "average"; "dmedian"; "ubar"; "fltrust"; "afa"; "clipped-gossip" ] do
                     apart adaptThenCombine rule
 
-                for rule in [ "average"; "ubar"; "zeno"; "fltrust"; "centered-clipping"; "draco"; "election" ] do
+                for rule in
+                    [ "average"
+                      "ubar"
+                      "zeno"
+                      "fltrust"
+                      "centered-clipping"
+                      "draco"
+                      "election" ] do
                     apart (server 50) rule ] ]

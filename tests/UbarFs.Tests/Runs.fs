@@ -157,8 +157,7 @@ let samples = lazy (Samples.create torch.CPU loaded.Value)
 
 /// The rules that nodes can follow without a server.
 let rulesOfNodes =
-    Catalogue.rules
-    |> List.filter (fun rule -> (Component.choose Map.empty rule).Value.Central.IsNone)
+    Catalogue.rules |> List.filter (fun rule -> (Component.choose Map.empty rule).Value.Central.IsNone)
 
 /// The experiment of a run, or why there is none.
 let tryExperiment run = Experiment.create samples.Value run

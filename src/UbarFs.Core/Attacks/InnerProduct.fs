@@ -56,11 +56,11 @@ let private fresh scope (epsilon: float) (knowledge: Omniscience) =
 
 let private ofUpdate scope (epsilon: float) : Strategy =
     let send (knowledge: Omniscience) =
-      if knowledge.Messages <> MessageKind.Estimates then
-        fresh scope epsilon knowledge
-      else
-        // The step is the same tensor in the memories of all who share the knowledge.
-        Scope.made scope fst mean knowledge |> Scope.sent scope knowledge (reversed scope epsilon)
+        if knowledge.Messages <> MessageKind.Estimates then
+            fresh scope epsilon knowledge
+        else
+            // The step is the same tensor in the memories of all who share the knowledge.
+            Scope.made scope fst mean knowledge |> Scope.sent scope knowledge (reversed scope epsilon)
 
     Adversary.sending send |> Adversary.remembering (remember scope) |> Strategy.Omniscient
 

@@ -31,8 +31,7 @@ let private inMessage (messages: MessageKind) (scale: float) (state: OwnState) =
     match messages with
     | MessageKind.Directions -> Native.scaled -scale state.Gradient
     | MessageKind.HalfSteps
-    | MessageKind.Estimates ->
-        Native.sum state.Estimate (Native.scaled ((1.0 + scale) * state.Rate) state.Gradient)
+    | MessageKind.Estimates -> Native.sum state.Estimate (Native.scaled ((1.0 + scale) * state.Rate) state.Gradient)
 
 // What the protocol has a node send is known once it asks.
 let private reversing (ofEstimates: float -> Adversary<unit>) (scale: float) : Adversary<unit> =

@@ -45,7 +45,8 @@ let private send iteration exact victim shift (collusion: Collusion) (state: Own
 
 let private objection victim (network: Network) (colluders: int[]) =
     match attacker network colluders, victim with
-    | _ when network.Server.IsSome -> Some "theorem-1 follows a message from node to node, and with a server there is no way"
+    | _ when network.Server.IsSome ->
+        Some "theorem-1 follows a message from node to node, and with a server there is no way"
     | None, _ -> Some "theorem-1 needs a Byzantine node with a benign neighbour, and this network has none"
     | Some _, Error _ -> None
     | Some source, Ok victim ->

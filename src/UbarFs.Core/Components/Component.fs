@@ -182,8 +182,7 @@ module Chosen =
         |> List.distinct
 
     /// Whether any of it is the user's own code.
-    let hasCode (chosen: Chosen<'value>) =
-        chosen.Code.IsSome || chosen.Parts |> List.exists _.Code.IsSome
+    let hasCode (chosen: Chosen<'value>) = chosen.Code.IsSome || chosen.Parts |> List.exists _.Code.IsSome
 
     /// The same as one text; nothing where no code is recorded.
     let fingerprint (chosen: Chosen<'value>) : string option =

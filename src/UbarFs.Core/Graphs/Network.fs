@@ -16,8 +16,7 @@ type Network =
 module Network =
 
     /// A graph whose nodes are benign or Byzantine.
-    let create neighbours byzantine : Network =
-        { Neighbours = neighbours; Byzantine = byzantine; Server = None }
+    let create neighbours byzantine : Network = { Neighbours = neighbours; Byzantine = byzantine; Server = None }
 
     /// A server that hears some nodes and is heard by all of them; for each of these whether it is Byzantine.
     let served (byzantine: bool[]) : Network =
@@ -34,8 +33,7 @@ module Network =
     let workers network = [| 0 .. (size network - if network.Server.IsSome then 2 else 1) |]
 
     /// The benign nodes, ascending.
-    let benign network =
-        workers network |> Array.filter (fun node -> not network.Byzantine[node])
+    let benign network = workers network |> Array.filter (fun node -> not network.Byzantine[node])
 
     /// Those of some nodes that aggregate, ascending: all of them, or the server alone.
     let aggregators network (participants: int[]) =

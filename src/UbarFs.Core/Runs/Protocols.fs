@@ -115,5 +115,7 @@ let definedFor (rule: Rule) : string list =
           "gossip"
       if isDefined Protocol.AdaptThenCombine then
           "adapt-then-combine"
-      if isDefined (Protocol.Server 0) then "server"
-      elif isDefined (Protocol.Server 1) then "server with root images" ]
+      if isDefined (Protocol.Server 0) then
+          "server"
+      elif isDefined (Protocol.Server 1) then
+          "server with root images" ]

@@ -53,4 +53,5 @@ module Poisoning =
 
             Some
                 { Images = images
-                  Labels = Transfers.Send(Array.create others.Length poison.Target, images.device) }
+                  Labels = Transfers.Send(Array.create others.Length poison.Target, images.device)
+                  Draws = None }

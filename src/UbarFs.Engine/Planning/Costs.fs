@@ -38,7 +38,11 @@ module Load =
 
         { Nodes = participants.Length
           // A server's estimate is looked at once for all.
-          Benign = if network.Server.IsSome then 1 else participants.Length - byzantine
+          Benign =
+            if network.Server.IsSome then
+                1
+            else
+                participants.Length - byzantine
           Received = Array.sum degrees
           Pairs = degrees |> Array.sumBy (fun degree -> degree * degree)
           Batch = run.Training.Batch

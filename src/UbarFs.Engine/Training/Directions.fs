@@ -128,34 +128,34 @@ module Directions =
     /// before led to, at one rate λ(k). Without momentum, clipping, weight decay and further steps, gradients are
     /// directions.
     let walk (experiment: Experiment) (iteration: int64) (nodes: int[]) (estimates: torch.Tensor) before : Directed =
-      match experiment.Parts with
-      | Some parts -> elected experiment iteration nodes estimates parts
-      | None ->
-        let plan = experiment.Run.Training
-        let steps = plan.LocalSteps
-        let first = iteration * int64 steps
-        let batches = Passes.batches experiment first nodes
-        let losses, gradients = Passes.gradients experiment nodes batches estimates
+        match experiment.Parts with
+        | Some parts -> elected experiment iteration nodes estimates parts
+        | None ->
+            let plan = experiment.Run.Training
+            let steps = plan.LocalSteps
+            let first = iteration * int64 steps
+            let batches = Passes.batches experiment first nodes
+            let losses, gradients = Passes.gradients experiment nodes batches estimates
 
-        if isPlain plan then
-            { Total = gradients; Kept = before; Losses = losses; Batches = batches }
-        else
-            let rate = Schedule.rate experiment.Schedule plan.Rate (int iteration)
-            let kept = before |> Option.map (fun (before: torch.Tensor) -> before.clone ())
-            let isSingle = steps = 1
-            let local = if isSingle then estimates else estimates.clone ()
-            let total = if isSingle then None else Some(torch.zeros_like estimates)
-            stepOfAll experiment nodes rate isSingle local gradients total kept
+            if isPlain plan then
+                { Total = gradients; Kept = before; Losses = losses; Batches = batches }
+            else
+                let rate = Schedule.rate experiment.Schedule plan.Rate (int iteration)
+                let kept = before |> Option.map (fun (before: torch.Tensor) -> before.clone ())
+                let isSingle = steps = 1
+                let local = if isSingle then estimates else estimates.clone ()
+                let total = if isSingle then None else Some(torch.zeros_like estimates)
+                stepOfAll experiment nodes rate isSingle local gradients total kept
 
-            for later in 1 .. steps - 1 do
-                use scope = torch.NewDisposeScope()
-                let batches = Passes.batches experiment (first + int64 later) nodes
-                let _, gradients = Passes.gradients experiment nodes batches local
-                stepOfAll experiment nodes rate (later = steps - 1) local gradients total kept
+                for later in 1 .. steps - 1 do
+                    use scope = torch.NewDisposeScope()
+                    let batches = Passes.batches experiment (first + int64 later) nodes
+                    let _, gradients = Passes.gradients experiment nodes batches local
+                    stepOfAll experiment nodes rate (later = steps - 1) local gradients total kept
 
-            kept |> Option.iter (withoutNonFinite experiment)
+                kept |> Option.iter (withoutNonFinite experiment)
 
-            { Total = Option.defaultValue gradients total
-              Kept = kept
-              Losses = losses
-              Batches = batches }
+                { Total = Option.defaultValue gradients total
+                  Kept = kept
+                  Losses = losses
+                  Batches = batches }

@@ -159,7 +159,8 @@ module Experiment =
 
         match
             run.Rule.Value.Objection
-            |> Option.bind (fun objection -> Network.aggregators network participants |> Seq.tryPick (refused objection))
+            |> Option.bind (fun objection ->
+                Network.aggregators network participants |> Seq.tryPick (refused objection))
         with
         | Some reason -> Error reason
         | None -> Ok()

@@ -169,7 +169,13 @@ module Node =
 
     /// Some nodes aggregate what they received and take their step, or a server does it for all: x_{k+1}, and what their rule
     /// remembers.
-    let aggregate (experiment: Experiment) knowledge (memories: Memory[]) (trained: Trained) (messages: Messages) : Aggregated =
+    let aggregate
+        (experiment: Experiment)
+        knowledge
+        (memories: Memory[])
+        (trained: Trained)
+        (messages: Messages)
+        : Aggregated =
         let nodes = Network.aggregators experiment.Network trained.Nodes
         let settled = Views.settle experiment knowledge trained nodes messages
 

@@ -106,6 +106,7 @@ module Training =
         let schedule, iterations = experiment.Schedule, midway.State.Iteration
         let before = elapsed ()
         let tested = Simulation.evaluate experiment midway.State.Estimates
+
         let consensusError =
             match experiment.Network.Server with
             // One estimate agrees with itself, without rounding.

@@ -27,14 +27,16 @@ type Trained =
 
 /// What is settled before some nodes aggregate.
 type Settled =
-    { Nodes: int[]
-      /// The batches that losses are taken on; none for a server without images.
-      Batches: Batches option
-      OwnLosses: torch.Tensor
-      /// x_k, `[N, d]`.
-      Estimates: torch.Tensor
-      Knowledge: Omniscience
-      Messages: Messages }
+    {
+        Nodes: int[]
+        /// The batches that losses are taken on; none for a server without images.
+        Batches: Batches option
+        OwnLosses: torch.Tensor
+        /// x_k, `[N, d]`.
+        Estimates: torch.Tensor
+        Knowledge: Omniscience
+        Messages: Messages
+    }
 
 /// What nodes know in an iteration: before anyone sends, and when they aggregate.
 [<RequireQualifiedAccess>]
@@ -105,18 +107,16 @@ module Views =
         | Protocol.AdaptThenCombine ->
             let trained = known ()
 
-            settled
-                (Some trained.Batches)
-                (lossesAt experiment knowledge trained.Estimates nodes trained.Batches)
+            settled (Some trained.Batches) (lossesAt experiment knowledge trained.Estimates nodes trained.Batches)
         | Protocol.Server root when root > 0 ->
             let batches = Passes.batches experiment (firstStep experiment knowledge.Iteration) nodes
             settled (Some batches) (lossesAt experiment knowledge trained.Estimates nodes batches)
-        | Protocol.Server _ ->
-            settled None (torch.tensor (nodes |> Array.map (fun _ -> nan)))
+        | Protocol.Server _ -> settled None (torch.tensor (nodes |> Array.map (fun _ -> nan)))
 
     let private batchesOf (settled: Settled) =
         settled.Batches
-        |> Option.defaultWith (fun () -> invalidOp "it asks for losses, and the server has no images: 'root' gives it some")
+        |> Option.defaultWith (fun () ->
+            invalidOp "it asks for losses, and the server has no images: 'root' gives it some")
 
     let private byzantineAmong (experiment: Experiment) senders =
         senders |> Seq.filter (fun sender -> experiment.Network.Byzantine[sender]) |> Seq.length
@@ -145,14 +145,7 @@ module Views =
             Interlocked.Add(&ticks.contents, Stopwatch.GetTimestamp() - start) |> ignore
 
     /// What one of the nodes sees when it aggregates by itself.
-    let ofNode
-        (experiment: Experiment)
-        (memories: Memory[])
-        (settled: Settled)
-        ownLosses
-        lossTicks
-        index
-        : View =
+    let ofNode (experiment: Experiment) (memories: Memory[]) (settled: Settled) ownLosses lossTicks index : View =
         let run, knowledge = experiment.Run, settled.Knowledge
         let node = settled.Nodes[index]
 
@@ -220,4 +213,3 @@ module Views =
           BenignRatio = knowledge.BenignRatio
           Random = fun node -> random experiment.Run nodes[node] iteration
           Memories = nodes |> Array.map (fun node -> memories[node]) }
-

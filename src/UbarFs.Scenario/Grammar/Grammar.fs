@@ -144,7 +144,10 @@ module Grammar =
 
             and! averaged =
                 Decode.truth
-                |> Field.withDefault "averaged" "whether the mean of the benign nodes' estimates is tested as well" "false"
+                |> Field.withDefault
+                    "averaged"
+                    "whether the mean of the benign nodes' estimates is tested as well"
+                    "false"
 
             return
                 {| Every = every

@@ -10,7 +10,9 @@ let private logitsKey = "logits"
 
 /// The policy's logits by sender, with room for these; 0 for whoever is new.
 let private remembered (senders: int[]) (memory: Memory) : float[] =
-    let known = memory |> Map.tryFind logitsKey |> Option.map Transfers.Read<float> |> Option.defaultValue [||]
+    let known =
+        memory |> Map.tryFind logitsKey |> Option.map Transfers.Read<float> |> Option.defaultValue [||]
+
     let room = 1 + Array.fold max -1 senders
     Array.init (max room known.Length) (fun sender -> if sender < known.Length then known[sender] else 0.0)
 
@@ -25,7 +27,11 @@ let private advantages (policy: float[]) (rewards: float[]) : float[] =
     let expected = Array.fold2 (fun sum share reward -> sum + share * reward) 0.0 policy rewards
     let differences = rewards |> Array.map (fun reward -> reward - expected)
     let largest = differences |> Array.map abs |> Array.max
-    if largest > 0.0 then differences |> Array.map (fun difference -> difference / largest) else differences
+
+    if largest > 0.0 then
+        differences |> Array.map (fun difference -> difference / largest)
+    else
+        differences
 
 /// Rewards that are numbers: what has none is worth as little as the worst that has one.
 let private numbered (rewards: float[]) : float[] option =

@@ -20,7 +20,10 @@ let private ascending (c: float) (discrepancies: float[]) : float[] =
     let isWhole k = k = discrepancies.Length || level k <= discrepancies[k]
     let k = Seq.find isWhole (seq { 1 .. discrepancies.Length })
     let level = level k
-    let weights = discrepancies |> Array.mapi (fun place d -> if place < k then max 0.0 (level - d) else 0.0)
+
+    let weights =
+        discrepancies |> Array.mapi (fun place d -> if place < k then max 0.0 (level - d) else 0.0)
+
     let total = Array.sum weights
 
     if total > 0.0 then
@@ -34,7 +37,8 @@ let weights (lambda: float) (discrepancies: float[]) : float[] =
     let c = lambda * sqrt (float discrepancies.Length) * OrderStatistics.medianOf discrepancies
 
     let order =
-        [| 0 .. discrepancies.Length - 1 |] |> Array.sortBy (fun place -> struct (discrepancies[place], place))
+        [| 0 .. discrepancies.Length - 1 |]
+        |> Array.sortBy (fun place -> struct (discrepancies[place], place))
 
     let sorted = ascending c (order |> Array.map (fun place -> discrepancies[place]))
     let made = Array.zeroCreate discrepancies.Length
@@ -56,8 +60,7 @@ let private reference lambda (view: View) : Aggregate =
     let distances = Estimate.distances view.Own received
 
     // What differs by more than numbers can say, or has no own to differ from, is not judged.
-    let judged =
-        Array.zip finite distances |> Array.filter (snd >> System.Double.IsFinite) |> Array.map fst
+    let judged = Array.zip finite distances |> Array.filter (snd >> System.Double.IsFinite) |> Array.map fst
 
     Array.iter2
         (fun row distance ->
@@ -71,7 +74,9 @@ let private reference lambda (view: View) : Aggregate =
         match judged with
         | [||] -> Finite.own view, [||]
         | judged ->
-            let weights = judged |> Array.map (fun row -> sums[senders[row]] / counts[senders[row]]) |> weights lambda
+            let weights =
+                judged |> Array.map (fun row -> sums[senders[row]] / counts[senders[row]]) |> weights lambda
+
             let kept = Array.zip judged weights |> Array.filter (fun (_, weight) -> weight > 0.0) |> Array.map fst
             Estimate.weightedMean weights (Estimate.rows judged view.Received), kept
 
@@ -83,7 +88,11 @@ let private reference lambda (view: View) : Aggregate =
 let rule: Component<Rule> =
     settings {
         let! lambda =
-            Setting.real "lambda" Interval.nonNegative 1.0 "λ, how much it is worth to have many sources rather than near ones"
+            Setting.real
+                "lambda"
+                Interval.nonNegative
+                1.0
+                "λ, how much it is worth to have many sources rather than near ones"
 
         return
             Rule.aggregating 0.0 (reference lambda)

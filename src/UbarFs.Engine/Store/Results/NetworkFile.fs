@@ -50,7 +50,9 @@ module NetworkFile =
         let nodes name = StoredValue.required name (StoredValue.array StoredValue.count) value
         let benign, byzantine = nodes "benign", nodes "byzantine"
         let server = StoredValue.optional "server" StoredValue.count value
-        let known = System.Collections.Generic.HashSet(Array.concat [ benign; byzantine; Option.toArray server ])
+
+        let known =
+            System.Collections.Generic.HashSet(Array.concat [ benign; byzantine; Option.toArray server ])
 
         if known.Count < benign.Length + byzantine.Length + (Option.toArray server).Length then
             StoreReading.fail "it has a node twice"
