@@ -16,10 +16,15 @@ public sealed class AttackerView
     /// <summary>k, from 0.</summary>
     public required long Iteration { get; init; }
 
-    /// <summary>x_k: what it would send if it were benign, <c>[d]</c>.</summary>
+    /// <summary>What it would send if it were benign, <c>[d]</c>: x_k, unless messages are something else.</summary>
     public required torch.Tensor Estimate { get; init; }
 
-    /// <summary>Its gradient at x_k, <c>[d]</c>.</summary>
+    /// <summary>What messages are: under some protocols no estimates but half-steps or directions.</summary>
+    public MessageKind Messages { get; init; }
+
+    /// <summary>
+    /// The direction of its step, <c>[d]</c>: its gradient at x_k, unless momentum or local steps make more of it.
+    /// </summary>
     public required torch.Tensor Gradient { get; init; }
 
     /// <summary>λ(k).</summary>

@@ -20,6 +20,11 @@ public sealed class NodeView
     /// <summary>The nodes that sent them.</summary>
     public required IReadOnlyList<int> Senders { get; init; }
 
+    /// <summary>
+    /// What they are, and what <see cref="Own"/> is: under some protocols no estimates but half-steps or directions.
+    /// </summary>
+    public MessageKind Messages { get; init; }
+
     /// <summary>W_ij of the senders, in their order: how a node mixes.</summary>
     public required IReadOnlyList<double> Weights { get; init; }
 

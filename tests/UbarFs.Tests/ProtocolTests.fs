@@ -437,6 +437,84 @@ let private undefined =
               let run = { election with Training.LocalSteps = 2 }
               Expect.stringContains (reason run) "not defined for them" "signs" ]
 
+/// A state that has been to the disk and back.
+let private restored folder (experiment: Experiment) state =
+    Checkpoint.save
+        folder
+        "some run"
+        { Midway =
+            { State = state
+              Selections = lazy Selections.none experiment.Run.Rule.Value.Stages
+              Times = PhaseTimes.Zero
+              Elapsed = 0.0 }
+          CpuSeconds = 0.0 }
+
+    match Checkpoint.latest (failtestf "%s") folder "some run" experiment with
+    | Some checkpoint -> checkpoint.Midway.State
+    | None -> failtest "there is no checkpoint"
+
+let private withMomentum (run: Run) =
+    { run with
+        Training.Momentum = Some { Beta = 0.9; Form = MomentumForm.HeavyBall } }
+
+let private kept =
+    testList
+        "on the disk"
+        [ for protocol, rule in
+              [ adaptThenCombine, "afa"
+                server 50, "afa"
+                server 50, "trusted-weights"
+                server 100, "gaavernor" ] do
+              testCase $"{rule} under {Chosen.label protocol} goes on from a checkpoint with the same bits"
+              <| fun () ->
+                  use _ = torch.NewDisposeScope()
+
+                  TinyDataset.inFolder (fun folder ->
+                      let experiment = digits |> under protocol rule |> withMomentum |> experiment
+                      let halfway = after 3 experiment (Simulation.start experiment)
+                      let through = after 3 experiment halfway
+                      let resumed = restored folder experiment halfway |> after 3 experiment
+                      Expect.equal (bits resumed.Estimates) (bits through.Estimates) "estimates"
+                      let memories (state: State) = state.RuleMemories |> Array.map (Map.map (fun _ -> bits))
+                      Expect.equal (memories resumed) (memories through) "what the rule remembers")
+
+          testCase "network.json tells the server, and says nothing of it where there is none"
+          <| fun () ->
+              TinyDataset.inFolder (fun folder ->
+                  let written protocol =
+                      NetworkFile.write folder (experiment (under protocol "average" digits))
+                      (NetworkFile.read folder |> Result.defaultWith failtest).Value
+
+                  let served = written (server 0)
+                  Expect.equal served.Server (Some 8) "the last node"
+                  Expect.hasLength served.Edges 8 "an edge to each"
+                  Expect.isNone (written (choose "gossip" Catalogue.protocols)).Server "none"
+                  let text = System.IO.File.ReadAllText(System.IO.Path.Combine(folder, NetworkFile.name))
+                  Expect.isFalse (text.Contains "server") "nothing") ]
+
+let private averaged =
+    testCase "the mean estimate is tested, and it is all that a server has"
+    <| fun () ->
+        use _ = torch.NewDisposeScope()
+
+        let tested protocol =
+            let experiment = experiment (under protocol "average" digits)
+            let state = after 10 experiment (Simulation.start experiment)
+            experiment, state, Simulation.evaluateMean experiment state.Estimates
+
+        let experiment, state, mean = tested adaptThenCombine
+        let benign = Network.benign experiment.Network
+        let rows = benign |> Array.map (fun node -> numbers state.Estimates[int64 node])
+        use expected = torch.tensor(meanOf rows, dtype = torch.float32).unsqueeze 0L
+        let expected = Passes.tested experiment expected [| 0 |] |> Array.head
+        Expect.equal mean.Accuracy expected.Accuracy "the accuracy of the mean of the rows"
+        Expect.floatClose Accuracy.medium mean.Loss expected.Loss "and its loss"
+
+        let experiment, state, mean = tested (server 0)
+        let each = Simulation.evaluate experiment state.Estimates
+        Expect.hasLength each 6 "one for each benign node"
+        Expect.all each (fun one -> one.Accuracy = mean.Accuracy) "all the same"
+
 let private everyRule =
     testList
         "every rule takes a step under a server with images"
@@ -461,6 +539,8 @@ let tests =
           draco
           election
           undefined
+          kept
+          averaged
           everyRule
           testList
               "nodes apart"

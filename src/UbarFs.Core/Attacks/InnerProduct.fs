@@ -91,8 +91,8 @@ let attack: Component<Behaviour> =
         "the benign mean, or the step in it, reversed"
         "> message:  x̂ = −ε x̄_k\n\
          > update:   x̂ = x̄_k + (1 + ε)λ_{k−1}ḡ_{k−1},   x̂ = x̄_0 for k = 0\n\n\
-         Under `adapt-then-combine` the step is that of the same iteration, x̂ = x̄ + (1 + ε)λm̄ with the mean direction m̄ of \
-         the half-steps x̄; with a `server` x̂ = −εm̄ either way.\n\n\
+         Under `adapt-then-combine` the step is that of the same iteration, x̂ = x̄ + (1 + ε)λm̄ with the mean direction m̄ \
+         of the half-steps x̄; with a `server` x̂ = −εm̄ either way.\n\n\
          x̄ and ḡ are the means of the benign estimates and gradients: of all of them, or for each receiver of those \
          that `scope` says.\n\n\
          Where sources differ: the source sends −εḡ in place of a gradient. Published code for decentralized learning \

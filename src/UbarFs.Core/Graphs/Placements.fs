@@ -44,11 +44,11 @@ let private sybil =
             "sybil"
             settings
             "they join and choose their own edges"
-            "The topology connects the benign nodes alone: they have the numbers 0 to n − 1, and a file has a graph on them. \
-             Byzantine nodes come last. Each attaches itself to `edges` different ones of the nodes `to`, drawn for it by the \
-             seed, or to all of them, and to no Byzantine node. The benign ones stay connected as they are.\n\n\
-             With `network.enforce-benign-ratio`, benign nodes still drop Byzantine edges until ρ holds: `ubarfs check` says \
-             how many remain."
+            "The topology connects the benign nodes alone: they have the numbers 0 to n − 1, and a file has a graph on \
+             them. Byzantine nodes come last. Each attaches itself to `edges` different ones of the nodes `to`, drawn for \
+             it by the seed, or to all of them, and to no Byzantine node. The benign ones stay connected as they are.\n\n\
+             With `network.enforce-benign-ratio`, benign nodes still drop Byzantine edges until ρ holds: `ubarfs check` \
+             says how many remain."
             "J. R. Douceur, The Sybil Attack, IPTPS 2002"
 
 /// Where Byzantine nodes can be, beside a list of them.

@@ -179,7 +179,8 @@ module Topology =
         | Placement.Nodes _ -> true
 
     /// A network as demanded, or the reason why there is none. Its benign subgraph is connected. Byzantine nodes join
-    /// a family that they can join, unless they are to have the highest degrees, and are placed in any other; sybils join any.
+    /// a family that they can join, unless they are to have the highest degrees, and are placed in any other; sybils join
+    /// any.
     let draw (demand: NetworkDemand) (random: KeyedRandom) topology =
         let unbounded family =
             match demand.Placement, family.Join with

@@ -100,8 +100,8 @@ let zeno: Component<Rule> =
          > R = the mean of the |N_i| − n̂ estimates with the highest scores\n\
          > n̂ = min(⌈|N_i|(1−ρ)⌉, |N_i| − 1)\n\n\
          Ties go to the lowest index.\n\n\
-         Under `protocol: server` with `root` images it is the source's score l(x) − l(x − λu) − penalty·‖u‖² of a direction \
-         u, whose penalty is 0.0005.\n\n\
+         Under `protocol: server` with `root` images it is the source's score l(x) − l(x − λu) − penalty·‖u‖² of a \
+         direction u, whose penalty is 0.0005.\n\n\
          Adapted: the source scores gradients u on the server's validation batch, by l(x) − l(x − γu) − ρ‖u‖²; elsewhere \
          x_j stands for x − γu and the node's own batch for the validation data. An estimate that is not finite, or \
          whose loss is not, is never kept; if none is left, R = x_i."

@@ -24,9 +24,9 @@ let private adaptThenCombine =
         "step, send where that led, then combine"
         "> message:  x½_i = x_{k,i} − λm_i, after τ local steps\n\
          > x_{k+1,i} = αx½_i + (1 − α)R_i of the x½_j\n\n\
-         m_i is the sum of the directions of the local steps. A rule sees half-steps wherever it speaks of estimates: its own \
-         is x½_i, and losses are those at the x½ on the batch of the first local step. A rule that takes its own gradient \
-         step (byrdie, tv-norm) is not defined here: the step has been taken.\n\n\
+         m_i is the sum of the directions of the local steps. A rule sees half-steps wherever it speaks of estimates: its \
+         own is x½_i, and losses are those at the x½ on the batch of the first local step. A rule that takes its own \
+         gradient step (byrdie, tv-norm) is not defined here: the step has been taken.\n\n\
          Most programs for decentralized learning train like this."
         "Cattivelli and Sayed, IEEE TSP 2010; He, Karimireddy and Jaggi, 2022; Wu, Chen and Ling, 2023"
 
@@ -45,12 +45,12 @@ let private server =
          One more participant, the server, holds the estimate of all, hears everyone and is honest. Without momentum and \
          local steps a direction is the gradient of a batch; with τ local steps the server averages what they led to. There \
          is no topology: `network.topology`, `network.weights` and α count for nothing.\n\n\
-         With `root` images, drawn from the training set before it is divided, the server knows a direction of its own, that of \
-         a batch of them at x_k, and the loss of a direction m, which is the loss at x_k − λm on that batch. Rules that look \
-         at losses (zeno, ubar, rd-svm) and rules that judge by the own estimate (ubar, nna, fltrust, with-own …) need them. \
-         For rules that only measure from the own estimate or begin there (clip, centered-clipping, rfa, flame, sign-guard, \
-         fools-gold, zeno), 0 stands in its place. A rule that takes its own gradient step (byrdie, tv-norm) is not defined \
-         here.\n\n\
+         With `root` images, drawn from the training set before it is divided, the server knows a direction of its own, \
+         that of a batch of them at x_k, and the loss of a direction m, which is the loss at x_k − λm on that batch. Rules \
+         that look at losses (zeno, ubar, rd-svm) and rules that judge by the own estimate (ubar, nna, fltrust, with-own …) \
+         need them. For rules that only measure from the own estimate or begin there (clip, centered-clipping, rfa, flame, \
+         sign-guard, fools-gold, zeno), 0 stands in its place. A rule that takes its own gradient step (byrdie, tv-norm) is \
+         not defined here.\n\n\
          The accuracy is that of the server's estimate: all benign nodes have the same."
         "Blanchard et al., NeurIPS 2017; with a root dataset: Xie, Koyejo and Gupta, ICML 2019; Cao et al., NDSS 2021"
 

@@ -160,9 +160,9 @@ let private npz =
     |> Component.describedBy
         "your own arrays, in a file of NumPy"
         "A file of `numpy.savez` or `savez_compressed` with the arrays x_train, y_train, x_test and y_test. x has a row for \
-         each example, of any shape and any type of real numbers: examples of two dimensions are images of one channel, those \
-         of three have channels; any others are rows of numbers, each number a channel of one pixel. y has whole numbers from \
-         0 on, at most 256 classes, and every class has training examples.\n\n\
+         each example, of any shape and any type of real numbers: examples of two dimensions are images of one channel, \
+         those of three have channels; any others are rows of numbers, each number a channel of one pixel. y has whole \
+         numbers from 0 on, at most 256 classes, and every class has training examples.\n\n\
          Each channel is normalised by its mean and deviation over the training examples."
         "NumPy's .npz format"
 
@@ -182,8 +182,8 @@ let private csv =
     |> Component.describedBy
         "your own table: lines of numbers and a label"
         "Values between commas, perhaps in double quotes; the first line can have the names of the columns. The classes are \
-         the different labels, at most 256: whole numbers in their order, other words in that of the alphabet. Test lines are \
-         spread evenly over the file: with 20 %, every fifth one. Every class has training lines.\n\n\
+         the different labels, at most 256: whole numbers in their order, other words in that of the alphabet. Test lines \
+         are spread evenly over the file: with 20 %, every fifth one. Every class has training lines.\n\n\
          Each column is normalised by its mean and deviation over the training lines."
         "RFC 4180"
 

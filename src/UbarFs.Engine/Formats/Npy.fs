@@ -30,7 +30,8 @@ module Npy =
         | ">f8" -> Error $"its numbers are big-endian ('{descr}'); save array.astype('<f8')"
         | other ->
             Error
-                $"its numbers are of type '{NpyHeader.shortened other}': expected float32 or float64; save array.astype('<f8')"
+                $"its numbers are of type '{NpyHeader.shortened other}': expected float32 or float64; save \
+                  array.astype('<f8')"
 
     let private numbers (bytes: byte[]) (start: int) width count =
         let number index =

@@ -85,8 +85,8 @@ module Forward =
     /// What is added to the variance before its root, as in PyTorch.
     let private epsilon = 1e-5
 
-    /// One way through a model: what dropout draws, if anything, how many of its layers were passed, and whether what a layer
-    /// made is of no use behind the next one, as no gradient is asked for.
+    /// One way through a model: what dropout draws, if anything, how many of its layers were passed, and whether what a
+    /// layer made is of no use behind the next one, as no gradient is asked for.
     type private Pass = { Draws: Draws option; IsFleeting: bool; mutable Dropouts: int }
 
     /// What a layer makes of the flow. `isOwn`: nobody else needs the flow, which is freed where that is the end of it.

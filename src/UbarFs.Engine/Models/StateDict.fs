@@ -38,8 +38,8 @@ module StateDict =
         | Layer.Dense _, false -> [ "nn.Flatten()" ]
         // A pixel by itself is normalised as a row.
         | Layer.LayerNorm, false when weight.Length = 1 -> [ "nn.Flatten()" ]
-        | (Layer.Convolution _ | Layer.StridedConvolution _ | Layer.MaxPool _ | Layer.AveragePool _ | Layer.GlobalAveragePool),
-          true ->
+        | (Layer.Convolution _ | Layer.StridedConvolution _), true
+        | (Layer.MaxPool _ | Layer.AveragePool _ | Layer.GlobalAveragePool), true ->
             let channels = if weight.Length = 4 then weight[1] else -1L
             [ $"nn.Unflatten(1, ({channels}, 1, 1))" ]
         | _ -> []

@@ -29,8 +29,8 @@ module Memory =
     let private hasResiduals (layers: Layer list) = layers |> List.exists _.IsResidual
 
     // As many nodes train at a time as there are workers. Each keeps what each layer makes of its batch for the way
-    // back, and as much again on it; where it is tested there are the values before and behind one layer, and what a residual
-    // is to add.
+    // back, and as much again on it; where it is tested there are the values before and behind one layer, and what a
+    // residual is to add.
     let private activations (run: Run) (architecture: Architecture) =
         let values = architecture.Shapes |> List.map (_.Pixels >> float)
         let training = 2.0 * float run.Training.Batch * List.sum values

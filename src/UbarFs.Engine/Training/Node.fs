@@ -167,8 +167,8 @@ module Node =
           LossSeconds = lossClock.Elapsed.TotalSeconds
           UpdateSeconds = updateClock.Elapsed.TotalSeconds }
 
-    /// Some nodes aggregate what they received and take their step, or a server does it for all: x_{k+1}, and what their rule
-    /// remembers.
+    /// Some nodes aggregate what they received and take their step, or a server does it for all: x_{k+1}, and what their
+    /// rule remembers.
     let aggregate
         (experiment: Experiment)
         knowledge

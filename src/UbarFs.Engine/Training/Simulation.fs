@@ -137,8 +137,8 @@ module Simulation =
         | Some server -> Passes.tested experiment estimates [| server |] |> Array.head |> Array.replicate benign.Length
         | None -> Passes.tested experiment estimates benign
 
-    /// What the mean of the benign nodes' finite estimates achieves on them, accumulated in float64. Without any it is what a
-    /// lost one achieves.
+    /// What the mean of the benign nodes' finite estimates achieves on them, accumulated in float64. Without any it is what
+    /// a lost one achieves.
     let evaluateMean (experiment: Experiment) (estimates: torch.Tensor) : Tested =
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()

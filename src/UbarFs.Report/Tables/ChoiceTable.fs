@@ -35,11 +35,11 @@ module ChoiceTable =
     let caption (choices: Choice list) : string list =
         let seeds = choices |> List.map _.Seeds.Length |> Summary.counted "seed"
 
-        [ "Chosen on validation images: of the settings of training and of its own parameters that a rule was tried with, the \
-           one with the highest accuracy of the worst benign node on training images that nobody trained on \
+        [ "Chosen on validation images: of the settings of training and of its own parameters that a rule was tried with, \
+           the one with the highest accuracy of the worst benign node on training images that nobody trained on \
            (measure.validation)"
-          $"Means over {seeds}; test accuracy is that of the choice, mean ± standard deviation of the worst benign node, and \
-            had no say in it"
+          $"Means over {seeds}; test accuracy is that of the choice, mean ± standard deviation of the worst benign node, \
+            and had no say in it"
           "Chosen apart in every setting, under the attack that is there: as well as whoever knows it could choose"
           if choices |> List.exists (fun choice -> choice.AsGood > 0) then
               "(+1): as many other settings do as well on the validation images, and the first is taken"

@@ -10,8 +10,8 @@ type World =
         Read: string -> Result<string, Diagnostic>
         /// An environment variable.
         Variable: string -> string option
-        /// What the images or tables are like that a scenario's file names: a dataset that is still unread comes back with its
-        /// shape and sizes known, or as it is where nobody may look; and what is odd about them.
+        /// What the images or tables are like that a scenario's file names: a dataset that is still unread comes back with
+        /// its shape and sizes known, or as it is where nobody may look; and what is odd about them.
         Survey: string -> Dataset -> Result<Dataset * string list, string>
         /// The code that a scenario's file names; paths count from its folder.
         Code: string -> CodeAccess

@@ -41,12 +41,19 @@ let private cost growth =
     | Growth.Linear -> Cost.Linear
     | other -> invalidOp $"there is no growth {int other}"
 
+let private kindOf (messages: UbarFs.Core.MessageKind) : UbarFs.Api.MessageKind =
+    match messages with
+    | UbarFs.Core.MessageKind.Estimates -> UbarFs.Api.MessageKind.Estimates
+    | UbarFs.Core.MessageKind.HalfSteps -> UbarFs.Api.MessageKind.HalfSteps
+    | UbarFs.Core.MessageKind.Directions -> UbarFs.Api.MessageKind.Directions
+
 let private nodeView (view: View) =
     NodeView(
         Node = view.Node,
         Own = view.Own,
         Received = view.Received,
         Senders = view.Senders,
+        Messages = kindOf view.Messages,
         Weights = view.Weights,
         OwnWeight = view.OwnWeight,
         Neighbours = view.Neighbours,
@@ -121,6 +128,7 @@ let private attackerView (knowledge: Omniscience) (state: OwnState) =
         Node = state.Node,
         Iteration = state.Iteration,
         Estimate = state.Estimate,
+        Messages = kindOf state.Messages,
         Gradient = state.Gradient,
         Rate = state.Rate,
         BenignRatio = knowledge.BenignRatio,

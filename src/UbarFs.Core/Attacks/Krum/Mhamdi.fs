@@ -21,8 +21,8 @@ let private unit direction (estimates: torch.Tensor) =
         let index = torch.tensor ([| min (int64 index) (d - 1L) |], device = estimates.device)
         torch.nn.functional.one_hot(index, d).squeeze(0L).to_type torch.float64
 
-// γ from their mean for benign estimates `[n_b, d]` and n_f Byzantine nodes: the largest for which Krum over everything sent, with
-// f = n_f, picks a Byzantine copy, and never more than the cap.
+// γ from their mean for benign estimates `[n_b, d]` and n_f Byzantine nodes: the largest for which Krum over everything
+// sent, with f = n_f, picks a Byzantine copy, and never more than the cap.
 let private gammaFrom (mean: torch.Tensor) (along: torch.Tensor) cap (benign: torch.Tensor) byzantine : float =
     let count = KrumLine.count (int benign.shape[0] + byzantine) byzantine
 

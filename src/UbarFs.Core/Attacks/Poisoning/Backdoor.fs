@@ -57,9 +57,9 @@ let attack: Component<Behaviour> =
          > message:  x − (boost − 1)·λ·∇l(x);   to a server boost·∇l(x)\n\n\
          The trigger is a square of trigger × trigger pixels in a corner, in all channels. In images that are lower or \
          narrower it is as high or wide as they are: of plain features, which are images one pixel high, those at one end. \
-         Which images of a batch are poisoned is drawn anew for each. Byzantine nodes follow the protocol otherwise. Boosting \
-         lets their messages outweigh others (model replacement); with momentum or local steps, ∇l is the direction of the \
-         step.\n\n\
+         Which images of a batch are poisoned is drawn anew for each. Byzantine nodes follow the protocol otherwise. \
+         Boosting lets their messages outweigh others (model replacement); with momentum or local steps, ∇l is the \
+         direction of the step.\n\n\
          With this attack every evaluation measures the success rate of each benign node: the share of the test images not \
          of the target's class that it takes for the target once they have the trigger. Some are taken for it without any \
          attack: `share: 0` poisons nothing, and so does `network.byzantine: 0`, and both measure how many. A rule can keep \

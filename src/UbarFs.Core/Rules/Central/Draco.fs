@@ -58,7 +58,7 @@ let rule: Component<Rule> =
          > R = the mean over the groups of what at least f + 1 of a group send\n\n\
          It is the repetition code of the source. With at most f liars in each group R is exactly the mean of the groups' \
          directions, whatever the liars send: honest nodes of a group compute the same bits. A group in which nothing is \
-         sent f + 1 times, as where nodes are left out (`attack: absent`), counts for nothing; if none counts, the step is 0. \
-         When the nodes are not a multiple of r, the last ones are a smaller group. It pays with r times the work. Liars that \
-         gather in one group, more than f of them, decide what it says: `network.placement` says who they are."
+         sent f + 1 times, as where nodes are left out (`attack: absent`), counts for nothing; if none counts, the step is \
+         0. When the nodes are not a multiple of r, the last ones are a smaller group. It pays with r times the work. Liars \
+         that gather in one group, more than f of them, decide what it says: `network.placement` says who they are."
         "Chen, Wang, Charles and Papailiopoulos, DRACO, ICML 2018"

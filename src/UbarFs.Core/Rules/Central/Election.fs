@@ -37,8 +37,8 @@ let rule: Component<Rule> =
          Bernoulli allocation: who computes whose batches is drawn once from the seed. Each node votes on the signs of the \
          gradients of its parts, and the server on the votes of all, which tolerates more liars than a single vote: with a \
          small p it is signSGD with a majority vote. A coordinate on which voters are even stays as it is. Every coordinate \
-         moves by λ, so that a rate which suits gradients is far too large: begin at 0.001. It pays with as many gradients as \
-         a node has parts. Momentum, weight decay, clipping and local steps are not defined for signs.\n\n\
+         moves by λ, so that a rate which suits gradients is far too large: begin at 0.001. It pays with as many gradients \
+         as a node has parts. Momentum, weight decay, clipping and local steps are not defined for signs.\n\n\
          Where sources differ: the source gives every node each part with chance p; here a node always has its own as well, \
          so that none is without work."
         "Sohn, Han, Choi and Moon, Election Coding for Distributed Learning, NeurIPS 2020"

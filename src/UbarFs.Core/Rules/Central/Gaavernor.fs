@@ -90,7 +90,7 @@ let rule: Component<Rule> =
          The policy chooses by what it has learnt before, and learns from the rewards of the iteration. A direction that is \
          not finite is left out; one whose loss is not finite is worth less than all others.\n\n\
          Adapted: the source's agent is a network of neurons that sees the directions and the loss, draws weights from its \
-         policy, and is trained by policy gradients with the fall of the loss on a quasi-validation set as the reward. Here the \
-         policy is a logit for each node, and its gradient is exact: every node's direction is tried, which needs no draws and \
-         learns faster than the source's agent does. Results are those of this agent, not of the source's."
+         policy, and is trained by policy gradients with the fall of the loss on a quasi-validation set as the reward. Here \
+         the policy is a logit for each node, and its gradient is exact: every node's direction is tried, which needs no \
+         draws and learns faster than the source's agent does. Results are those of this agent, not of the source's."
         "Pan et al., Justinian's GAAvernor, USENIX Security 2020"

@@ -108,13 +108,13 @@ let rule: Component<Rule> =
         "> D_j = the mean over the iterations so far of ‖m_j − m_0‖\n\
          > α minimises Σ_j α_j D_j + λ√m·median(D)·‖α‖ on the simplex\n\
          > R = Σ_j α_j m_j\n\n\
-         m_0 is the direction on the server's `root` images, the trusted source. α_j falls linearly with D_j and is 0 beyond a \
-         level that λ sets: with λ = 0 only the nearest counts, with a large λ all count alike, and with 1 those farther than \
-         about twice the typical discrepancy do not count.\n\n\
+         m_0 is the direction on the server's `root` images, the trusted source. α_j falls linearly with D_j and is 0 \
+         beyond a level that λ sets: with λ = 0 only the nearest counts, with a large λ all count alike, and with 1 those \
+         farther than about twice the typical discrepancy do not count.\n\n\
          Adapted: the source learns once from data of several sources, with the weights that minimise Σ α_i d_i + \
-         λ √(Σ α_i²/m_i), where d_i is the discrepancy: the most by which the loss of any model can differ on source i and on the \
-         trusted data. For losses that are linear around x_k, and models within a distance of 1, that is ‖m_j − m_0‖; it is \
-         averaged over iterations, since sources stay the same and batches do not. All sources have batches of one size. λ is \
-         taken in units of the median, so that it means the same while directions shrink. A direction that is not finite is \
-         left out."
+         λ √(Σ α_i²/m_i), where d_i is the discrepancy: the most by which the loss of any model can differ on source i and \
+         on the trusted data. For losses that are linear around x_k, and models within a distance of 1, that is ‖m_j − \
+         m_0‖; it is averaged over iterations, since sources stay the same and batches do not. All sources have batches of \
+         one size. λ is taken in units of the median, so that it means the same while directions shrink. A direction that \
+         is not finite is left out."
         "Konstantinov and Lampert, Robust Learning from Untrusted Sources, ICML 2019"
