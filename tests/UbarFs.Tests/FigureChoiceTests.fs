@@ -250,7 +250,8 @@ let private choices =
                   { run with
                       StudyRun.Points =
                           run.Points
-                          |> List.map (fun point -> { point with Success = Some 0.25; Validation = Some 0.75 }) }
+                          |> List.map (fun point ->
+                              { point with Success = Some 0.25; Validation = Some 0.75; Averaged = Some 0.5 }) }
 
               let study = { study with Runs = List.map measuring study.Runs }
               let files = Export.write folder FigureFormat.Svg request study |> failOf |> List.map fst
