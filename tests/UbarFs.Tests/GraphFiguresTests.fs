@@ -93,10 +93,15 @@ let tests =
               let figures =
                   GraphFigures.ofNetwork MixingWeights.Equal (Network.ofEdges [| false; false; false; true |] edges)
 
+              let served = GraphFigures.ofNetwork MixingWeights.Equal (Network.served [| false; true; true; false |])
+              Expect.isTrue served.IsServed "a server"
+              Expect.equal served.LargestByzantineShare 0.5 "of all that it hears"
+
               Expect.equal
                   figures
                   { Benign = 3
                     Byzantine = 1
+                    IsServed = false
                     Edges = 5L
                     BenignDegrees = { Least = 2; Mean = 8.0 / 3.0; Most = 3 }
                     ByzantineDegrees = Some { Least = 2; Mean = 2.0; Most = 2 }

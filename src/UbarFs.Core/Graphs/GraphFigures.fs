@@ -8,6 +8,8 @@ type GraphFigures =
     {
         Benign: int
         Byzantine: int
+        /// Whether a server hears all others, who do not hear each other: then all figures but the share say nothing.
+        IsServed: bool
         Edges: int64
         /// Neighbours of the benign nodes.
         BenignDegrees: Degrees
@@ -18,7 +20,7 @@ type GraphFigures =
         /// τ of assumption 1: edges on the longest of the shortest paths between two benign nodes over benign ones.
         /// None when some cannot reach each other.
         Tau: int option
-        /// The largest share of Byzantine nodes in a benign node's neighbourhood.
+        /// The largest share of Byzantine nodes in a benign node's neighbourhood, or the share of them that a server hears.
         LargestByzantineShare: float
         /// 1 − |λ₂| of averaging on the benign subgraph, with the weights that the nodes mix by (see `Spectrum`).
         SpectralGap: float
@@ -42,6 +44,7 @@ module GraphFigures =
 
         { Benign = benign.Length
           Byzantine = byzantine.Length
+          IsServed = network.Server.IsSome
           Edges = Graph.edgeCount network.Neighbours
           BenignDegrees = degrees network benign
           ByzantineDegrees =
@@ -51,7 +54,8 @@ module GraphFigures =
                 Some(degrees network byzantine)
           BenignParts = parts
           Tau = if parts <= 1 then Some(Diameter.ofGraph subgraph) else None
-          LargestByzantineShare = benign |> Seq.map (Network.byzantineShare network) |> Seq.fold max 0.0
+          LargestByzantineShare =
+            Network.aggregators network benign |> Seq.map (Network.byzantineShare network) |> Seq.fold max 0.0
           SpectralGap =
             if parts <= 1 then
                 Spectrum.spectralGap weights subgraph

@@ -40,14 +40,18 @@ module ForecastTable =
 
     let private network (forecast: Forecast) =
         let figures = forecast.Figures
+        let share = $"%.0f{100.0 * figures.LargestByzantineShare} %%"
 
-        [ $"{figures.Benign}+{figures.Byzantine}"
-          string figures.Edges
-          range figures.BenignDegrees
-          figures.ByzantineDegrees |> Option.map range |> Option.defaultValue "–"
-          tau figures
-          $"%.2f{figures.SpectralGap}"
-          $"%.0f{100.0 * figures.LargestByzantineShare} %%" ]
+        if figures.IsServed then
+            [ $"{figures.Benign}+{figures.Byzantine}"; "server"; "–"; "–"; "–"; "–"; share ]
+        else
+            [ $"{figures.Benign}+{figures.Byzantine}"
+              string figures.Edges
+              range figures.BenignDegrees
+              figures.ByzantineDegrees |> Option.map range |> Option.defaultValue "–"
+              tau figures
+              $"%.2f{figures.SpectralGap}"
+              share ]
 
     /// The settings that all runs share, one a line; a sweep's and the seeds' are in the table.
     let common (forecasts: Forecast list) : (string * string) list =
@@ -159,7 +163,8 @@ module ForecastTable =
         [ "nodes: benign + Byzantine ones (liars) that take part; degree: neighbours, from"
           "the least to the most, of benign nodes and of liars; τ: edges on the longest"
           "path between benign nodes; gap: 1 − |λ₂| of averaging among them; share: the"
-          "largest share of liars among a benign node's neighbours; of the first seed;"
+          "largest share of liars among what a benign node or a server hears; of the"
+          "first seed;"
           "d: parameters; MiB: memory of the largest run; time: of all runs,"
           if isTimed then
               "from a trial of each combination"
