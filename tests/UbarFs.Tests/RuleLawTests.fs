@@ -130,6 +130,37 @@ let private unclaimed: (string * Law * string) list =
       for law in [ Law.Rotation; Law.OwnApart ] do
           "dnc", law, "these views have so few coordinates that each round looks at all of them"
 
+      for law in
+          [ Law.NeighbourOrder
+            Law.Translation
+            Law.Scaling
+            Law.Rotation
+            Law.CoordinateRange
+            Law.Fixpoint
+            Law.Precision ] do
+          "draco", law, "in these views hardly two of a group send the same, and the own estimate is kept"
+
+      "election", Law.Precision, "rounding leaves signs as they are"
+
+      for law in
+          [ Law.NeighbourOrder
+            Law.Translation
+            Law.Scaling
+            Law.Rotation
+            Law.Mirroring
+            Law.OwnApart
+            Law.Precision ] do
+          "gaavernor", law, first
+
+      for law in
+          [ Law.NeighbourOrder
+            Law.Translation
+            Law.Scaling
+            Law.Rotation
+            Law.Mirroring
+            Law.Precision ] do
+          "trusted-weights", law, first
+
       "wfagg", Law.MeanOfKept, first
       "wfagg", Law.Precision, "it differs where the rounded median is nearer to another estimate, which is rare"
 
