@@ -60,9 +60,9 @@ module NetworkSection =
                   "networks"
                   "The network, node by node"
                   ([ Element.note
-                         "Circles are benign nodes in the colour of their accuracy at the end, squares are Byzantine, a ring \
-                          in the middle is a server; one seed. Where the run failed, the circles have no colour. Point at a \
-                          node for its figure."
+                         "Circles are benign nodes in the colour of their accuracy at the end, squares are Byzantine, a \
+                          ring in the middle is a server; one seed. Where the run failed, the circles have no colour. Point \
+                          at a node for its figure."
                      Markup.element
                          "svg"
                          [ "class", "scale"; "viewBox", "0 0 142 22"; "aria-hidden", "true" ]
