@@ -84,6 +84,18 @@ let private fashionMnist =
          of mnist and harder to tell apart."
         "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017"
 
+// Nothing is known before the files are read.
+let private unread maxPixel storage : Dataset =
+    { Shape = { Channels = 0; Height = 0; Width = 0 }
+      Classes = 0
+      TrainingSize = 0
+      TestSize = 0
+      MaxPixel = maxPixel
+      Mean = []
+      Deviation = []
+      Storage = storage
+      Licence = "" }
+
 let private folder =
     settings {
         let! path = Setting.text "path" "images" "the folder, relative to the scenario"
@@ -108,16 +120,7 @@ let private folder =
             { Channels = if channels = "first" then None else Some(int channels)
               Size = Result.toOption size }
 
-        return
-            { Shape = { Channels = 0; Height = 0; Width = 0 }
-              Classes = 0
-              TrainingSize = 0
-              TestSize = 0
-              MaxPixel = 255
-              Mean = []
-              Deviation = []
-              Storage = Storage.Unread(path, form)
-              Licence = "" }
+        return unread 255 (Storage.Unread(path, form))
     }
     |> Define.Named "folder"
     |> Component.describedBy
@@ -131,18 +134,6 @@ let private folder =
          and kept in the data folder until a file changes."
         "the layout of torchvision's ImageFolder"
 
-// Nothing is known before the file is read.
-let private ofTable path form =
-    { Shape = { Channels = 0; Height = 0; Width = 0 }
-      Classes = 0
-      TrainingSize = 0
-      TestSize = 0
-      MaxPixel = 0
-      Mean = []
-      Deviation = []
-      Storage = Storage.UnreadTable(path, form)
-      Licence = "" }
-
 let private npz =
     settings {
         let! path = Setting.text "path" "data.npz" "the file, relative to the scenario"
@@ -154,7 +145,7 @@ let private npz =
                 "first"
                 "first: images are channels × height × width, as in PyTorch; last: height × width × channels"
 
-        return ofTable path (TableForm.Npz((channels = "last")))
+        return unread 0 (Storage.UnreadTable(path, TableForm.Npz((channels = "last"))))
     }
     |> Define.Named "npz"
     |> Component.describedBy
@@ -176,7 +167,7 @@ let private csv =
         and! test =
             Setting.real "test" (Interval.above 0.0 0.9) 0.2 "the share of the lines that are for testing"
 
-        return ofTable path (TableForm.Csv(label, test))
+        return unread 0 (Storage.UnreadTable(path, TableForm.Csv(label, test)))
     }
     |> Define.Named "csv"
     |> Component.describedBy

@@ -87,9 +87,10 @@ let private starts (dataset: string) =
     let served =
         peers
         |> set [ "network" ] (Keys [ "benign", Text "9"; "byzantine", Text "0.25" ])
-        |> set [ "protocol" ] (Keys [ "server", Keys [ "root", Text "100" ] ])
+        |> set [ "protocol" ] (Text "server")
 
-    [ peers; served; set [ "rule" ] (Text "dmedian") served ]
+    let withImages = served |> set [ "protocol" ] (Keys [ "server", Keys [ "root", Text "100" ] ])
+    [ peers; served; withImages; set [ "rule" ] (Text "dmedian") served ]
 
 /// How a component is written where its family has its place: alone, or as an item, followed by each other member or by a
 /// rule in case that it cannot be the last.
